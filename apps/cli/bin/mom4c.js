@@ -1,0 +1,29 @@
+#!/usr/bin/env node
+// Plain JavaScript, since the shell may start it with a Node that cannot read TypeScript: it runs src/main.ts under the
+// Node that this checkout pins, and otherwise passes everything through.
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const EX_UNAVAILABLE = 69;
+
+const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
+const node = path(`../../../node_modules/node-linux-${process.arch}/bin/node`);
+
+if (!existsSync(node)) {
+  console.error('mom4c: the pinned Node is missing; run `npm run setup` in the checkout first');
+  process.exit(EX_UNAVAILABLE);
+}
+
+const child = spawn(node, [path('../src/main.ts'), ...process.argv.slice(2)], { stdio: 'inherit' });
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+const forward = (signal) => {
+  // At a terminal Ctrl-C has already reached the child.
+  if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
+};
+for (const signal of signals) process.on(signal, forward);
+child.on('exit', (code, signal) => {
+  for (const each of signals) process.off(each, forward);
+  if (signal) process.kill(process.pid, signal);
+  else process.exitCode = code;
+});

@@ -1,0 +1,60 @@
+/**
+ * node infra/bootstrap/start.mjs <task> [arguments…]
+ *
+ * Makes a fresh clone runnable, then runs the task: Debian packages if the task needs servers, `npm ci` if the lockfile
+ * changed, then the task's program under the pinned Node 24. No dependencies; runs on Node 18 and later.
+ */
+import { spawn } from 'node:child_process';
+import {
+  DEBIAN_LOCK,
+  EX_UNAVAILABLE,
+  installCommand,
+  isRoot,
+  missingPackages,
+  policyLeftBehind,
+} from './debian.mjs';
+import { runLocked } from './locked.mjs';
+import { MODULES_LOCK, modulesAreCurrent, pinnedNode, root } from './modules.mjs';
+import { taskList } from './task-list.mjs';
+
+const EX_USAGE = 64;
+
+const [name, ...args] = process.argv.slice(2);
+const task = Object.hasOwn(taskList, name ?? '') ? taskList[name] : undefined;
+if (!task) {
+  console.error(`usage: node infra/bootstrap/start.mjs <${Object.keys(taskList).join('|')}> [arguments…]`);
+  process.exit(EX_USAGE);
+}
+
+if (task.servers) provideDebianPackages();
+if (!modulesAreCurrent()) orExit(runLocked(MODULES_LOCK, 'modules.mjs'));
+if (task.run) runTask(pinnedNode(), [...task.run, ...args]);
+
+function provideDebianPackages() {
+  const missing = missingPackages();
+  if (missing.length > 0 && !isRoot()) {
+    console.error(`mom4c: install the servers first, as root: ${installCommand(missing)}`);
+    process.exit(EX_UNAVAILABLE);
+  }
+  if (missing.length > 0 || (isRoot() && policyLeftBehind())) orExit(runLocked(DEBIAN_LOCK, 'debian.mjs'));
+}
+
+function runTask(node, command) {
+  const path = [`${root}node_modules/.bin`, process.env.PATH].join(':');
+  const child = spawn(node, command, { cwd: root, stdio: 'inherit', env: { ...process.env, PATH: path } });
+  const forward = (signal) => {
+    // At a terminal Ctrl-C has already reached the child; a second one would look like an impatient user.
+    if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
+  };
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+  for (const signal of signals) process.on(signal, forward);
+  child.on('exit', (code, signal) => {
+    for (const each of signals) process.off(each, forward);
+    if (signal) process.kill(process.pid, signal);
+    else process.exitCode = code;
+  });
+}
+
+function orExit(status) {
+  if (status !== 0) process.exit(status);
+}

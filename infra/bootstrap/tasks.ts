@@ -1,0 +1,98 @@
+/** The tasks behind `npm run check`, `npm test` and the like; started by start.mjs under the pinned Node. */
+import { spawnSync } from 'node:child_process';
+import { globSync } from 'node:fs';
+import { join } from 'node:path';
+import { addCounts, type Counts, countsLine, runTests } from './test-run.ts';
+
+const root = join(import.meta.dirname, '../..');
+const IGNORED = ['**/node_modules/**', '**/dist/**'];
+
+/** Tests that need no server: beside their sources, and the floors. */
+const UNIT_TESTS = [
+  '{packages,apps,infra}/**/src/**/*.test.ts',
+  'infra/bootstrap/*.test.ts',
+  'test/floors.test.ts',
+];
+/** Too long for every change: soak, simulation over many seeds. */
+const LONG_TESTS = ['test/**/*.long.test.ts'];
+/** Where timing is what is tested, nothing else may run at the same time. */
+const FAULT_TESTS = ['test/fault/**/*.test.ts'];
+const SERVER_TESTS = ['test/**/*.test.ts'];
+
+const SECOND = 1000;
+const UNIT_TIMEOUT = 30 * SECOND;
+const SERVER_TIMEOUT = 180 * SECOND;
+const LONG_TIMEOUT = 3600 * SECOND;
+
+type Outcome = { checked: boolean; counts: Counts };
+
+function find(patterns: string[], except: string[] = []): string[] {
+  return globSync(patterns, { cwd: root, exclude: [...IGNORED, ...except] })
+    .toSorted()
+    .map((path) => join(root, path));
+}
+
+function runTool(...[command, ...args]: [string, ...string[]]): boolean {
+  const env = { ...process.env, TURBO_TELEMETRY_DISABLED: '1', DO_NOT_TRACK: '1' };
+  const { status, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit', env });
+  if (error) throw error;
+  return status === 0;
+}
+
+/** turbo skips what has not changed since it last passed. */
+function runChecks(): boolean {
+  const quiet = ['--output-logs=errors-only', '--log-prefix=none', '--continue'];
+  return runTool('turbo', 'run', 'check:types', 'check:lint', 'check:format', ...quiet);
+}
+
+function runUnitTests(): Promise<Counts> {
+  return runTests({ files: find(UNIT_TESTS), concurrency: 2, timeout: UNIT_TIMEOUT });
+}
+
+async function runServerTests(): Promise<Counts> {
+  const together = find(SERVER_TESTS, [...LONG_TESTS, ...FAULT_TESTS, 'test/floors.test.ts']);
+  const alone = find(FAULT_TESTS, LONG_TESTS);
+  return addCounts(
+    await runTests({ files: together, concurrency: 2, timeout: SERVER_TIMEOUT }),
+    await runTests({ files: alone, concurrency: 1, timeout: SERVER_TIMEOUT }),
+  );
+}
+
+async function check(): Promise<Outcome> {
+  return { checked: runChecks(), counts: await runUnitTests() };
+}
+
+const tasks: Record<string, (args: string[]) => Promise<Outcome> | boolean> = {
+  check,
+  async test() {
+    const { checked, counts } = await check();
+    return { checked, counts: addCounts(counts, await runServerTests()) };
+  },
+  /** `npm run unit -- packages/core` runs the unit tests below those folders or files only; none given: all. */
+  async unit(paths) {
+    const files = find(UNIT_TESTS).filter((file) => chosen(file, paths));
+    return { checked: true, counts: await runTests({ files, concurrency: 2, timeout: UNIT_TIMEOUT }) };
+  },
+  async 'test:long'(paths) {
+    const files = find(LONG_TESTS).filter((file) => chosen(file, paths));
+    return { checked: true, counts: await runTests({ files, concurrency: 1, timeout: LONG_TIMEOUT }) };
+  },
+  lint: (args) => runTool('oxlint', ...args),
+  format: (args) => runTool('biome', 'format', '--write', ...args),
+};
+
+function chosen(file: string, paths: string[]): boolean {
+  return paths.length === 0 || paths.some((path) => file.startsWith(join(root, path)));
+}
+
+function report(outcome: Outcome | boolean): boolean {
+  if (typeof outcome === 'boolean') return outcome;
+  if (!outcome.checked) console.log('\nTypes, lint or format failed; see above.');
+  console.log(`\n${countsLine(outcome.counts)}`);
+  return outcome.checked && outcome.counts.failed === 0;
+}
+
+const [name = '', ...args] = process.argv.slice(2);
+const task = tasks[name];
+if (!task) throw new Error(`no task ${name}; there are ${Object.keys(tasks).join(', ')}`);
+process.exitCode = report(await task(args)) ? 0 : 1;

@@ -1,0 +1,59 @@
+/** Runs test files with node:test, each in a process of its own, and counts what happened. */
+import { type EventData, run } from 'node:test';
+import { spec } from 'node:test/reporters';
+
+export type Counts = { passed: number; failed: number; skipped: number };
+export type TestRun = {
+  files: string[];
+  concurrency: number /** of each test, milliseconds */;
+  timeout: number;
+};
+
+/** No test is at work for this long after its time is up: milliseconds. */
+const GRACE = 10_000;
+
+const noCounts: Counts = { passed: 0, failed: 0, skipped: 0 };
+
+export function addCounts(a: Counts, b: Counts): Counts {
+  return { passed: a.passed + b.passed, failed: a.failed + b.failed, skipped: a.skipped + b.skipped };
+}
+
+export function countsLine({ passed, failed, skipped }: Counts): string {
+  return `${passed} passed, ${failed} failed, ${skipped} skipped`;
+}
+
+/**
+ * The report goes to stdout. A file that does not load, and a test that was cancelled, count as failed; so does a file
+ * whose tests are done but whose process does not end, since a product that leaks handles does not stop either.
+ */
+export async function runTests({ files, concurrency, timeout }: TestRun): Promise<Counts> {
+  if (files.length === 0) return noCounts;
+
+  let counts = noCounts;
+  const unfinished = new Set(files);
+  const abort = new AbortController();
+  const events = run({ files, concurrency, timeout, isolation: 'process', signal: abort.signal });
+  const idle = setTimeout(() => {
+    // Reports come in the order of the files, so silence is that of the first one.
+    const [file] = unfinished;
+    console.log(`\n${file} does not end: a handle is open after its tests, or a hook hangs`);
+    abort.abort();
+  }, timeout + GRACE);
+
+  events.on('data', () => idle.refresh());
+  events.on('test:summary', (summary) => {
+    // Each file has a summary of its own; the one without a file is that of the whole run.
+    if (summary.file !== undefined) unfinished.delete(summary.file);
+    else counts = countsOf(summary);
+  });
+  for await (const text of events.compose(spec)) process.stdout.write(text);
+  clearTimeout(idle);
+  return counts;
+}
+
+function countsOf({ success, counts }: EventData.TestSummary): Counts {
+  const skipped = counts.skipped + counts.todo;
+  const failed = counts.tests - counts.passed - skipped;
+  // A suite that fails outside its tests fails the run, though no test is counted.
+  return { passed: counts.passed, failed: success ? failed : Math.max(failed, 1), skipped };
+}

@@ -1,0 +1,1 @@
+export { roleMay } from './roles.ts';

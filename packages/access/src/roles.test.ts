@@ -1,0 +1,13 @@
+// Mutation seen red: giving `te` the right sensors:read.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ROLES } from '@mom4c/core';
+import { roleMay } from './roles.ts';
+
+test('administrators and managers may read, nobody else may do anything', () => {
+  for (const access of ['sensors:read', 'cluster:read'] as const)
+    assert.deepEqual(
+      ROLES.filter((role) => roleMay(role, access)),
+      ['cm', 'admin'],
+    );
+});

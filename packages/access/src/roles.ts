@@ -1,0 +1,17 @@
+/** Which rights a role holds in its own domain. Nothing that is not named here is allowed. */
+import type { Access, Role } from '@mom4c/core';
+
+const RIGHTS: Readonly<Record<Role, readonly Access[]>> = {
+  admin: ['cluster:read', 'sensors:read'],
+  // A manager acts for the requester whom it has authorised; task executors obey no other role.
+  cm: ['cluster:read', 'sensors:read'],
+  te: [],
+  gateway: [],
+  ca: [],
+  publisher: [],
+  server: [],
+};
+
+export function roleMay(role: Role, access: Access): boolean {
+  return RIGHTS[role].includes(access);
+}

@@ -1,0 +1,35 @@
+/** Sensor readings as commands carry them: SenML (RFC 8428 §4.3), plus `error` where a sensor could not be read. */
+import * as z from 'zod';
+import { isErrorCode } from '@mom4c/core';
+import type { ErrorCode, SensorRecord } from '@mom4c/core';
+
+const errorBody = z.strictObject({
+  code: z.custom<ErrorCode>(isErrorCode),
+  detail: z.string().max(500).optional(),
+  correlation: z.string().max(64).optional(),
+});
+
+export const sensorRecord = z.strictObject({
+  n: z.string().min(1).max(200).describe('Name of the sensor, unique on its node'),
+  u: z.string().max(32).optional().describe('Unit, from the SenML registry'),
+  v: z.number().optional().describe('Value'),
+  vs: z.string().max(1000).optional().describe('Value, where it is text'),
+  t: z.number().optional().describe('Time of the reading, Unix seconds'),
+  error: errorBody.optional().describe('Why it could not be read'),
+});
+
+export const SENSOR_COLUMNS = ['sensor', 'value', 'unit', 'error'] as const;
+
+export function sensorRow(record: SensorRecord): string[] {
+  const value = record.v === undefined ? (record.vs ?? '') : formatNumber(record.v);
+  return [record.n, value, record.u ?? '', record.error ? describe(record.error) : ''];
+}
+
+function describe(error: { code: string; detail?: string | undefined }): string {
+  return error.detail === undefined ? error.code : `${error.code}: ${error.detail}`;
+}
+
+/** Up to six significant digits for fractions; whole numbers whole. */
+function formatNumber(value: number): string {
+  return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(6)));
+}

@@ -1,0 +1,75 @@
+import * as z from 'zod';
+import type { ErrorCode } from './errors.ts';
+import type { NodeRegistry, SensorPort } from './ports.ts';
+import type { Clock } from './clock.ts';
+
+/** A right, `area:verb`. Which roles hold it is decided by policy, see access.ts. */
+export type Access = 'cluster:read' | 'sensors:read';
+
+/** What a running command may use. `task executor` and `cluster manager` provide what fits `runsOn`. */
+export type TaskExecutorContext = {
+  readonly node: { readonly name: string; readonly version: string; readonly startedAt: number };
+  readonly sensors: SensorPort;
+  readonly clock: Clock;
+  /** Fires at the deadline of the command. */
+  readonly signal: AbortSignal;
+};
+export type ClusterManagerContext = {
+  readonly nodes: NodeRegistry;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+};
+
+/** How the CLI shows a result as a table; the JSON and YAML forms need none. */
+export type TableView<Result> = {
+  readonly columns: readonly string[];
+  readonly rows: (result: Result) => readonly (readonly string[])[];
+};
+
+type CommandBase<Args extends z.ZodType, Result extends z.ZodType> = {
+  /** The wire name: lower-case letters. */
+  readonly name: string;
+  readonly summary: string;
+  /** Longer help, a paragraph or two. */
+  readonly description?: string;
+  readonly access: Access;
+  /** May it be acted on twice? Then task executors keep no record of it. */
+  readonly idempotent: boolean;
+  /** A strict object. */
+  readonly args: Args;
+  readonly result: Result;
+  readonly errors: readonly ErrorCode[];
+  readonly examples: readonly { readonly line: string; readonly does: string }[];
+  readonly table: TableView<z.output<Result>>;
+};
+
+export type TaskExecutorCommand<
+  Args extends z.ZodType = z.ZodType,
+  Result extends z.ZodType = z.ZodType,
+> = CommandBase<Args, Result> & {
+  readonly runsOn: 'te';
+  run(args: z.output<Args>, context: TaskExecutorContext): Promise<z.input<Result>>;
+};
+
+export type ClusterManagerCommand<
+  Args extends z.ZodType = z.ZodType,
+  Result extends z.ZodType = z.ZodType,
+> = CommandBase<Args, Result> & {
+  readonly runsOn: 'cm';
+  run(args: z.output<Args>, context: ClusterManagerContext): Promise<z.input<Result>>;
+};
+
+// The list holds commands of all shapes; `any` is confined to this line, the dispatcher parses before it runs.
+// oxlint-disable-next-line no-explicit-any
+export type Command = TaskExecutorCommand<any, any> | ClusterManagerCommand<any, any>;
+
+/** Fixes the types of a command record; see CONTRIBUTING, "Add a command". */
+export function defineCommand<Args extends z.ZodType, Result extends z.ZodType>(
+  command: TaskExecutorCommand<Args, Result>,
+): TaskExecutorCommand<Args, Result>;
+export function defineCommand<Args extends z.ZodType, Result extends z.ZodType>(
+  command: ClusterManagerCommand<Args, Result>,
+): ClusterManagerCommand<Args, Result>;
+export function defineCommand(command: Command): Command {
+  return Object.freeze(command);
+}

@@ -1,0 +1,73 @@
+/** What commands use of the node they run on, and what a cluster manager writes before it accepts. */
+import type { ErrorBody } from './errors.ts';
+import type { Role } from './identity.ts';
+import type { BareJid } from './jid.ts';
+import type { Uuid } from './ids.ts';
+
+/**
+ * One sensor in SenML terms (RFC 8428): `n` name, `u` unit, `v` or `vs` value, `t` Unix seconds.
+ * One that cannot be read has `error` and no value.
+ */
+export type SensorRecord = {
+  n: string;
+  u?: string | undefined;
+  v?: number | undefined;
+  vs?: string | undefined;
+  t?: number | undefined;
+  error?: ErrorBody | undefined;
+};
+
+/** The sensors of this node, served by an agent of its own process. */
+export interface SensorPort {
+  /** @throws Mom4cError M4C_AGENT_UNAVAILABLE, M4C_AGENT_TIMEOUT */
+  list(signal: AbortSignal): Promise<readonly SensorRecord[]>;
+  /** @throws Mom4cError M4C_SENSOR_UNKNOWN, M4C_SENSOR_UNREADABLE, M4C_AGENT_UNAVAILABLE, M4C_AGENT_TIMEOUT */
+  read(name: string, signal: AbortSignal): Promise<SensorRecord>;
+}
+
+export type NodeInfo = {
+  name: string;
+  role: Role;
+  address: BareJid;
+  /** Has it announced itself to the active cluster manager, and is it still there? */
+  present: boolean;
+  version?: string | undefined;
+  /** Unix seconds. */
+  since?: number | undefined;
+};
+
+export interface NodeRegistry {
+  list(): Promise<readonly NodeInfo[]>;
+}
+
+/** One accepted command, as the journal keeps it. */
+export type JournalEntry = {
+  id: Uuid;
+  /** Name of the command. */
+  command: string;
+  /** Full address that gets the outcome. */
+  requester: string;
+  /** Unix milliseconds. */
+  acceptedAt: number;
+  deadline: number;
+  /** The request as it was signed: CMS SignedData with the payload inside. */
+  evidence: Uint8Array;
+  targets: readonly string[];
+};
+
+export type JournalState =
+  | { state: 'accepted'; entry: JournalEntry }
+  | { state: 'finished'; entry: JournalEntry; outcome: Uint8Array };
+
+/** Accepted commands; what `record` has returned for survives the death of the process. */
+export interface Journal {
+  /** Writes durably. @returns false if this id is already there (nothing was written).
+   *  @throws Mom4cError M4C_JOURNAL */
+  accept(entry: JournalEntry): Promise<boolean>;
+  /** @throws Mom4cError M4C_JOURNAL */
+  finish(id: Uuid, outcome: Uint8Array): Promise<void>;
+  find(id: Uuid): Promise<JournalState | undefined>;
+  /** Accepted and without an outcome, oldest first. */
+  unfinished(): Promise<readonly JournalEntry[]>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,116 @@
+// Mutations seen red: the stored floor without `+ 1`; not saving the floor; forgetting ids early when full.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { Mom4cError } from '@mom4c/core';
+import { Freshness } from './freshness.ts';
+import type { Payload, PayloadOf } from './payload.ts';
+import { fakeCertificate, memoryFloor, settableClock } from './test-fakes.ts';
+
+const START = 1_700_000_000_000;
+const te1 = fakeCertificate('te1', 'te');
+
+function ping(n: number, time: number, expires = time + 3_600_000): PayloadOf<'join'> {
+  const id = `01890a5d-ac96-774b-bcce-${String(n).padStart(12, '0')}`;
+  return { type: 'join', id, from: 'te1@alpha.test', to: 'cm@alpha.test', time, expires, version: '1' };
+}
+
+function presence(time: number): PayloadOf<'presence'> {
+  return { ...ping(0, time), type: 'presence', started: START };
+}
+
+const code = (wanted: string) => (thrown: unknown) => thrown instanceof Mom4cError && thrown.code === wanted;
+const limits = { maxAge: 60_000, maxSkew: 10_000, capacity: 1000 };
+
+test('an event passes once, inside of its window, and not twice', () => {
+  const clock = settableClock(START);
+  const freshness = new Freshness(clock, memoryFloor(), limits);
+  freshness.admit(ping(1, START), te1);
+  assert.throws(() => freshness.admit(ping(1, START), te1), code('M4C_REPLAY'));
+  assert.throws(() => freshness.admit(ping(2, START + 10_001), te1), code('M4C_FUTURE'));
+  freshness.admit(ping(3, START + 10_000), te1);
+  clock.set(START + 100_000);
+  assert.throws(() => freshness.admit(ping(4, START + 39_999), te1), code('M4C_EXPIRED'));
+  freshness.admit(ping(5, START + 40_000), te1);
+  assert.throws(() => freshness.admit(ping(6, START + 99_000, START + 100_000), te1), code('M4C_EXPIRED'));
+});
+
+test('after a restart nothing from before is fresh, even with the wall clock set back', () => {
+  const store = memoryFloor();
+  const clock = settableClock(START);
+  const message = ping(1, START + 5000);
+  new Freshness(clock, store, limits).admit(message, te1);
+  clock.set(START - 30_000);
+  const restarted = new Freshness(clock, store, { ...limits, maxSkew: 60_000 });
+  assert.throws(() => restarted.admit({ ...message, time: START + 4999 }, te1), code('M4C_EXPIRED'));
+  clock.set(START + 6000);
+  const again = new Freshness(clock, store, limits);
+  assert.throws(() => again.admit(message, te1), code('M4C_EXPIRED'), 'the very message');
+  again.admit(ping(2, START + 6000), te1);
+});
+
+test('whatever the order of arrivals and ticks: no id passes twice, however many restarts', () => {
+  const step = fc.record({
+    n: fc.nat(5),
+    age: fc.integer({ min: -15_000, max: 90_000 }),
+    tick: fc.oneof(fc.nat(4000), fc.nat(40_000)),
+    restart: fc.boolean(),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+      const clock = settableClock(START);
+      const store = memoryFloor();
+      let freshness = new Freshness(clock, store, limits);
+      const passed = new Set<string>();
+      // A replay repeats octets: one id always carries the one time that its signer gave it.
+      const messages = new Map<number, Payload>();
+      for (const { n, age, tick, restart } of steps) {
+        clock.set(clock.now() + tick);
+        if (restart) freshness = new Freshness(clock, store, limits);
+        const message = messages.get(n) ?? ping(n, clock.now() - age);
+        messages.set(n, message);
+        try {
+          freshness.admit(message, te1);
+        } catch (thrown) {
+          assert.ok(thrown instanceof Mom4cError);
+          continue;
+        }
+        assert.ok(!passed.has(message.id), `${message.id} passed twice`);
+        passed.add(message.id);
+      }
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+test('a full memory refuses new messages and keeps the old ids; it empties with time', () => {
+  const clock = settableClock(START);
+  const freshness = new Freshness(clock, memoryFloor(), { ...limits, capacity: 10 });
+  for (let n = 0; n < 10; n++) freshness.admit(ping(n, START), te1);
+  assert.throws(() => freshness.admit(ping(10, START), te1), code('M4C_BUSY'));
+  assert.throws(() => freshness.admit(ping(0, START), te1), code('M4C_REPLAY'));
+  clock.set(START + 60_001);
+  freshness.admit(ping(11, START + 60_001), te1);
+});
+
+test('a state may be shown again, an older one may not, and it ends when it expires', () => {
+  const clock = settableClock(START);
+  const freshness = new Freshness(clock, memoryFloor(), limits);
+  freshness.admit(presence(START - 600_000), te1);
+  freshness.admit(presence(START - 600_000), te1);
+  freshness.admit(presence(START), te1);
+  assert.throws(() => freshness.admit(presence(START - 1), te1), code('M4C_REPLAY'));
+  clock.set(START + 3_600_000);
+  assert.throws(() => freshness.admit(presence(START), te1), code('M4C_EXPIRED'));
+});
+
+test('a request may come again under its id when it was signed anew', () => {
+  const freshness = new Freshness(settableClock(START), memoryFloor(), limits);
+  const request = (time: number): PayloadOf<'request'> => {
+    const { version: _version, ...head } = ping(1, time);
+    return { ...head, type: 'request', name: 'ping', args: {}, timeout: 1000 };
+  };
+  freshness.admit(request(START), te1);
+  freshness.admit(request(START + 1), te1);
+  assert.throws(() => freshness.admit(request(START + 1), te1), code('M4C_REPLAY'));
+});

@@ -1,0 +1,102 @@
+// Mutations seen red: `z.object` for `z.strictObject` in `command`; no depth check; M4C_PEER mapping removed.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { Mom4cError } from '@mom4c/core';
+import { compareEpochs, decodePayload, encodePayload } from './payload.ts';
+import type { PayloadOf } from './payload.ts';
+
+const command: PayloadOf<'command'> = {
+  type: 'command',
+  id: '01890a5d-ac96-774b-bcce-b302099a8057',
+  from: 'cm@alpha.test',
+  to: { room: 'cluster@conference.alpha.test', targets: ['te1', 'te2'] },
+  time: 1_700_000_000_000,
+  expires: 1_700_000_005_000,
+  epoch: { generation: 1, revision: 7 },
+  name: 'listsensors',
+  args: {},
+};
+
+const code = (wanted: string) => (thrown: unknown) => thrown instanceof Mom4cError && thrown.code === wanted;
+const octets = (value: unknown) => Buffer.from(JSON.stringify(value));
+
+test('a payload survives encoding, whatever its arguments', () => {
+  fc.assert(
+    fc.property(fc.jsonValue({ maxDepth: 6 }), (args) => {
+      const sent = { ...command, args: { value: args } };
+      assert.deepEqual(decodePayload(encodePayload(sent)), JSON.parse(JSON.stringify(sent)));
+    }),
+  );
+});
+
+test('hostile octets give an error of the catalogue, never anything else', () => {
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.uint8Array({ maxLength: 300 }),
+        fc.json().map((json) => Buffer.from(json)),
+      ),
+      (hostile) => {
+        assert.throws(() => decodePayload(hostile), code('M4C_MALFORMED'));
+      },
+    ),
+  );
+});
+
+test('every field is needed, none may be added, and none may be of another kind', () => {
+  assert.deepEqual(decodePayload(octets(command)), command);
+  for (const field of ['id', 'from', 'to', 'time', 'expires', 'epoch', 'name'] as const) {
+    const { [field]: _dropped, ...rest } = command;
+    assert.throws(() => decodePayload(octets(rest)), code('M4C_MALFORMED'), `without ${field}`);
+    assert.throws(
+      () => decodePayload(octets({ ...command, [field]: [] })),
+      code('M4C_MALFORMED'),
+      `${field} as a list`,
+    );
+  }
+  assert.throws(() => decodePayload(octets({ ...command, more: 1 })), code('M4C_MALFORMED'));
+  assert.throws(
+    () => decodePayload(octets({ ...command, from: 'cm@alpha.test/active' })),
+    code('M4C_MALFORMED'),
+  );
+  assert.throws(() => decodePayload(octets({ ...command, name: '__proto__' })), code('M4C_MALFORMED'));
+  assert.throws(() => decodePayload(octets({ ...command, type: 'toString' })), code('M4C_MALFORMED'));
+});
+
+test('depth and size are bounded, and bad UTF-8 is refused', () => {
+  const deep = (levels: number) =>
+    Buffer.from(
+      JSON.stringify({ ...command, args: 'HERE' }).replace('"HERE"', '['.repeat(levels) + ']'.repeat(levels)),
+    );
+  assert.equal(decodePayload(deep(20)).type, 'command');
+  assert.throws(() => decodePayload(deep(50_000)), code('M4C_MALFORMED'));
+  assert.throws(() => encodePayload({ ...command, args: 'x'.repeat(200_000) }), code('M4C_TOO_LARGE'));
+  assert.throws(() => decodePayload(Buffer.alloc(200_000, 0x20)), code('M4C_TOO_LARGE'));
+  const broken = Buffer.concat([octets(command).subarray(0, -1), Buffer.from(',"x":"\xff"}', 'latin1')]);
+  assert.throws(() => decodePayload(broken), code('M4C_MALFORMED'));
+});
+
+test('a code that only a newer peer knows stays readable', () => {
+  const { epoch: _epoch, name: _name, args: _args, ...head } = { ...command, to: 'cm@alpha.test' };
+  const result = {
+    ...head,
+    from: 'te1@alpha.test',
+    type: 'result',
+    state: 'failed',
+    error: { code: 'M4C_FROM_THE_FUTURE' },
+  };
+  const decoded = decodePayload(octets(result));
+  assert.ok(decoded.type === 'result');
+  assert.equal(decoded.error?.code, 'M4C_PEER');
+  assert.match(decoded.error?.detail ?? '', /M4C_FROM_THE_FUTURE/);
+});
+
+test('epochs compare by generation first', () => {
+  const sorted = [
+    [1, 9],
+    [2, 1],
+    [2, 2],
+  ].map(([generation, revision]) => ({ generation: generation!, revision: revision! }));
+  assert.deepEqual([sorted[2]!, sorted[0]!, sorted[1]!].sort(compareEpochs), sorted);
+});

@@ -1,0 +1,179 @@
+/**
+ * What is signed: JSON octets of one of the types below. Every field is bounded; unknown fields are refused, so that
+ * nothing travels under a signature that the receiver did not understand.
+ */
+import * as z from 'zod';
+import { Mom4cError, isBareJid, isErrorCode, isNodeName, isUuidv7 } from '@mom4c/core';
+import type { ErrorCode } from '@mom4c/core';
+
+/** Octets of one payload; base64 of its sealed form stays under the 256 kB that an XMPP stanza may have. */
+export const MAX_PAYLOAD = 128 * 1024;
+const MAX_DEPTH = 24;
+const MAX_TARGETS = 5000;
+
+const address = z.string().max(320).refine(isBareJid, 'not a bare XMPP address');
+const nodeName = z.string().refine(isNodeName, 'not a node name');
+const id = z.string().refine(isUuidv7, 'not a UUIDv7');
+const instant = z.int().nonnegative();
+const hex = (octets: number) => z.string().regex(new RegExp(`^[0-9a-f]{${octets * 2}}$`));
+const commandName = z.string().regex(/^[a-z]{1,40}$/);
+const targets = z.array(nodeName).min(1).max(MAX_TARGETS);
+const version = z.string().max(64);
+
+/** (generation, revision), compared in this order; see ARCHITECTURE, "Leader lease". */
+export const epochSchema = z.strictObject({
+  generation: z.int().nonnegative(),
+  revision: z.int().nonnegative(),
+});
+export type Epoch = z.infer<typeof epochSchema>;
+
+export function compareEpochs(a: Epoch, b: Epoch): number {
+  return a.generation - b.generation || a.revision - b.revision;
+}
+
+/** A code that a newer peer knows and we do not is kept readable instead of failing the whole message. */
+const errorBody = z
+  .strictObject({
+    code: z.string().regex(/^M4C_[A-Z_]{1,40}$/),
+    detail: z.string().max(500).optional(),
+    correlation: z.string().max(64).optional(),
+  })
+  .transform((body): { code: ErrorCode; detail?: string | undefined; correlation?: string | undefined } =>
+    isErrorCode(body.code)
+      ? { ...body, code: body.code }
+      : { ...body, code: 'M4C_PEER', detail: `${body.code} ${body.detail ?? ''}`.slice(0, 500) },
+  );
+
+const common = { id, from: address, time: instant, expires: instant };
+const direct = { ...common, to: address };
+
+/** A receiver acts only if it is this address, or has joined this room and is among the targets. */
+const audience = z.union([
+  address,
+  z.strictObject({ room: address, targets: z.union([z.literal('*'), targets]) }),
+]);
+
+const outcomeSchema = z.strictObject({
+  target: nodeName,
+  state: z.enum(['ok', 'refused', 'failed', 'no-answer']),
+  result: z.unknown().optional(),
+  error: errorBody.optional(),
+});
+/** What became of a command at one target: never missing. */
+export type Outcome = z.infer<typeof outcomeSchema>;
+
+const schemas = {
+  /** Administrator → `cm@D`: do this. Without `targets`: every task executor. `timeout` in milliseconds. */
+  request: z.strictObject({
+    ...direct,
+    type: z.literal('request'),
+    name: commandName,
+    args: z.unknown(),
+    targets: targets.optional(),
+    timeout: z.int().min(100).max(600_000),
+  }),
+  /** The answer once the request is in the journal. `deadline` is the manager's clock. */
+  accepted: z.strictObject({
+    ...direct,
+    type: z.literal('accepted'),
+    epoch: epochSchema,
+    targets,
+    deadline: instant,
+  }),
+  /** The answer to a request that was understood and will not be served. */
+  rejected: z.strictObject({ ...direct, type: z.literal('rejected'), error: errorBody }),
+  /** Every target's outcome, once. */
+  outcome: z.strictObject({
+    ...direct,
+    type: z.literal('outcome'),
+    epoch: epochSchema,
+    name: commandName,
+    outcomes: z.array(outcomeSchema).max(MAX_TARGETS),
+  }),
+  /** `cm@D` → one task executor or a room of them. */
+  command: z.strictObject({
+    ...common,
+    to: audience,
+    type: z.literal('command'),
+    epoch: epochSchema,
+    name: commandName,
+    args: z.unknown(),
+  }),
+  /** Task executor → `cm@D`, under the id of the command. */
+  result: z.strictObject({
+    ...direct,
+    type: z.literal('result'),
+    state: z.enum(['ok', 'refused', 'failed']),
+    result: z.unknown().optional(),
+    error: errorBody.optional(),
+  }),
+  /** Task executor → `cm@D`: let me in. */
+  join: z.strictObject({ ...direct, type: z.literal('join'), version }),
+  /** The way in: the room, and its session key (base64 of 32 octets), sealed to the one who asked. */
+  joined: z.strictObject({
+    ...direct,
+    type: z.literal('joined'),
+    epoch: epochSchema,
+    room: address,
+    key: z.strictObject({ id: hex(16), secret: z.string().regex(/^[A-Za-z0-9+/]{43}=$/) }),
+  }),
+  /** Task executor's presence at `cm@D`. `started`: Unix milliseconds. */
+  presence: z.strictObject({ ...direct, type: z.literal('presence'), version, started: instant }),
+  /** The active manager's presence in the room: its epoch, the key in use, fingerprints of all current managers. */
+  leadership: z.strictObject({
+    ...common,
+    to: z.strictObject({ room: address, targets: z.literal('*') }),
+    type: z.literal('leadership'),
+    epoch: epochSchema,
+    key: hex(16),
+    managers: z.array(hex(32)).min(1).max(16),
+  }),
+};
+
+export type PayloadType = keyof typeof schemas;
+export type PayloadOf<T extends PayloadType> = z.infer<(typeof schemas)[T]>;
+export type Payload = { [T in PayloadType]: PayloadOf<T> }[PayloadType];
+
+/** @throws Mom4cError M4C_TOO_LARGE */
+export function encodePayload(payload: Payload): Uint8Array {
+  const octets = Buffer.from(JSON.stringify(payload));
+  if (octets.length > MAX_PAYLOAD)
+    throw new Mom4cError('M4C_TOO_LARGE', `${payload.type} of ${octets.length} octets`);
+  return octets;
+}
+
+/** @throws Mom4cError M4C_TOO_LARGE, M4C_MALFORMED */
+export function decodePayload(octets: Uint8Array): Payload {
+  if (octets.length > MAX_PAYLOAD)
+    throw new Mom4cError('M4C_TOO_LARGE', `payload of ${octets.length} octets`);
+  const json = parseJson(octets);
+  if (deeperThan(json, MAX_DEPTH))
+    throw new Mom4cError('M4C_MALFORMED', `payload nested deeper than ${MAX_DEPTH}`);
+  const type = (json as { type?: unknown } | null)?.type;
+  if (typeof type !== 'string' || !Object.hasOwn(schemas, type))
+    throw new Mom4cError('M4C_MALFORMED', 'payload of an unknown type');
+  const parsed = schemas[type as PayloadType].safeParse(json);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    throw new Mom4cError('M4C_MALFORMED', `${type}.${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`);
+  }
+  return parsed.data;
+}
+
+function parseJson(octets: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(octets));
+  } catch (cause) {
+    throw new Mom4cError('M4C_MALFORMED', 'payload is not JSON in UTF-8', { cause });
+  }
+}
+
+/** Iterative, level by level: the depth of hostile input must not become the depth of our stack. */
+function deeperThan(value: unknown, limit: number): boolean {
+  let level: unknown[] = [value];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > limit) return true;
+    level = level.flatMap((item) => (typeof item === 'object' && item !== null ? Object.values(item) : []));
+  }
+  return false;
+}
