@@ -1,0 +1,14 @@
+export { callAgent } from './call-agent.ts';
+export type { AgentCall } from './call-agent.ts';
+export { connectBus } from './connection.ts';
+export type { Bus, BusTls } from './connection.ts';
+export { openJournal } from './journal.ts';
+export type { JournalOptions } from './journal.ts';
+export { startNodeBus } from './node-bus.ts';
+export type { NodeBus, NodeBusOptions } from './node-bus.ts';
+export { agentUser, callerUser } from './node-server-config.ts';
+export type { BusUser } from './node-server-config.ts';
+export { findProgram, superviseProcess } from './process.ts';
+export type { SupervisedOptions, SupervisedProcess } from './process.ts';
+export { serveAgent } from './serve-agent.ts';
+export type { AgentDefinition, EndpointHandler, ServedAgent } from './serve-agent.ts';

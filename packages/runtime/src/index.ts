@@ -1,0 +1,17 @@
+export { configFile } from './arguments.ts';
+export { describeError, runApp } from './app.ts';
+export type { App, StopFunction } from './app.ts';
+export { loadConfig } from './config.ts';
+export type { ConfigFault, ConfigSources } from './config.ts';
+export { startHealthServer } from './health.ts';
+export type { CheckResult, HealthCheck, HealthServer } from './health.ts';
+export { createLogger } from './logger.ts';
+export type { Logger, LogLevel } from './logger.ts';
+export { createMetrics } from './metrics.ts';
+export type { Labels, Metrics } from './metrics.ts';
+export { durationSchema, filePath, healthSchema, LOG_LEVELS, logSchema } from './schemas.ts';
+export { readSecret } from './secret.ts';
+export { listSettings } from './settings.ts';
+export type { Setting, SettingMeta } from './settings.ts';
+export { toYaml } from './yaml.ts';
+export { VERSION } from './version.ts';
