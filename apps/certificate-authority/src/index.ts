@@ -1,0 +1,2 @@
+export { certificateAuthorityConfig, ENROLLED_ROLES } from './config.ts';
+export type { CertificateAuthorityConfig, EnrolledRole } from './config.ts';

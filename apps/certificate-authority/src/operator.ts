@@ -1,0 +1,65 @@
+/** What the operator of the machine does beside the running service. Everything needs the keystore and its password. */
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Log } from '@mom4c/core';
+import { toPem } from '@mom4c/pki';
+import { makeAuthority, openAuthority } from './authority-keystore.ts';
+import type { CertificateAuthorityConfig } from './config.ts';
+import { createIssuing } from './issuing.ts';
+import { openStores } from './serve.ts';
+
+/** @returns the SHA-256 fingerprint that nodes are to pin, hex */
+export async function initialise(config: CertificateAuthorityConfig): Promise<string> {
+  const { fingerprint } = await makeAuthority(config);
+  return fingerprint;
+}
+
+export async function makeToken(
+  config: CertificateAuthorityConfig,
+  grant: { name: string; role: string; ttl: string },
+  log: Log,
+): Promise<string> {
+  const stores = openStores(config, await openAuthority(config), log);
+  try {
+    const { token, expires } = stores.tokens.create(grant);
+    const { name, role } = grant;
+    log.info(
+      { audit: 'token', name, role, expires: new Date(expires).toISOString(), by: 'operator' },
+      'token made',
+    );
+    return token;
+  } finally {
+    stores.database.close();
+  }
+}
+
+/** Writes `cert.pem`, `key.pem` (mode 0600) and `ca.pem` to the folder, each as a whole. */
+export async function makeServerCertificate(
+  config: CertificateAuthorityConfig,
+  server: { name: string; dns: string[]; ips: string[]; folder: string },
+  log: Log,
+): Promise<void> {
+  const stores = openStores(config, await openAuthority(config), log);
+  try {
+    const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const certificate = await createIssuing(stores).issueServer({ ...server, publicKey });
+    mkdirSync(server.folder, { recursive: true, mode: 0o700 });
+    write(
+      join(server.folder, 'key.pem'),
+      privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+      0o600,
+    );
+    write(join(server.folder, 'cert.pem'), toPem('CERTIFICATE', certificate.der), 0o644);
+    write(join(server.folder, 'ca.pem'), stores.authority.pem, 0o644);
+  } finally {
+    stores.database.close();
+  }
+}
+
+function write(file: string, content: string, mode: number): void {
+  const temporary = `${file}.new`;
+  rmSync(temporary, { force: true });
+  writeFileSync(temporary, content, { mode, flag: 'wx' });
+  renameSync(temporary, file);
+}

@@ -1,0 +1,96 @@
+/** SCEP over HTTP (RFC 8894 §4). Plain HTTP, since every message is signed and what is secret in it is encrypted. */
+import { createServer } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Mom4cError } from '@mom4c/core';
+import type { Clock, Log } from '@mom4c/core';
+import { answerScep, SCEP_CAPABILITIES } from '@mom4c/pki';
+import type { ScepAuthority } from '@mom4c/pki';
+import { FailureLimit } from './failure-limit.ts';
+import { HTTP_LIMITS, listen, readBody } from './http.ts';
+import type { HttpService } from './http.ts';
+import type { Issuing } from './issuing.ts';
+
+type Answer = { readonly status: number; readonly type: string; readonly body: string | Uint8Array };
+
+const MAX_BODY = 65_536;
+const TEXT = 'text/plain; charset=utf-8';
+
+export async function startScepService(parts: {
+  readonly host: string;
+  readonly port: number;
+  readonly own: ScepAuthority;
+  readonly issuing: Issuing;
+  /** Something was issued. */
+  readonly onIssued: () => void;
+  readonly clock: Clock;
+  readonly log: Log;
+}): Promise<HttpService> {
+  const { own, issuing, onIssued, clock, log } = parts;
+  const limit = new FailureLimit(clock);
+
+  const answer = async (request: IncomingMessage): Promise<Answer> => {
+    const url = new URL(request.url ?? '/', 'http://localhost');
+    if (url.pathname !== '/scep') return text(404, 'there is /scep only');
+    if (request.method !== 'GET' && request.method !== 'POST') return text(405, 'GET and POST only');
+    switch (url.searchParams.get('operation') ?? '') {
+      case 'GetCACaps':
+        return text(200, SCEP_CAPABILITIES);
+      case 'GetCACert':
+        return { status: 200, type: 'application/x-x509-ca-cert', body: own.authority.der };
+      case 'PKIOperation':
+        return operate(request, url);
+      default:
+        return text(400, 'operation must be GetCACaps, GetCACert or PKIOperation');
+    }
+  };
+
+  const operate = async (request: IncomingMessage, url: URL): Promise<Answer> => {
+    const remote = request.socket.remoteAddress ?? '';
+    if (limit.isBlocked(remote)) return text(429, 'too many failures');
+    const octets = request.method === 'POST' ? await readBody(request, MAX_BODY) : messageOf(url);
+    try {
+      const { reply, transactionId, fault } = await answerScep(octets, own, (request, id) =>
+        issuing.answer(request, id),
+      );
+      if (fault) {
+        limit.fail(remote);
+        const { failInfo, text: code, message: reason } = fault;
+        log.warn({ audit: 'refused', transactionId, remote, failInfo, code, reason }, 'enrolment refused');
+      } else onIssued();
+      return { status: 200, type: 'application/x-pki-message', body: reply };
+    } catch (error) {
+      if (error instanceof Mom4cError) limit.fail(remote);
+      throw error;
+    }
+  };
+
+  const server = createServer(HTTP_LIMITS, (request, response) => {
+    answer(request)
+      .catch((error: unknown) => answerError(error, log))
+      .then((given) => send(request, response, given))
+      .catch((error: unknown) => log.error({ err: error }, 'SCEP service'));
+  });
+  return listen(server, 'scep', parts.host, parts.port);
+}
+
+/** RFC 8894 §4.1: base64 in the query; some clients do not escape its plus signs. */
+function messageOf(url: URL): Buffer {
+  return Buffer.from((url.searchParams.get('message') ?? '').replaceAll(' ', '+'), 'base64');
+}
+
+function text(status: number, body: string): Answer {
+  return { status, type: TEXT, body };
+}
+
+function answerError(error: unknown, log: Log): Answer {
+  if (error instanceof Mom4cError && error.code === 'M4C_TOO_LARGE') return text(413, error.code);
+  if (error instanceof Mom4cError && error.code === 'M4C_MALFORMED') return text(400, error.code);
+  log.error({ err: error }, 'SCEP request failed');
+  return text(500, 'M4C_INTERNAL');
+}
+
+function send(request: IncomingMessage, response: ServerResponse, { status, type, body }: Answer): void {
+  // A body that was not read to its end would be taken for the next request.
+  if (!request.complete) response.setHeader('connection', 'close');
+  response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body) }).end(body);
+}

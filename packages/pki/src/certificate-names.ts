@@ -1,0 +1,44 @@
+/** Names of certificates (RFC 5280 §4.1.2.4), narrowed to CN, OU and O, each once. */
+import {
+  type Der,
+  malformed,
+  oid,
+  readOid,
+  readSequence,
+  readSet,
+  readText,
+  sequence,
+  setOf,
+  utf8String,
+} from './der.ts';
+
+export type Subject = { readonly CN: string; readonly OU: string; readonly O: string };
+
+/** In the order in which the directory has them too: most general first (X.501). */
+const ATTRIBUTES = [
+  ['O', '2.5.4.10'],
+  ['OU', '2.5.4.11'],
+  ['CN', '2.5.4.3'],
+] as const;
+
+/** UTF8String throughout, as RFC 5280 §4.1.2.4 wants it of new authorities. */
+export function nameOf(subject: Subject): Der {
+  const attributes = ATTRIBUTES.map(([key, type]) => setOf(sequence(oid(type), utf8String(subject[key]))));
+  return sequence(...attributes);
+}
+
+/** In any order, but nothing beside them. @throws Mom4cError M4C_MALFORMED */
+export function readSubject(name: Der): Subject {
+  const found = new Map<string, string>();
+  for (const relative of readSequence(name, 'subject', ATTRIBUTES.length)) {
+    const [attribute] = readSet(relative, 'subject', 1);
+    const [type, value] = readSequence(attribute, 'subject', 2);
+    found.set(readOid(type, 'subject'), readText(value, 'subject'));
+  }
+  const take = (key: keyof Subject, type: string): string => {
+    const value = found.get(type);
+    if (value === undefined) throw malformed(`subject: no ${key}`);
+    return value;
+  };
+  return { CN: take('CN', '2.5.4.3'), OU: take('OU', '2.5.4.11'), O: take('O', '2.5.4.10') };
+}

@@ -1,0 +1,227 @@
+/** RecipientInfos (RFC 5652 §6.2): one content key, wrapped for each who may open. */
+import {
+  constants,
+  createCipheriv,
+  createDecipheriv,
+  createECDH,
+  createHash,
+  createPublicKey,
+  diffieHellman,
+  type KeyObject,
+  privateDecrypt,
+  publicEncrypt,
+} from 'node:crypto';
+import type { Certificate, SessionKey } from '@mom4c/core';
+import {
+  algorithm,
+  type IssuerAndSerial,
+  isEc,
+  issuerAndSerial,
+  OID,
+  readIssuerAndSerial,
+  readPlainAlgorithm,
+} from './cms-structure.ts';
+import {
+  bitString,
+  type Der,
+  encode,
+  expectOid,
+  isSequence,
+  isTagged,
+  malformed,
+  nullValue,
+  octetString,
+  readBitString,
+  readOctetString,
+  readSequence,
+  readSmallInteger,
+  readTagged,
+  sequence,
+  smallInteger,
+  tagged,
+} from './der.ts';
+
+/** What a RecipientInfo is for, and how to unwrap the content key. `unwrap` throws if the key does not fit. */
+export type RecipientInfo =
+  | { readonly kind: 'certificate'; readonly recipient: IssuerAndSerial; unwrap(key: KeyObject): Buffer }
+  | { readonly kind: 'session'; readonly id: string; unwrap(key: KeyObject): Buffer };
+
+/** RFC 3394 §2.2.3.1. */
+const WRAP_IV = Buffer.alloc(8, 0xa6);
+/** What stands before the point in the SubjectPublicKeyInfo of a P-256 key. */
+const P256_PREFIX = Buffer.from('3059301306072a8648ce3d020106082a8648ce3d030107034200', 'hex');
+const P256_POINT_OCTETS = 65;
+const KEY_OCTETS = 32;
+
+/** RFC 4055 §4.1: OAEP with SHA-256 throughout and no label. */
+const OAEP_PARAMETERS = sequence(
+  tagged(0, algorithm(OID.sha256, nullValue())),
+  tagged(1, algorithm(OID.mgf1, algorithm(OID.sha256, nullValue()))),
+);
+
+/** Key agreement for P-256, key transport for RSA. @param contentKey 32 octets */
+export function wrapFor(recipient: Certificate, contentKey: Uint8Array): Der {
+  return isEc(recipient.publicKey) ? agree(recipient, contentKey) : transport(recipient, contentKey);
+}
+
+/** KEKRecipientInfo (RFC 5652 §6.2.3). */
+export function wrapUnder(key: SessionKey, contentKey: Uint8Array): Der {
+  const id = sequence(octetString(Buffer.from(key.id, 'hex')));
+  const wrapped = octetString(wrapKey(key.key, contentKey));
+  return tagged(2, smallInteger(4), id, algorithm(OID.aes256Wrap), wrapped);
+}
+
+/** One for each who may open by it. @throws Mom4cError M4C_MALFORMED, also if it is of a kind that we do not use */
+export function readRecipientInfo(value: Der): RecipientInfo[] {
+  if (isSequence(value)) return [readTransport(value)];
+  if (isTagged(value, 1)) return readAgreement(value);
+  if (isTagged(value, 2)) return [readSession(value)];
+  throw malformed('RecipientInfo');
+}
+
+// --- KeyAgreeRecipientInfo: RFC 5753 §3.1.1 -----------------------------------------------------------------------
+
+function agree(recipient: Certificate, contentKey: Uint8Array): Der {
+  // ECDH objects spare making and reading a KeyObject for a key that is used once.
+  const ephemeral = createECDH('prime256v1');
+  const point = ephemeral.generateKeys();
+  const shared = ephemeral.computeSecret(pointOf(recipient.publicKey));
+  const wrap = algorithm(OID.aes256Wrap);
+  const originator = tagged(1, algorithm(OID.ecPublicKey), bitString(point));
+  const wrapped = wrapKey(deriveKek(shared, wrap, undefined), contentKey);
+  return tagged(
+    1,
+    smallInteger(3),
+    tagged(0, originator),
+    algorithm(OID.stdDhSha256Kdf, wrap),
+    sequence(sequence(issuerAndSerial(recipient), octetString(wrapped))),
+  );
+}
+
+function readAgreement(value: Der): RecipientInfo[] {
+  const items = readTagged(value, 1, 'KeyAgreeRecipientInfo');
+  const [version, originator, ...rest] = items;
+  if (readSmallInteger(version, 'version') !== 3) throw malformed('KeyAgreeRecipientInfo: version');
+  const ukm = isTagged(rest[0], 1)
+    ? readOctetString(readTagged(rest.shift(), 1, 'ukm', 1)[0], 'ukm')
+    : undefined;
+  if (rest.length !== 2) throw malformed('KeyAgreeRecipientInfo');
+  const [scheme, wrap] = readSequence(rest[0], 'keyEncryptionAlgorithm', 2);
+  expectOid(scheme, OID.stdDhSha256Kdf, 'keyEncryptionAlgorithm');
+  expectWrap(wrap);
+  const point = readOriginator(originator);
+  return readSequence(rest[1], 'recipientEncryptedKeys').map((encryptedKey) => {
+    const [rid, wrapped] = readSequence(encryptedKey, 'RecipientEncryptedKey', 2);
+    const octets = readOctetString(wrapped, 'encryptedKey');
+    return {
+      kind: 'certificate',
+      recipient: readIssuerAndSerial(rid),
+      unwrap(privateKey) {
+        // Reading the key checks that the point is on the curve.
+        const publicKey = createPublicKey({
+          key: Buffer.concat([P256_PREFIX, point]),
+          format: 'der',
+          type: 'spki',
+        });
+        return unwrapKey(deriveKek(diffieHellman({ privateKey, publicKey }), wrap!, ukm), octets);
+      },
+    };
+  });
+}
+
+function readOriginator(value: Der | undefined): Buffer {
+  const [key] = readTagged(value, 0, 'originator', 1);
+  const [type, bits] = readTagged(key, 1, 'originatorKey', 2);
+  // Its parameters may be absent, NULL or the curve; the curve is that of the recipient in any case.
+  const [id] = readSequence(type, 'originatorKey');
+  expectOid(id, OID.ecPublicKey, 'originatorKey');
+  const point = readBitString(bits, 'originatorKey');
+  if (point.length !== P256_POINT_OCTETS || point[0] !== 4)
+    throw malformed('originatorKey: point of P-256 expected');
+  return point;
+}
+
+/** X9.63 KDF with SHA-256 (RFC 5753 §7.2): one block is the whole key. */
+function deriveKek(shared: Uint8Array, wrap: Der, ukm: Uint8Array | undefined): Buffer {
+  const bits = Buffer.alloc(4);
+  bits.writeUInt32BE(KEY_OCTETS * 8);
+  const info = [wrap, ...(ukm ? [tagged(0, octetString(ukm))] : []), tagged(2, octetString(bits))];
+  const counter = Buffer.from([0, 0, 0, 1]);
+  return createHash('sha256')
+    .update(shared)
+    .update(counter)
+    .update(encode(sequence(...info)))
+    .digest();
+}
+
+// --- KeyTransRecipientInfo: RFC 5652 §6.2.1, RFC 3560 ----------------------------------------------------------------
+
+function transport(recipient: Certificate, contentKey: Uint8Array): Der {
+  const key = { key: recipient.publicKey, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' };
+  const wrapped = octetString(publicEncrypt(key, contentKey));
+  return sequence(
+    smallInteger(0),
+    issuerAndSerial(recipient),
+    algorithm(OID.rsaesOaep, OAEP_PARAMETERS),
+    wrapped,
+  );
+}
+
+function readTransport(value: Der): RecipientInfo {
+  const [version, rid, scheme, wrapped] = readSequence(value, 'KeyTransRecipientInfo', 4);
+  if (readSmallInteger(version, 'version') !== 0) throw malformed('KeyTransRecipientInfo: version');
+  const [id, parameters] = readSequence(scheme, 'keyEncryptionAlgorithm', 2);
+  expectOid(id, OID.rsaesOaep, 'keyEncryptionAlgorithm');
+  expectOaepParameters(parameters);
+  const octets = readOctetString(wrapped, 'encryptedKey');
+  return {
+    kind: 'certificate',
+    recipient: readIssuerAndSerial(rid),
+    unwrap: (key) =>
+      privateDecrypt({ key, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' }, octets),
+  };
+}
+
+function expectOaepParameters(value: Der | undefined): void {
+  const [hash, mask] = readSequence(value, 'RSAES-OAEP', 2);
+  const [maskId, maskHash] = readSequence(readTagged(mask, 1, 'RSAES-OAEP', 1)[0], 'RSAES-OAEP', 2);
+  expectOid(maskId, OID.mgf1, 'RSAES-OAEP');
+  for (const algorithmId of [readTagged(hash, 0, 'RSAES-OAEP', 1)[0], maskHash])
+    if (readPlainAlgorithm(algorithmId, 'RSAES-OAEP') !== OID.sha256)
+      throw malformed('RSAES-OAEP: SHA-256 expected');
+}
+
+// --- KEKRecipientInfo -----------------------------------------------------------------------------------------------
+
+function readSession(value: Der): RecipientInfo {
+  const [version, identifier, wrap, wrapped] = readTagged(value, 2, 'KEKRecipientInfo', 4);
+  if (readSmallInteger(version, 'version') !== 4) throw malformed('KEKRecipientInfo: version');
+  const [id] = readSequence(identifier, 'kekid', 1);
+  expectWrap(wrap);
+  const octets = readOctetString(wrapped, 'encryptedKey');
+  return {
+    kind: 'session',
+    id: readOctetString(id, 'kekid').toString('hex'),
+    unwrap: (key) => unwrapKey(key, octets),
+  };
+}
+
+// --- AES key wrap: RFC 3394 -----------------------------------------------------------------------------------------
+
+function wrapKey(kek: KeyObject | Buffer, contentKey: Uint8Array): Buffer {
+  const cipher = createCipheriv('id-aes256-wrap', kek, WRAP_IV);
+  return Buffer.concat([cipher.update(contentKey), cipher.final()]);
+}
+
+function unwrapKey(kek: KeyObject | Buffer, wrapped: Uint8Array): Buffer {
+  const decipher = createDecipheriv('id-aes256-wrap', kek, WRAP_IV);
+  return Buffer.concat([decipher.update(wrapped), decipher.final()]);
+}
+
+function expectWrap(value: Der | undefined): void {
+  if (readPlainAlgorithm(value, 'key wrap') !== OID.aes256Wrap) throw malformed('key wrap: AES-256 expected');
+}
+
+function pointOf(publicKey: KeyObject): Buffer {
+  return publicKey.export({ format: 'der', type: 'spki' }).subarray(-P256_POINT_OCTETS);
+}

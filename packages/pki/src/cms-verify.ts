@@ -1,0 +1,167 @@
+/**
+ * Checking CMS SignedData (RFC 5652 §5) against the certificate of its signer, which it names but does not carry.
+ *
+ * INVARIANTS:
+ * - What is under the signature is exactly the attributes that were read: DER has one encoding, `decode` demands it.
+ * - The signature names its certificate by hash (RFC 5035), so no other certificate with the same name and key fits.
+ * - Nothing that the directory says is believed before the authority's signature on it was checked.
+ */
+import { createHash, verify } from 'node:crypto';
+import { type CertificateDirectory, type Clock, Mom4cError, type Verified, type Verifier } from '@mom4c/core';
+import { type Authority, verifyIssued } from './certificates.ts';
+import {
+  checkSize,
+  decodeContentInfo,
+  type IssuerAndSerial,
+  isEc,
+  OID,
+  readIssuerAndSerial,
+  readPlainAlgorithm,
+} from './cms-structure.ts';
+import {
+  type Der,
+  encode,
+  expectOid,
+  malformed,
+  readOctetString,
+  readOid,
+  readSequence,
+  readSet,
+  readSmallInteger,
+  readTagged,
+  setOf,
+} from './der.ts';
+
+type SignedData = {
+  readonly content: Uint8Array;
+  readonly signer: IssuerAndSerial;
+  /** DER of the SET of attributes: what was signed. */
+  readonly attributes: Uint8Array;
+  readonly messageDigest: Uint8Array;
+  readonly certificateHash: Uint8Array;
+  readonly signatureAlgorithm: string;
+  readonly signature: Uint8Array;
+};
+
+export type VerifierOptions = {
+  readonly directory: Pick<CertificateDirectory, 'byIssuerAndSerial'>;
+  readonly authority: Authority;
+  readonly clock: Pick<Clock, 'now'>;
+};
+
+/** Ours has three; others may add a signing time and the like, which mean nothing here. */
+const MAX_ATTRIBUTES = 16;
+
+export function createVerifier({ directory, authority, clock }: VerifierOptions): Verifier {
+  return {
+    async verify(signedData: Uint8Array, detached?: Uint8Array): Promise<Verified> {
+      const parsed = readSignedData(signedData, detached);
+      // Before the directory is asked: garbage shall cost no look-up.
+      const digest = createHash('sha256').update(parsed.content).digest();
+      if (!digest.equals(parsed.messageDigest)) throw badSignature('its digest is not that of the content');
+      const signer = await directory.byIssuerAndSerial(parsed.signer.issuer, parsed.signer.serial);
+      if (!signer) throw new Mom4cError('M4C_CERTIFICATE_UNKNOWN', `serial number ${parsed.signer.serial}`);
+      if (signer.issuer !== parsed.signer.issuer || signer.serial !== parsed.signer.serial)
+        throw new Mom4cError('M4C_CERTIFICATE_INVALID', 'the directory answered with another one');
+      verifyIssued(signer, authority, clock.now());
+      if (signer.role === 'server')
+        throw new Mom4cError('M4C_CERTIFICATE_INVALID', 'a server does not sign messages');
+      if (!Buffer.from(signer.fingerprint, 'hex').equals(parsed.certificateHash))
+        throw badSignature('it was made under another certificate');
+      const algorithms: readonly string[] = isEc(signer.publicKey)
+        ? [OID.ecdsaWithSha256]
+        : [OID.sha256WithRsa, OID.rsaEncryption];
+      if (!algorithms.includes(parsed.signatureAlgorithm))
+        throw badSignature('its algorithm is not that of the key');
+      if (!verify('sha256', parsed.attributes, signer.publicKey, parsed.signature))
+        throw badSignature('it does not fit');
+      return { content: parsed.content, signer };
+    },
+  };
+}
+
+/** @throws Mom4cError M4C_TOO_LARGE, M4C_MALFORMED */
+function readSignedData(octets: Uint8Array, detached: Uint8Array | undefined): SignedData {
+  // No certificates [0] and no CRLs [1]: a signer is found in the directory, or not at all.
+  const items = decodeContentInfo(octets, OID.signedData, 'SignedData');
+  if (items.length !== 4) throw malformed('SignedData: certificates or revocation lists are not accepted');
+  const [version, digestAlgorithms, encapsulated, signerInfos] = items;
+  // Version 1 is that of data, signed under an issuerAndSerialNumber (RFC 5652 §5.1, §5.3).
+  if (readSmallInteger(version, 'version') !== 1) throw malformed('SignedData: version');
+  expectSha256(readSet(digestAlgorithms, 'digestAlgorithms', 1)[0]);
+  const [signerInfo] = readSet(signerInfos, 'signerInfos', 1);
+  return { content: readContent(encapsulated, detached), ...readSignerInfo(signerInfo) };
+}
+
+function readContent(encapsulated: Der | undefined, detached: Uint8Array | undefined): Uint8Array {
+  const [type, explicit, ...more] = readSequence(encapsulated, 'encapContentInfo');
+  expectOid(type, OID.data, 'eContentType');
+  if (more.length > 0) throw malformed('encapContentInfo');
+  // Two contents would leave open which of them was signed.
+  if (explicit && detached) throw malformed('SignedData: content inside and beside it');
+  if (explicit) return readOctetString(readTagged(explicit, 0, 'eContent', 1)[0], 'eContent');
+  if (!detached) throw malformed('SignedData: no content');
+  checkSize(detached);
+  return detached;
+}
+
+/** RFC 5652 §5.3, without unsigned attributes. */
+function readSignerInfo(value: Der | undefined): Omit<SignedData, 'content'> {
+  const items = readSequence(value, 'SignerInfo', 6);
+  const [version, identifier, digestAlgorithm, signedAttributes, signatureAlgorithm, signature] = items;
+  if (readSmallInteger(version, 'version') !== 1) throw malformed('SignerInfo: version');
+  expectSha256(digestAlgorithm);
+  const attributes = readTagged(signedAttributes, 0, 'signedAttrs');
+  const read = readAttributes(attributes);
+  expectOid(read(OID.contentType), OID.data, 'contentType');
+  return {
+    signer: readIssuerAndSerial(identifier),
+    attributes: encodeAttributes(signedAttributes!, attributes),
+    messageDigest: readOctetString(read(OID.messageDigest), 'messageDigest'),
+    certificateHash: readCertificateHash(read(OID.signingCertificateV2)),
+    signatureAlgorithm: readPlainAlgorithm(signatureAlgorithm, 'signatureAlgorithm'),
+    signature: readOctetString(signature, 'signature'),
+  };
+}
+
+/** Every type at most once, with exactly one value each (RFC 5652 §11). @returns finds a mandatory one */
+function readAttributes(attributes: readonly Der[]): (type: string) => Der {
+  if (attributes.length > MAX_ATTRIBUTES) throw malformed('signedAttrs: too many');
+  const found = new Map<string, Der>();
+  for (const attribute of attributes) {
+    const [type, values] = readSequence(attribute, 'signedAttrs', 2);
+    const id = readOid(type, 'signedAttrs');
+    if (found.has(id)) throw malformed(`signedAttrs: ${id} twice`);
+    found.set(id, readSet(values, 'signedAttrs', 1)[0]!);
+  }
+  return (type) => {
+    const value = found.get(type);
+    if (!value) throw malformed(`signedAttrs: ${type} is missing`);
+    return value;
+  };
+}
+
+/** What was signed is the SET, not the [0] that stands in its place (RFC 5652 §5.4). */
+function encodeAttributes(implicit: Der, attributes: readonly Der[]): Buffer {
+  const asSent = encode(implicit);
+  const set = encode(setOf(...attributes));
+  // DER sorts a SET. Another order would be another encoding of the same attributes.
+  if (!asSent.subarray(1).equals(set.subarray(1))) throw malformed('signedAttrs: not in the order of DER');
+  return set;
+}
+
+/** RFC 5035 §3: the first ESSCertIDv2 is the signer's; SHA-256 is the default and so is not written. */
+function readCertificateHash(signingCertificate: Der): Buffer {
+  const [certificates] = readSequence(signingCertificate, 'SigningCertificateV2');
+  const [first] = readSequence(readSequence(certificates, 'SigningCertificateV2')[0], 'ESSCertIDv2');
+  return readOctetString(first, 'ESSCertIDv2: SHA-256');
+}
+
+function expectSha256(value: Der | undefined): void {
+  if (readPlainAlgorithm(value, 'digestAlgorithm') !== OID.sha256)
+    throw malformed('digestAlgorithm: SHA-256 expected');
+}
+
+function badSignature(detail: string): Mom4cError {
+  return new Mom4cError('M4C_BAD_SIGNATURE', detail);
+}

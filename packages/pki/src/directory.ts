@@ -1,0 +1,134 @@
+/**
+ * The certificates of a domain, as its authority has published them in LDAP. Tree: `cn=te1,ou=devices,<base>`, an
+ * inetOrgPerson with `ou` (role), `labeledURI` (`xmpp:te1@alpha.test`, for a cluster manager `xmpp:cm@alpha.test` too)
+ * and up to four `userCertificate;binary`. The server is not believed: what it returns is used only if the
+ * authority has issued it, it is valid now, and it fits the question.
+ */
+import { EqualityFilter } from 'ldapts';
+import type { Entry, Filter } from 'ldapts';
+import { isBareJid, Mom4cError, ROLES } from '@mom4c/core';
+import type { Certificate, CertificateDirectory, Clock } from '@mom4c/core';
+import { AnswerCache } from './directory-cache.ts';
+import { certificatesOf, connectDirectory } from './directory-connection.ts';
+import type { DirectoryOptions } from './directory-connection.ts';
+import { readCertificate, verifyIssued } from './certificates.ts';
+import type { Authority } from './certificates.ts';
+import { readSubject } from './certificate-names.ts';
+import { decode } from './der.ts';
+
+export type LdapDirectory = CertificateDirectory & {
+  /** How many questions have gone to the server. */
+  readonly lookups: number;
+  close(): Promise<void>;
+};
+
+/** How long an answer is used again, in milliseconds: a certificate that was taken out of the directory must stop to
+ *  count within minutes, and a node that has renewed its key must get mail under the new one soon. */
+const KEEP = { serial: 300_000, address: 30_000, nothing: 2_000 } as const;
+const MAX_SERIAL_DIGITS = 40;
+const MAX_NAME_OCTETS = 1024;
+
+export function createLdapDirectory(options: DirectoryOptions & { readonly clock: Clock }): LdapDirectory {
+  const { authority, base, clock } = options;
+  const connection = connectDirectory(options);
+  const cache = new AnswerCache(clock);
+  const tree = `ou=devices,${base}`;
+  const issuerName = distinguishedName(authority);
+  let lookups = 0;
+
+  const ask = (filter: Filter): Promise<Entry[]> => {
+    lookups += 1;
+    return connection.search(tree, { scope: 'one', filter });
+  };
+
+  return {
+    get lookups() {
+      return lookups;
+    },
+
+    async byIssuerAndSerial(issuer, serial) {
+      // Whoever else has issued it, we could not verify it.
+      if (issuer !== authority.subject || !isSerial(serial)) return undefined;
+      const [found] = await cache.get(`serial ${serial}`, KEEP.serial, KEEP.nothing, async () => {
+        const entries = await ask(exactMatch(serial, issuerName));
+        const certificates = entries.flatMap(certificatesOf).map(readCertificate);
+        const wanted = certificates.filter((each) => each.issuer === issuer && each.serial === serial);
+        if (entries.length > 0 && wanted.length === 0)
+          throw misfit('an entry without the certificate that was asked for');
+        return wanted.slice(0, 1).map((each) => verified(each, authority, clock));
+      });
+      return found;
+    },
+
+    byAddress(address) {
+      if (!isBareJid(address)) return Promise.reject(new Mom4cError('M4C_MALFORMED', 'not an XMPP address'));
+      return cache.get(`address ${address}`, KEEP.address, KEEP.nothing, async () => {
+        const entries = await ask(new EqualityFilter({ attribute: 'labeledURI', value: `xmpp:${address}` }));
+        const current = entries.flatMap((entry) => currentOf(entry, authority, clock));
+        if (!current.every((each) => each.addresses.includes(address)))
+          throw misfit('a certificate of another name');
+        return newestFirst(current);
+      });
+    },
+
+    byRole(role) {
+      if (!ROLES.includes(role)) return Promise.reject(new Mom4cError('M4C_MALFORMED', 'not a role'));
+      // Coalesced but not kept: who asks for everybody wants to know who is there now.
+      return cache.get(`role ${role}`, 0, 0, async () => {
+        const entries = await ask(new EqualityFilter({ attribute: 'ou', value: role }));
+        const current = newestFirst(entries.flatMap((entry) => currentOf(entry, authority, clock)));
+        if (current.some((each) => each.role !== role))
+          throw misfit('an entry with a certificate of another role');
+        return [...new Map(current.toReversed().map((each) => [each.name, each])).values()];
+      });
+    },
+
+    close: () => connection.close(),
+  };
+}
+
+/** Those of an entry that have not expired, each verified. @throws Mom4cError M4C_CERTIFICATE_INVALID */
+function currentOf(entry: Entry, authority: Authority, clock: Clock): Certificate[] {
+  const current = certificatesOf(entry)
+    .map(readCertificate)
+    .filter(({ notAfter }) => notAfter > clock.now());
+  return current.map((each) => verified(each, authority, clock));
+}
+
+function verified(certificate: Certificate, authority: Authority, clock: Clock): Certificate {
+  verifyIssued(certificate, authority, clock.now());
+  return certificate;
+}
+
+function newestFirst(certificates: readonly Certificate[]): Certificate[] {
+  return certificates.toSorted((a, b) => b.notBefore - a.notBefore || b.notAfter - a.notAfter);
+}
+
+/**
+ * certificateExactMatch (RFC 4523 §2.1). Serial numbers are unique per issuer, and the issuer is always our authority:
+ * the assertion still names it, since the rule demands it. ldapts escapes nothing in a filter object but sends the
+ * value as it is, so there is nothing to inject into.
+ */
+function exactMatch(serial: string, issuerName: string): Filter {
+  const value = `{ serialNumber ${BigInt(`0x${serial}`)}, issuer rdnSequence:"${issuerName}" }`;
+  return new EqualityFilter({ attribute: 'userCertificate', value });
+}
+
+function isSerial(text: string): boolean {
+  return text.length <= MAX_SERIAL_DIGITS && /^(?:[0-9a-f]{2})+$/.test(text);
+}
+
+/** The authority's subject in the form of RFC 4514. Its values are names and domains, which hold nothing to escape. */
+function distinguishedName(authority: Authority): string {
+  const { CN, OU, O } = readSubject(decode(Buffer.from(authority.subject, 'hex'), MAX_NAME_OCTETS));
+  if (![CN, OU, O].every((value) => /^[A-Za-z0-9._-]+$/.test(value)))
+    throw new Mom4cError(
+      'M4C_CERTIFICATE_INVALID',
+      'the name of the authority has characters that are not supported',
+    );
+  return `cn=${CN},ou=${OU},o=${O}`;
+}
+
+function misfit(detail: string): Mom4cError {
+  return new Mom4cError('M4C_DIRECTORY_ENTRY', detail);
+}
