@@ -1,0 +1,27 @@
+/** What a stanza must have before anybody sees it. */
+import { bareJid, isDomain, parseJid, type FullJid } from '@mom4c/core';
+import type { Element } from './element.ts';
+
+export type Incoming = {
+  /** The sender's address; the server vouches for it. Of a room's occupant: the room with the nick as resource. */
+  readonly from: string;
+  readonly type: string | undefined;
+  readonly element: Element;
+};
+
+/** @returns undefined if there is no usable sender */
+export function incoming(element: Element, own: FullJid): Incoming | undefined {
+  // RFC 6120 §8.1.2.1: without `from` it comes from the own account.
+  const from = element.attrs.from ?? bareJid(own);
+  return isAddress(from) ? { from, type: element.attrs.type, element } : undefined;
+}
+
+/** A domain, or what core takes for an address, and no control characters in its resource. */
+export function isAddress(text: string): boolean {
+  if (isDomain(text)) return true;
+  try {
+    return !/\p{Cc}/u.test(parseJid(text).resource ?? '');
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,15 @@
+export { MAX_STANZA_OCTETS, textOf, xml } from './element.ts';
+export type { Attributes, Child, Element } from './element.ts';
+export type { Incoming } from './incoming.ts';
+export type { Listener } from './listeners.ts';
+export { stanzaError } from './stanza-error.ts';
+export { connect } from './session.ts';
+export type { DropReason, SessionEvents, SessionSettings, XmppSession } from './session.ts';
+export type { RequestOptions } from './requests.ts';
+export type { IncomingRequest, RequestHandler, RequestKind } from './responder.ts';
+export type { ClientTls, Endpoint } from './tls.ts';
+export { registerAccount } from './register.ts';
+export type { Registration } from './register.ts';
+export { joinRoom } from './rooms.ts';
+export type { Room, RoomMessage, RoomSettings } from './rooms.ts';
+export type { Affiliation, OccupantPresence, Role, RoomConfig } from './muc.ts';

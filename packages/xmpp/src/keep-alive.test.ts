@@ -1,0 +1,43 @@
+// Mutation seen red: `stream.destroy` removed; `PING_AFTER_MS - silence` replaced by `PING_AFTER_MS`.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { keepAlive, PING_AFTER_MS, PING_ANSWER_MS } from './keep-alive.ts';
+import { fakeClock } from './test-fakes.ts';
+
+function setUp() {
+  const clock = fakeClock();
+  const stream = { lastHeard: 0, destroy: () => void (ended = clock.monotonic()) };
+  const pings: number[] = [];
+  let ended: number | undefined;
+  const stop = keepAlive(stream, clock, () => void pings.push(clock.monotonic()));
+  return { clock, stream, pings, stop, ended: () => ended };
+}
+
+test('a silent server is asked, and given up when it does not answer', () => {
+  const { clock, pings, ended } = setUp();
+  clock.advance(PING_AFTER_MS + PING_ANSWER_MS);
+  assert.deepEqual(pings, [PING_AFTER_MS]);
+  assert.equal(ended(), PING_AFTER_MS + PING_ANSWER_MS);
+});
+
+test('octets postpone the question, and answer it', () => {
+  const { clock, stream, pings, ended } = setUp();
+  clock.advance(20_000);
+  stream.lastHeard = clock.monotonic();
+  clock.advance(29_999);
+  assert.deepEqual(pings, []);
+  clock.advance(1);
+  assert.deepEqual(pings, [50_000]);
+  clock.advance(5_000);
+  stream.lastHeard = clock.monotonic();
+  clock.advance(30_000);
+  assert.deepEqual(pings, [50_000, 85_000]);
+  assert.equal(ended(), undefined);
+});
+
+test('once stopped it asks no more', () => {
+  const { clock, pings, stop, ended } = setUp();
+  stop();
+  clock.advance(100_000);
+  assert.deepEqual([pings, ended()], [[], undefined]);
+});

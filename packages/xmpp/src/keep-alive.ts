@@ -1,0 +1,34 @@
+/** A server that vanished without a word is noticed only by asking (XEP-0199 §4.2). */
+import { Mom4cError, type Clock } from '@mom4c/core';
+import type { XmlStream } from './stream.ts';
+
+/** Silence after which we ask, and how long the answer may take. */
+export const PING_AFTER_MS = 30_000;
+export const PING_ANSWER_MS = 10_000;
+
+/** Destroys the stream if it stays silent. Any octets count as an answer.
+ *  @param ping sends a ping and deals with its outcome
+ *  @returns stops asking */
+export function keepAlive(
+  stream: Pick<XmlStream, 'lastHeard' | 'destroy'>,
+  clock: Clock,
+  ping: (timeoutMs: number) => void,
+): () => void {
+  let cancel = clock.after(PING_AFTER_MS, check);
+
+  function check(): void {
+    const silence = clock.monotonic() - stream.lastHeard;
+    if (silence < PING_AFTER_MS) {
+      cancel = clock.after(PING_AFTER_MS - silence, check);
+      return;
+    }
+    const asked = clock.monotonic();
+    cancel = clock.after(PING_ANSWER_MS, () => {
+      if (stream.lastHeard >= asked) check();
+      else stream.destroy(new Mom4cError('M4C_XMPP_UNREACHABLE', 'the server has gone silent'));
+    });
+    ping(PING_ANSWER_MS);
+  }
+
+  return () => cancel();
+}

@@ -1,0 +1,106 @@
+// Mutation seen red: the comparison with MAX_CONCURRENT_REQUESTS removed; `running -= 1` removed; the handler called
+// without `try`; 'service-unavailable' and 'feature-not-implemented' swapped; `more.length > 0` removed.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Mom4cError } from '@mom4c/core';
+import { xml, type Child, type Element } from './element.ts';
+import { createResponder, MAX_CONCURRENT_REQUESTS } from './responder.ts';
+import { describeStanzaError, stanzaError } from './stanza-error.ts';
+import { countingRandom, fakeClock, rememberingLog } from './test-fakes.ts';
+
+const KIND = { name: 'do', xmlns: 'urn:test' };
+const FROM = 'cm@alpha.test/active';
+
+function setUp(refuse?: (stanza: Element) => Mom4cError | undefined) {
+  const sent: Element[] = [];
+  const log = rememberingLog();
+  const transmit = async (stanza: Element): Promise<void> => {
+    const error = refuse?.(stanza);
+    if (error) throw error;
+    sent.push(stanza);
+  };
+  const responder = createResponder(transmit, { log, clock: fakeClock(), random: countingRandom() });
+  const ask = async (type: string | undefined, ...children: Child[]): Promise<Element | undefined> => {
+    const before = sent.length;
+    responder.receive({ from: FROM, type, element: xml('iq', { type, id: 'i', from: FROM }, ...children) });
+    await new Promise(setImmediate);
+    return sent[before];
+  };
+  return { responder, ask, sent, log };
+}
+
+const payload = (name = KIND.name, xmlns = KIND.xmlns): Element => xml(name, { xmlns });
+
+test('a result goes to the asker under the same id', async () => {
+  const { responder, ask } = setUp();
+  responder.handle(KIND, async ({ from, type, child }) => xml('done', { from, type, name: child.name }));
+  const answer = await ask('set', payload());
+  assert.deepEqual({ ...answer?.attrs }, { to: FROM, id: 'i', type: 'result' });
+  assert.deepEqual({ ...answer?.getChild('done')?.attrs }, { from: FROM, type: 'set', name: 'do' });
+});
+
+test('pings are answered', async () => {
+  const answer = await setUp().ask('get', payload('ping', 'urn:xmpp:ping'));
+  assert.equal(answer?.attrs.type, 'result');
+});
+
+test('what nobody handles gets an error', async () => {
+  const { responder, ask } = setUp();
+  responder.handle(KIND, async () => undefined);
+  const condition = async (...question: Parameters<typeof ask>): Promise<string> =>
+    describeStanzaError((await ask(...question))!).condition;
+  assert.equal(await condition('get', payload('do', 'urn:other')), 'service-unavailable');
+  assert.equal(await condition('get', payload('other')), 'feature-not-implemented');
+  assert.equal(await condition('get'), 'bad-request');
+  assert.equal(await condition('get', payload(), payload()), 'bad-request');
+  assert.equal(await condition('strange', payload()), 'bad-request');
+  assert.equal(await condition(undefined, payload()), 'bad-request');
+});
+
+test('an error of the catalogue is the answer; a bug is logged and sent as M4C_INTERNAL without its text', async () => {
+  const { responder, ask, log } = setUp();
+  let thrown: Error = new Mom4cError('M4C_FORBIDDEN', 'needs a right');
+  responder.handle(KIND, () => Promise.reject(thrown));
+  const forbidden = stanzaError((await ask('set', payload()))!);
+  assert.deepEqual([forbidden.code, forbidden.detail], ['M4C_FORBIDDEN', 'needs a right']);
+  assert.equal(log.lines.length, 0);
+
+  thrown = new TypeError('secret path /x');
+  const answer = (await ask('set', payload()))!;
+  assert.doesNotMatch(answer.toString(), /secret/);
+  const { code, correlation } = stanzaError(answer);
+  assert.equal(code, 'M4C_INTERNAL');
+  assert.partialDeepStrictEqual(log.lines, [{ level: 'error', fields: { err: thrown, correlation } }]);
+
+  responder.handle({ name: 'sync', xmlns: 'urn:test' }, () => {
+    throw thrown;
+  });
+  assert.equal(stanzaError((await ask('set', payload('sync')))!).code, 'M4C_INTERNAL');
+});
+
+test('above the cap the answer is M4C_BUSY, and below it again work goes on', async () => {
+  const { responder, ask } = setUp();
+  const work: (() => void)[] = [];
+  responder.handle(KIND, () => new Promise((resolve) => work.push(() => resolve(undefined))));
+  for (let i = 0; i < MAX_CONCURRENT_REQUESTS; i += 1) assert.equal(await ask('set', payload()), undefined);
+  assert.equal(stanzaError((await ask('set', payload()))!).code, 'M4C_BUSY');
+  work.pop()!();
+  await new Promise(setImmediate);
+  assert.equal(await ask('set', payload()), undefined);
+});
+
+test('a result that is too large becomes an error; being offline is quiet', async () => {
+  const large = setUp((stanza) =>
+    stanza.attrs.type === 'result' ? new Mom4cError('M4C_TOO_LARGE') : undefined,
+  );
+  large.responder.handle(KIND, async () => undefined);
+  assert.equal(stanzaError((await large.ask('set', payload()))!).code, 'M4C_TOO_LARGE');
+
+  const offline = setUp(() => new Mom4cError('M4C_XMPP_OFFLINE'));
+  offline.responder.handle(KIND, async () => undefined);
+  assert.equal(await offline.ask('set', payload()), undefined);
+  assert.deepEqual(
+    offline.log.lines.map(({ level }) => level),
+    ['debug'],
+  );
+});

@@ -1,0 +1,308 @@
+/**
+ * The life of one address at its server: log-in, staying there, coming back.
+ *
+ * INVARIANTS
+ * - At most one stream; a stanza is handled only from the current one.
+ * - A `conflict` (somebody newer holds the address), a refused log-in and `stop` end the session for good.
+ * - While offline, `send` and `request` reject with M4C_XMPP_OFFLINE at once; nothing is queued here. What must not be
+ *   lost is kept by the outbox and sent again under its id.
+ * - One log line per outage and cause, however often it is tried.
+ */
+import {
+  jitteredBackoff,
+  Mom4cError,
+  parseJid,
+  systemClock,
+  systemRandom,
+  type Clock,
+  type ErrorCode,
+  type FullJid,
+  type Log,
+  type Random,
+} from '@mom4c/core';
+import { xml, type Child, type Element } from './element.ts';
+import { incoming, type Incoming } from './incoming.ts';
+import { keepAlive } from './keep-alive.ts';
+import { createListeners, type Listener } from './listeners.ts';
+import { logIn } from './login.ts';
+import { NS_PING } from './namespaces.ts';
+import { createRequests, type RequestOptions } from './requests.ts';
+import { createResponder, type RequestHandler, type RequestKind } from './responder.ts';
+import { createStream, type StreamEnd, type XmlStream } from './stream.ts';
+import { connectTls, type ClientTls, type Endpoint } from './tls.ts';
+
+export type SessionSettings = Endpoint & {
+  /** The wanted full address; its bare part must be in the certificate. */
+  readonly jid: FullJid;
+  readonly tls: ClientTls;
+  readonly log: Log;
+  readonly clock?: Clock;
+  readonly random?: Random;
+};
+
+export type SessionEvents = {
+  /** Logged in, the first time or again. Presence must be sent anew. */
+  online: { readonly jid: FullJid };
+  /** The stream was lost; the session tries to come back. */
+  offline: { readonly error: Mom4cError };
+  /** A newer session holds the address. This one has ended. */
+  conflict: { readonly error: Mom4cError };
+  /** The server refuses us. This session has ended. */
+  fatal: { readonly error: Mom4cError };
+  /** By `stop`. */
+  stopped: { readonly error: Mom4cError };
+};
+
+export type DropReason = 'no usable sender' | 'too large' | 'too deep' | 'too many at once' | 'unexpected';
+
+export type XmppSession = {
+  readonly jid: FullJid;
+  readonly online: boolean;
+  /** Stanzas that nobody got to see, by reason. */
+  readonly dropped: Readonly<Record<DropReason, number>>;
+  /** Resolves when online for the first time; keeps trying while the server cannot be reached.
+   *  @throws Mom4cError M4C_XMPP_LOGIN, M4C_TLS, M4C_CERTIFICATE_INVALID, M4C_XMPP_CONFLICT, M4C_STOPPED */
+  start(signal?: AbortSignal): Promise<void>;
+  /** Logs out. Resolves when the connection is closed. */
+  stop(): Promise<void>;
+  on<Name extends keyof SessionEvents>(event: Name, listener: Listener<SessionEvents[Name]>): () => void;
+  /** Resolves when the stanza has left: awaiting it is the back-pressure.
+   *  @throws Mom4cError M4C_XMPP_OFFLINE, M4C_TOO_LARGE, M4C_MALFORMED, M4C_BUSY */
+  send(stanza: Element): Promise<void>;
+  /** @returns the whole `<iq type='result'/>`
+   *  @throws Mom4cError the other side's error; M4C_TIMEOUT, M4C_XMPP_OFFLINE, M4C_TOO_LARGE */
+  request(to: string, type: 'get' | 'set', child: Element, options?: RequestOptions): Promise<Element>;
+  /** Answers requests of one kind. @returns removes the handler */
+  onRequest(kind: RequestKind, handler: RequestHandler): () => void;
+  onMessage(listener: Listener<Incoming>): () => void;
+  onPresence(listener: Listener<Incoming>): () => void;
+  /** @param presence without `to`: to the server, for all who may see it */
+  sendPresence(presence?: {
+    readonly to?: string;
+    readonly type?: 'unavailable';
+    readonly children?: readonly Child[];
+  }): Promise<void>;
+  /** Takes effect with the next connection. */
+  renewCertificate(tls: ClientTls): void;
+};
+
+const BACKOFF_BASE_MS = 500;
+const BACKOFF_CAP_MS = 30_000;
+/** From the first packet to the bound resource. */
+const LOGIN_MS = 20_000;
+/** Promises of message or presence listeners that may be pending. */
+const MAX_RUNNING_LISTENERS = 1_024;
+
+const ENDING: ReadonlySet<ErrorCode> = new Set([
+  'M4C_XMPP_LOGIN',
+  'M4C_XMPP_CONFLICT',
+  'M4C_CERTIFICATE_INVALID',
+]);
+
+/** Makes a session; `start` logs it in. */
+export function connect(settings: SessionSettings): XmppSession {
+  const { jid, log, clock = systemClock, random = systemRandom } = settings;
+  const { domain, resource } = parseJid(jid);
+  if (resource === undefined || domain !== settings.domain)
+    throw new Mom4cError('M4C_MALFORMED', 'the address of a session is a full one of its domain');
+
+  let tls = settings.tls;
+  let stream: XmlStream | undefined;
+  /** Aborted by `stop`, or when the session has ended by itself. */
+  const ended = new AbortController();
+  let running: Promise<void> | undefined;
+  const dropped = {
+    'no usable sender': 0,
+    'too large': 0,
+    'too deep': 0,
+    'too many at once': 0,
+    unexpected: 0,
+  };
+
+  const events = {
+    online: createListeners<SessionEvents['online']>('online', log),
+    offline: createListeners<SessionEvents['offline']>('offline', log),
+    conflict: createListeners<SessionEvents['conflict']>('conflict', log),
+    fatal: createListeners<SessionEvents['fatal']>('fatal', log),
+    stopped: createListeners<SessionEvents['stopped']>('stopped', log),
+  };
+  const messages = createListeners<Incoming>('message', log, MAX_RUNNING_LISTENERS);
+  const presences = createListeners<Incoming>('presence', log, MAX_RUNNING_LISTENERS);
+  const requests = createRequests(send, { jid, clock, random });
+  const responder = createResponder(send, { log, clock, random });
+
+  async function send(stanza: Element): Promise<void> {
+    if (!stream) throw new Mom4cError('M4C_XMPP_OFFLINE');
+    await stream.send(stanza);
+  }
+
+  function drop(reason: DropReason): void {
+    dropped[reason] += 1;
+  }
+
+  function receive(element: Element): void {
+    const stanza = incoming(element, jid);
+    if (!stanza) return drop('no usable sender');
+    switch (element.getName()) {
+      case 'message':
+        if (!messages.call(stanza)) drop('too many at once');
+        return;
+      case 'presence':
+        if (!presences.call(stanza)) drop('too many at once');
+        return;
+      case 'iq':
+        if (stanza.type !== 'result' && stanza.type !== 'error') responder.receive(stanza);
+        else if (!requests.answer(stanza)) drop('unexpected');
+        return;
+      default:
+        drop('unexpected');
+    }
+  }
+
+  /** @throws Mom4cError */
+  async function establish(): Promise<XmlStream> {
+    const attempt = new AbortController();
+    const expire = clock.after(LOGIN_MS, () => attempt.abort());
+    const signal = AbortSignal.any([attempt.signal, ended.signal]);
+    try {
+      const socket = await connectTls(settings, tls, signal);
+      const fresh = createStream(socket, { domain, log, clock, onDropped: drop });
+      const giveUp = (): void => fresh.destroy(new Mom4cError('M4C_XMPP_UNREACHABLE', 'no log-in in time'));
+      signal.addEventListener('abort', giveUp, { once: true });
+      if (signal.aborted) giveUp();
+      try {
+        await logIn(fresh, jid);
+      } catch (error) {
+        await fresh.close();
+        // What could not be sent says less than why.
+        throw error instanceof Mom4cError && error.code === 'M4C_XMPP_OFFLINE'
+          ? (await fresh.closed).error
+          : error;
+      } finally {
+        signal.removeEventListener('abort', giveUp);
+      }
+      return fresh;
+    } finally {
+      expire();
+    }
+  }
+
+  /** Until the stream ends. */
+  async function live(current: XmlStream): Promise<StreamEnd> {
+    const logOut = (): void => void current.close();
+    ended.signal.addEventListener('abort', logOut, { once: true });
+    if (ended.signal.aborted) logOut();
+    stream = current;
+    const stopPinging = keepAlive(current, clock, (timeoutMs) => {
+      requests.send(domain, 'get', xml('ping', { xmlns: NS_PING }), { timeoutMs }).catch(() => {});
+    });
+    events.online.call({ jid });
+    current.consume((element) => {
+      if (stream === current) receive(element);
+    });
+    const end = await current.closed;
+    stopPinging();
+    ended.signal.removeEventListener('abort', logOut);
+    stream = undefined;
+    requests.failAll();
+    return end;
+  }
+
+  async function run(onFirst: () => void): Promise<void> {
+    const backoff = jitteredBackoff({ baseMs: BACKOFF_BASE_MS, capMs: BACKOFF_CAP_MS, random });
+    let wasOnline = false;
+    let outage: ErrorCode | undefined;
+    while (!ended.signal.aborted) {
+      let error: Mom4cError;
+      try {
+        const current = await establish();
+        const since = clock.monotonic();
+        log.info({ jid }, outage ? 'online again' : 'online');
+        outage = undefined;
+        wasOnline = true;
+        onFirst();
+        ({ error } = await live(current));
+        // Whoever is thrown out at once comes back ever more slowly.
+        if (clock.monotonic() - since >= BACKOFF_CAP_MS) backoff.reset();
+        if (!ended.signal.aborted && !ENDING.has(error.code)) events.offline.call({ error });
+      } catch (thrown) {
+        if (!(thrown instanceof Mom4cError)) throw thrown;
+        error = thrown;
+      }
+      if (ended.signal.aborted) break;
+      // A wrong server certificate at the first log-in is a fault of the configuration; later it may be an attack on
+      // the way, which must not stop us for good.
+      if (ENDING.has(error.code) || (error.code === 'M4C_TLS' && !wasOnline)) throw error;
+      if (outage !== error.code)
+        log.warn({ code: error.code, detail: error.detail, jid }, 'offline, trying to come back');
+      outage = error.code;
+      await pause(backoff.next());
+    }
+    throw new Mom4cError('M4C_STOPPED');
+  }
+
+  function pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        cancel();
+        ended.signal.removeEventListener('abort', done);
+        resolve();
+      };
+      const cancel = clock.after(ms, done);
+      ended.signal.addEventListener('abort', done, { once: true });
+      if (ended.signal.aborted) done();
+    });
+  }
+
+  function onEnd(error: Mom4cError): void {
+    if (error.code === 'M4C_STOPPED') return void events.stopped.call({ error });
+    log.error({ code: error.code, detail: error.detail, jid }, 'the session has ended');
+    if (error.code === 'M4C_XMPP_CONFLICT') events.conflict.call({ error });
+    else events.fatal.call({ error });
+  }
+
+  return {
+    jid,
+    dropped,
+    get online() {
+      return stream !== undefined;
+    },
+    start(signal) {
+      if (running) throw new Error('a session starts once');
+      return new Promise((resolve, reject) => {
+        const stop = (): void => ended.abort();
+        const started = (): void => {
+          signal?.removeEventListener('abort', stop);
+          resolve();
+        };
+        signal?.addEventListener('abort', stop, { once: true });
+        if (signal?.aborted) stop();
+        running = run(started).catch((thrown: unknown) => {
+          ended.abort();
+          signal?.removeEventListener('abort', stop);
+          const error =
+            thrown instanceof Mom4cError
+              ? thrown
+              : new Mom4cError('M4C_INTERNAL', undefined, { cause: thrown });
+          onEnd(error);
+          reject(error);
+        });
+      });
+    },
+    async stop() {
+      ended.abort();
+      await running;
+    },
+    on: (event, listener) => events[event].add(listener as Listener<unknown>),
+    send,
+    request: (to, type, child, options) => requests.send(to, type, child, options),
+    onRequest: (kind, handler) => responder.handle(kind, handler),
+    onMessage: (listener) => messages.add(listener),
+    onPresence: (listener) => presences.add(listener),
+    sendPresence: ({ to, type, children = [] } = {}) =>
+      Promise.try(() => send(xml('presence', { to, type }, ...children))),
+    renewCertificate(renewed) {
+      tls = renewed;
+    },
+  };
+}

@@ -1,0 +1,134 @@
+// Mutation seen red: see each test's own line.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { textOf } from './element.ts';
+import { createStanzaParser, MAX_DEPTH } from './stanza-parser.ts';
+
+const HEADER =
+  "<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>";
+
+function parse(
+  octets: Buffer,
+  sizes: readonly number[],
+  limits?: { softLimit: number; hardLimit: number },
+): string[] {
+  const seen: string[] = [];
+  const parser = createStanzaParser(
+    {
+      header: (root) => seen.push(`header ${root.name}`),
+      element: (element) => seen.push(`${element.getName()} ${textOf(element.getChild('body'))}`),
+      dropped: (reason) => seen.push(`dropped ${reason}`),
+      end: () => seen.push('end'),
+      fault: (reason) => seen.push(`fault ${reason}`),
+    },
+    limits,
+  );
+  for (let at = 0, i = 0; at < octets.length; i += 1) {
+    const size = sizes[i % sizes.length]!;
+    parser.write(octets.subarray(at, at + size));
+    at += size;
+  }
+  return seen;
+}
+
+const message = (body: string): string => `<message><body>${body}</body></message>`;
+const stream = (...stanzas: readonly string[]): Buffer => Buffer.from(HEADER + stanzas.join(''));
+
+// Red with `octets.toString('utf8')` in place of the StringDecoder, and without `heldBack` (a `?>` split across reads).
+test('characters that are split across reads arrive whole, however the octets are cut', () => {
+  const text = fc.string({ unit: fc.constantFrom('漢', 'é', '🜁', 'a'), minLength: 1, maxLength: 40 });
+  fc.assert(
+    fc.property(text, fc.array(fc.integer({ min: 1, max: 7 }), { minLength: 1 }), (body, sizes) => {
+      assert.deepEqual(parse(stream(message(body)), sizes), ['header stream:stream', `message ${body}`]);
+    }),
+  );
+});
+
+// Red without `finished` in the handler of elements.
+test('octets after the end of the stream are ignored, in the same read and later', () => {
+  for (const size of [5, 1_000]) {
+    const seen = parse(stream('</stream:stream>', message('late'), '</stream:stream></x>'), [size]);
+    assert.deepEqual(seen, ['header stream:stream', 'end']);
+  }
+});
+
+// Red with the comparison with `softLimit` left out.
+test('a stanza above the limit is dropped, and the next one is not', () => {
+  const limits = { softLimit: 1_000, hardLimit: 8_000 };
+  const seen = parse(stream(message('a'.repeat(2_000)), message('b')), [100], limits);
+  assert.deepEqual(seen, ['header stream:stream', 'dropped too large', 'message b']);
+});
+
+// Red when `before` is replaced by `pending`: the read in which a stanza ends counts whole.
+test('a stanza just below the limit is not dropped for what follows it in the same read', () => {
+  const limits = { softLimit: 1_000, hardLimit: 8_000 };
+  const first = message('a'.repeat(900));
+  const sizes = [Buffer.byteLength(HEADER), first.length - 1, 500];
+  const seen = parse(stream(first, message('b'.repeat(300)), message('c')), sizes, limits);
+  assert.deepEqual(seen.slice(2), [`message ${'b'.repeat(300)}`, 'message c']);
+  assert.match(seen[1]!, /^message a+$/);
+});
+
+// Red without the comparison with `hardLimit`.
+test('what never ends is refused before it is buffered', () => {
+  const limits = { softLimit: 1_000, hardLimit: 8_000 };
+  const seen = parse(stream('<message><body>', 'a'.repeat(20_000)), [1_000], limits);
+  assert.deepEqual(seen, ['header stream:stream', 'fault a stanza above the hard limit']);
+});
+
+// Red without the comparison in `onStartElement`; at 30,000 levels `toString` overflows the stack.
+test('a stanza that is nested too deeply is dropped, and the next one is not', () => {
+  const deep = (levels: number): string => `<iq>${'<a>'.repeat(levels)}${'</a>'.repeat(levels)}</iq>`;
+  const within = MAX_DEPTH - 2;
+  assert.deepEqual(parse(stream(deep(within), message('b')), [64]).slice(1), ['iq ', 'message b']);
+  assert.deepEqual(parse(stream(deep(within + 1), message('b')), [64]).slice(1), [
+    'dropped too deep',
+    'message b',
+  ]);
+  assert.deepEqual(parse(stream(deep(30_000), message('b')), [4096]).slice(1), [
+    'dropped too deep',
+    'message b',
+  ]);
+});
+
+// Red without the `catch`: the library throws into the socket's listener.
+test('what is not well-formed is a fault, once', () => {
+  for (const bad of ['<a></b>', '<a>&unknown;</a>', '<a>&#0;</a>', '<a b="&#xFFFF;"/>'])
+    assert.deepEqual(parse(stream(bad, bad), [3]), ['header stream:stream', 'fault not well-formed'], bad);
+  assert.deepEqual(parse(Buffer.from('</a>'), [3]), ['fault not well-formed']);
+});
+
+// Red without the `catch`, too.
+test('no input makes it throw', () => {
+  const piece = fc.constantFrom(
+    '<',
+    '>',
+    '/',
+    '</',
+    'a',
+    ' b="',
+    '"',
+    "'",
+    '&',
+    '&lt;',
+    ';',
+    '<![CDATA[',
+    ']]>',
+    '<!--',
+    '-->',
+    '<?',
+    '?>',
+  );
+  fc.assert(
+    fc.property(
+      fc.array(fc.oneof(piece, fc.string()), { maxLength: 40 }),
+      fc.boolean(),
+      (pieces, withHeader) => {
+        const seen = parse(Buffer.from((withHeader ? HEADER : '') + pieces.join('')), [3, 1, 50]);
+        const ends = seen.filter((line) => line === 'end' || line.startsWith('fault'));
+        assert.ok(ends.length <= 1 && (ends.length === 0 || seen.at(-1) === ends[0]), seen.join());
+      },
+    ),
+  );
+});

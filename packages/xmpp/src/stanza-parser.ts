@@ -1,0 +1,127 @@
+/**
+ * Octets of one XML stream in, elements out. Guards what @xmpp/xml leaves open: characters split across reads, size,
+ * depth, octets after the end, text between stanzas (which its root would keep for ever).
+ *
+ * INVARIANTS
+ * - At most `hardLimit` octets plus one read wait inside the parser.
+ * - A stanza above `softLimit`, or nested too deeply, is dropped and counted; the stream goes on. A server rewrites
+ *   what it forwards (ejabberd: `'` becomes `&apos;`, six octets), so a peer can make a stanza grow sixfold; if that
+ *   closed our stream, any peer could cut us off. Above `hardLimit` no honest server goes.
+ * - After `end` or `fault` nothing is emitted any more.
+ */
+import { StringDecoder } from 'node:string_decoder';
+import { Parser } from '@xmpp/xml';
+import { MAX_STANZA_OCTETS, type Element } from './element.ts';
+
+/** Of elements inside of each other, the stream's root included. */
+export const MAX_DEPTH = 32;
+/** Sixfold growth, and room for addresses and language tags that the server adds. */
+export const HARD_LIMIT_OCTETS = 8 * MAX_STANZA_OCTETS;
+
+export type StanzaParserEvents = {
+  /** The root's start tag: the stream header. */
+  header(root: Element): void;
+  element(element: Element): void;
+  dropped(reason: 'too large' | 'too deep'): void;
+  /** `</stream:stream>`. */
+  end(): void;
+  /** Not XML, or above the hard limit: the stream cannot go on. */
+  fault(reason: string): void;
+};
+
+export type StanzaParser = { write(octets: Uint8Array): void };
+
+export function createStanzaParser(
+  events: StanzaParserEvents,
+  {
+    softLimit = MAX_STANZA_OCTETS,
+    hardLimit = HARD_LIMIT_OCTETS,
+  }: { softLimit?: number; hardLimit?: number } = {},
+): StanzaParser {
+  const decoder = new StringDecoder('utf8');
+  const parser = new DepthCappedParser();
+  /** Octets since the last stanza: before this read, and with it. */
+  let before = 0;
+  let pending = 0;
+  let finished = false;
+  let heldBack = '';
+
+  parser.on('start', (root) => {
+    before = 0;
+    pending = 0;
+    if (!finished) events.header(root);
+  });
+  parser.on('element', (element) => {
+    // Where in this read the stanza ended is unknown; what came in earlier reads is its own for certain.
+    const octets = before;
+    before = 0;
+    pending = 0;
+    const tooDeep = parser.takeTooDeep();
+    if (finished) return;
+    if (octets > softLimit) events.dropped('too large');
+    else if (tooDeep) events.dropped('too deep');
+    else events.element(element);
+  });
+  parser.on('end', () => {
+    if (finished) return;
+    finished = true;
+    events.end();
+  });
+  parser.on('error', () => fault('not well-formed'));
+
+  function fault(reason: string): void {
+    if (finished) return;
+    finished = true;
+    events.fault(reason);
+  }
+
+  return {
+    write(octets) {
+      if (finished) return;
+      before = pending;
+      pending += octets.length;
+      if (pending > hardLimit) return fault('a stanza above the hard limit');
+      try {
+        // ltx misses a `?>` or `-->` that is split across reads, and then ignores everything for ever.
+        const text = heldBack + decoder.write(octets);
+        heldBack = /[?-]{1,2}$/.exec(text)?.[0] ?? '';
+        parser.write(text.slice(0, text.length - heldBack.length));
+      } catch {
+        // ltx throws for an unknown entity or an illegal character reference.
+        fault('not well-formed');
+      }
+    },
+  };
+}
+
+class DepthCappedParser extends Parser {
+  #depth = 0;
+  #tooDeep = false;
+
+  takeTooDeep(): boolean {
+    const was = this.#tooDeep;
+    this.#tooDeep = false;
+    return was;
+  }
+
+  override onStartElement(name: string, attrs: Record<string, string>): void {
+    this.#depth += 1;
+    if (this.#depth > MAX_DEPTH) this.#tooDeep = true;
+    else super.onStartElement(name, attrs);
+  }
+
+  override onEndElement(name: string): void {
+    // The library would read `name` of null.
+    if (this.#depth === 0) {
+      this.emit('error', new Error('an end tag without a start'));
+      return;
+    }
+    this.#depth -= 1;
+    if (this.#depth < MAX_DEPTH) super.onEndElement(name);
+  }
+
+  override onText(text: string): void {
+    // White space between stanzas keeps the connection alive (RFC 6120 §4.6.1); nothing else is allowed there.
+    if (this.#depth > 1 && this.#depth <= MAX_DEPTH) super.onText(text);
+  }
+}
