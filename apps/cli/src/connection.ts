@@ -1,0 +1,32 @@
+/** A member for the time of one command line: start, use, stop in reverse order. */
+import { systemClock, systemRandom } from '@mom4c/core';
+import { startMember } from '@mom4c/member';
+import type { AdminSettings, Member } from '@mom4c/member';
+import { createLogger } from '@mom4c/runtime';
+
+/** With the first enrolment of an administrator, whose RSA key takes its time on a small machine. */
+const START_MS = 60_000;
+
+export async function withMember<T>(
+  settings: AdminSettings,
+  verbose: boolean,
+  use: (member: Member) => Promise<T>,
+): Promise<T> {
+  const stops: (() => void | Promise<void>)[] = [];
+  const interrupt = new AbortController();
+  const onSignal = (): void => interrupt.abort();
+  process.once('SIGINT', onSignal);
+  process.once('SIGTERM', onSignal);
+  const log = createLogger({ name: 'mom4c', level: verbose ? settings.log.level : 'silent' }, process.stderr);
+  const around = { clock: systemClock, random: systemRandom, log, signal: interrupt.signal };
+  try {
+    // A node may wait for its servers for ever; a person wants to know.
+    const starting = { ...around, signal: AbortSignal.any([around.signal, AbortSignal.timeout(START_MS)]) };
+    const member = await startMember(settings, 'admin', starting, (_name, stop) => stops.push(stop));
+    return await use({ ...member, signal: around.signal });
+  } finally {
+    process.off('SIGINT', onSignal);
+    process.off('SIGTERM', onSignal);
+    for (const stop of stops.reverse()) await stop();
+  }
+}

@@ -1,0 +1,60 @@
+// Mutations seen red: `printable` returning its input; no-answer counting as partial; results not checked again.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { listsensors, nodes } from '@mom4c/commands';
+import { EXIT } from '@mom4c/core';
+import type { Outcome } from '@mom4c/messaging';
+import { checkedOutcomes, exitCodeOf, formatAnswer } from './outcomes.ts';
+
+const load = { n: 'host/load1', v: 0.25, u: '/' };
+const ok = (target: string, sensors: object[] = [load]): Outcome => ({
+  target,
+  state: 'ok',
+  result: { sensors },
+});
+const silent: Outcome = { target: 'te3', state: 'no-answer', error: { code: 'M4C_NO_ANSWER' } };
+const refused: Outcome = {
+  target: 'te2',
+  state: 'refused',
+  error: { code: 'M4C_FORBIDDEN', detail: 'not you' },
+};
+
+test('silence is worse than a refusal, and neither is success', () => {
+  assert.equal(exitCodeOf([ok('te1')]), EXIT.ok);
+  assert.equal(exitCodeOf([ok('te1'), refused]), EXIT.partial);
+  assert.equal(exitCodeOf([ok('te1'), refused, silent]), EXIT.noAnswer);
+});
+
+test('the table has a line for every target, whatever became of it', () => {
+  const answer = { id: 'i', command: 'listsensors', outcomes: [ok('te1'), refused, silent] };
+  const table = formatAnswer(listsensors, answer, 'table');
+  assert.match(table, /^NODE +SENSOR +VALUE +UNIT/);
+  assert.match(table, /^te1 +host\/load1 +0\.25 +\//m);
+  assert.match(table, /^te2 +refused +M4C_FORBIDDEN.*not you/m);
+  assert.match(table, /^te3 +no-answer +M4C_NO_ANSWER/m);
+  assert.deepEqual(JSON.parse(formatAnswer(listsensors, answer, 'json')), answer);
+  assert.match(formatAnswer(listsensors, answer, 'yaml'), /state: no-answer/);
+});
+
+test('what runs on the manager has no column for the node that answered', () => {
+  const node = { name: 'te1', role: 'te', address: 'te1@alpha.test', present: true };
+  const outcomes: Outcome[] = [{ target: 'cm1', state: 'ok', result: { nodes: [node] } }];
+  const table = formatAnswer(nodes, { id: 'i', command: 'nodes', outcomes }, 'table');
+  assert.match(table, /^NODE +ROLE/);
+  assert.doesNotMatch(table, /cm1/);
+});
+
+test('a device cannot steer the terminal', () => {
+  const hostile = '\u001b]0;owned\u0007\u001b[2J\r\u202Eevil\u009b31m\nte9  ok';
+  const answer = { id: 'i', command: 'listsensors', outcomes: [ok('te1', [{ n: hostile, vs: hostile }])] };
+  const table = formatAnswer(listsensors, answer, 'table');
+  assert.doesNotMatch(table.replaceAll('\n', ''), /[\p{Cc}\p{Cf}]/u);
+  assert.equal(table.trimEnd().split('\n').length, 2, 'one line of head, one of data');
+});
+
+test('a result outside of its schema is not shown as success', () => {
+  const lying: Outcome = { target: 'te1', state: 'ok', result: { sensors: 'none, trust me' } };
+  const [outcome] = checkedOutcomes(listsensors, [lying]);
+  assert.deepEqual(outcome, { target: 'te1', state: 'failed', error: { code: 'M4C_BAD_RESULT' } });
+  assert.deepEqual(checkedOutcomes(listsensors, [ok('te1')]), [ok('te1')]);
+});

@@ -1,0 +1,61 @@
+/** The outcomes of a command, for a person or a program, and the exit code that they amount to. */
+import { ERRORS, EXIT, checkResult } from '@mom4c/core';
+import type { Command } from '@mom4c/core';
+import type { Outcome } from '@mom4c/messaging';
+import { toYaml } from '@mom4c/runtime';
+import { formatTable } from './table.ts';
+
+export const FORMATS = ['table', 'json', 'yaml'] as const;
+export type Format = (typeof FORMATS)[number];
+
+export type Answer = { id: string; command: string; outcomes: readonly Outcome[] };
+
+export function formatAnswer(command: Command, answer: Answer, format: Format): string {
+  switch (format) {
+    case 'json':
+      return `${JSON.stringify(answer, null, 2)}\n`;
+    case 'yaml':
+      return toYaml(answer);
+    case 'table':
+      return tableOf(command, answer.outcomes);
+  }
+}
+
+/** Silence is no success, and worse than a refusal: nobody knows what happened. */
+export function exitCodeOf(outcomes: readonly Outcome[]): number {
+  if (outcomes.some(({ state }) => state === 'no-answer')) return EXIT.noAnswer;
+  if (outcomes.some(({ state }) => state !== 'ok')) return EXIT.partial;
+  return EXIT.ok;
+}
+
+/** A result came through our manager, but a device made it: its shape is checked here once more. */
+export function checkedOutcomes(command: Command, outcomes: readonly Outcome[]): Outcome[] {
+  return outcomes.map((outcome) => {
+    if (outcome.state !== 'ok') return outcome;
+    try {
+      return { ...outcome, result: checkResult(command, outcome.result) };
+    } catch {
+      return { target: outcome.target, state: 'failed', error: { code: 'M4C_BAD_RESULT' } };
+    }
+  });
+}
+
+function tableOf(command: Command, outcomes: readonly Outcome[]): string {
+  const { columns, rows } = command.table;
+  const done = outcomes.filter(({ state }) => state === 'ok');
+  // What the manager itself answers has one outcome, whose target would say nothing.
+  const single = command.runsOn === 'cm';
+  const body = done.flatMap(({ target, result }) =>
+    rows(result).map((row) => (single ? row : [target, ...row])),
+  );
+  const parts = done.length > 0 ? [formatTable(single ? columns : ['node', ...columns], body)] : [];
+  const others = outcomes.filter(({ state }) => state !== 'ok');
+  if (others.length > 0) parts.push(formatTable(['node', 'outcome', 'reason'], others.map(problemRow)));
+  return parts.join('\n');
+}
+
+function problemRow({ target, state, error }: Outcome): string[] {
+  if (!error) return [target, state, ''];
+  const text = `${error.code}: ${ERRORS[error.code].text}`;
+  return [target, state, error.detail === undefined ? text : `${text} (${error.detail})`];
+}

@@ -1,0 +1,40 @@
+/** Who the user is: the profile that is configured, or the administrator of a lab. */
+import { existsSync, readdirSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { Mom4cError } from '@mom4c/core';
+import { adminSettings } from '@mom4c/member';
+import type { AdminSettings } from '@mom4c/member';
+import { loadConfig } from '@mom4c/runtime';
+
+export type ProfileOptions = { state?: string | undefined; domain?: string | undefined };
+
+const LAB_FOLDER = '.mom4c';
+
+/** @throws Mom4cError M4C_NO_PROFILE, M4C_CONFIG */
+export function loadProfile(options: ProfileOptions, env: NodeJS.ProcessEnv = process.env): AdminSettings {
+  return loadConfig(adminSettings, { file: profileFile(options, env), env });
+}
+
+function profileFile({ state, domain }: ProfileOptions, env: NodeJS.ProcessEnv): string {
+  if (state !== undefined) return labProfile(state, domain);
+  if (env.MOM4C_PROFILE) return env.MOM4C_PROFILE;
+  const own = join(env.XDG_CONFIG_HOME || join(homedir(), '.config'), 'mom4c', 'profile.yaml');
+  return existsSync(own) ? own : labProfile(LAB_FOLDER, domain);
+}
+
+/** A lab keeps one administrator in each of its domains. */
+function labProfile(state: string, domain: string | undefined): string {
+  const found = existsSync(join(state, 'lab.json')) ? profilesIn(state) : [];
+  const wanted = domain === undefined ? found : found.filter((one) => one.domain === domain);
+  if (wanted.length === 1) return wanted[0]!.file;
+  if (found.length === 0) throw new Mom4cError('M4C_NO_PROFILE', `no lab in ${state}`);
+  const names = found.map((one) => one.domain).join(', ');
+  throw new Mom4cError('M4C_NO_PROFILE', `name one of its domains with --domain: ${names}`);
+}
+
+function profilesIn(state: string): { domain: string; file: string }[] {
+  return readdirSync(state)
+    .map((domain) => ({ domain, file: join(state, domain, 'admin', 'config.yaml') }))
+    .filter(({ file }) => existsSync(file));
+}

@@ -1,0 +1,23 @@
+/** What reaches a person's terminal. Texts of devices are hostile until they have passed `printable`. */
+import type { Mom4cError } from '@mom4c/core';
+
+/** Without what steers a terminal or hides text: C0, C1, escapes, bidirectional and other format characters. */
+export function printable(text: string): string {
+  return text.toWellFormed().replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}]/gu, '\u{FFFD}');
+}
+
+export function printError(error: Mom4cError): void {
+  const correlation = error.correlation === undefined ? '' : ` (correlation id ${error.correlation})`;
+  process.stderr.write(`mom4c: ${printable(error.message)}${correlation}\n  → ${error.entry.fix}\n`);
+}
+
+/** One line that is overwritten as things go on; nothing where nobody watches. */
+export type Progress = { show(text: string): void; end(): void };
+
+export function progressOn(stream: NodeJS.WriteStream): Progress {
+  if (!stream.isTTY) return { show() {}, end() {} };
+  return {
+    show: (text) => void stream.write(`\r\u001b[K${printable(text).slice(0, (stream.columns ?? 80) - 1)}`),
+    end: () => void stream.write('\r\u001b[K'),
+  };
+}

@@ -1,0 +1,281 @@
+/**
+ * Commands from intake to outcome: check → journal → accept → fan out → collect → report.
+ *
+ * INVARIANTS:
+ * - `accepted` is said only after the journal has the command.
+ * - A request id is acted on once; the same id again gets the same answer again.
+ * - Every accepted command ends with one outcome per target, in the journal before it is sent.
+ */
+import { roleMay } from '@mom4c/access';
+import { COMMANDS } from '@mom4c/commands';
+import { Mom4cError, asMom4cError, authorise, findCommand, parseArguments, runCommand } from '@mom4c/core';
+import type { Certificate, Command, FullJid, Journal, JournalEntry, JournalState } from '@mom4c/core';
+import type { Member } from '@mom4c/member';
+import type { Outcome, Payload, PayloadOf, Received } from '@mom4c/messaging';
+import type { Leadership } from './leadership.ts';
+import { PendingCommand, noAnswer } from './pending-command.ts';
+import type { Roster } from './roster.ts';
+
+/** How the desk reaches the outside; the sessions are main's. */
+export type Outbox = {
+  /** To one task executor's session. Resolves when it has taken the command. @throws Mom4cError its refusal */
+  toExecutor(
+    jid: FullJid,
+    command: PayloadOf<'command'>,
+    recipient: Certificate,
+    timeoutMs: number,
+  ): Promise<void>;
+  toRoom(command: PayloadOf<'command'>): Promise<void>;
+  toRequester(jid: FullJid, outcome: PayloadOf<'outcome'>, recipient: Certificate): Promise<void>;
+};
+
+export type DeskParts = {
+  member: Member;
+  journal: Journal;
+  roster: Roster;
+  leadership: Leadership;
+  outbox: Outbox;
+};
+
+const MAX_PENDING = 1000;
+
+export class CommandDesk {
+  readonly #parts: DeskParts;
+  readonly #pending = new Map<string, PendingCommand>();
+
+  constructor(parts: DeskParts) {
+    this.#parts = parts;
+  }
+
+  get pendingCount(): number {
+    return this.#pending.size;
+  }
+
+  /** @returns what the requester gets at once */
+  async request(
+    { payload, signer, evidence }: Received<'request'>,
+    requester: FullJid,
+  ): Promise<PayloadOf<'accepted' | 'rejected'>> {
+    const { member, leadership } = this.#parts;
+    const head = this.#headFor(payload.id, payload.from, payload.timeout);
+    try {
+      const entry = await this.#accept(payload, signer, evidence, requester);
+      member.log.info(
+        { id: payload.id, command: payload.name, by: signer.name, targets: entry.targets.length },
+        'accepted',
+      );
+      const { targets, deadline } = entry;
+      return { type: 'accepted', ...head, epoch: leadership.epoch, targets: [...targets], deadline };
+    } catch (thrown) {
+      const error = this.#mapped(thrown, payload.id);
+      member.log.info(
+        { id: payload.id, command: payload.name, by: signer.name, code: error.code, detail: error.detail },
+        'rejected',
+      );
+      return { type: 'rejected', ...head, error: error.toBody() };
+    }
+  }
+
+  /** A task executor's answer. Whatever is not awaited (any more) is counted by the caller. */
+  result({ payload, signer }: Received<'result'>): boolean {
+    const { state, result, error } = payload;
+    return this.#pending.get(payload.id)?.settle({ target: signer.name, state, result, error }) ?? false;
+  }
+
+  /** Commands that an earlier run of this process accepted and did not finish get their outcome now. */
+  async finishLeftovers(): Promise<void> {
+    const { journal, member } = this.#parts;
+    for (const entry of await journal.unfinished()) {
+      const detail = 'the cluster manager was restarted while the command ran';
+      const outcomes = entry.targets.map((target) => noAnswer(target, 'M4C_NO_ANSWER', detail));
+      member.log.warn({ id: entry.id }, 'was under way when the last run ended');
+      await this.#report(entry, outcomes, undefined);
+    }
+  }
+
+  /** What is under way stays in the journal. */
+  stop(): void {
+    for (const pending of this.#pending.values()) pending.abandon();
+    this.#pending.clear();
+  }
+
+  async #accept(
+    payload: PayloadOf<'request'>,
+    signer: Certificate,
+    evidence: Uint8Array,
+    requester: FullJid,
+  ): Promise<JournalEntry> {
+    const { member, journal } = this.#parts;
+    const command = findCommand(COMMANDS, payload.name);
+    authorise(command, (access) => roleMay(signer.role, access));
+    const args = parseArguments(command, payload.args);
+    const known = await journal.find(payload.id);
+    if (known) return this.#again(known, signer);
+    if (this.#pending.size >= MAX_PENDING)
+      throw new Mom4cError('M4C_BUSY', `${MAX_PENDING} commands are under way`);
+    const targets = await this.#targets(command, payload.targets);
+    const acceptedAt = member.clock.now();
+    const deadline = acceptedAt + payload.timeout;
+    const entry: JournalEntry = {
+      id: payload.id,
+      command: command.name,
+      requester,
+      acceptedAt,
+      deadline,
+      evidence,
+      targets,
+    };
+    if (!(await journal.accept(entry))) return this.#again((await journal.find(payload.id))!, signer);
+    const pending = new PendingCommand(payload.id, targets, payload.timeout, member.clock, (outcomes) => {
+      this.#pending.delete(payload.id);
+      this.#guard(payload.id, this.#report(entry, outcomes, signer));
+    });
+    this.#pending.set(payload.id, pending);
+    this.#guard(payload.id, this.#carryOut(command, args, pending, entry));
+    return entry;
+  }
+
+  /** The requester did not hear our answer and asks again: it gets the same one, and the outcome if there is one. */
+  #again(known: JournalState, signer: Certificate): JournalEntry {
+    const { entry } = known;
+    if (!signer.addresses.includes(bareOf(entry.requester)))
+      throw new Mom4cError('M4C_REPLAY', 'this id is taken');
+    if (known.state === 'finished') {
+      const payload = JSON.parse(Buffer.from(known.outcome).toString()) as PayloadOf<'outcome'>;
+      const again = { ...payload, ...this.#headFor(payload.id, payload.to, OUTCOME_VALID_MS) };
+      this.#guard(entry.id, this.#parts.outbox.toRequester(entry.requester, again, signer));
+    }
+    return entry;
+  }
+
+  async #targets(command: Command, asked: readonly string[] | undefined): Promise<readonly string[]> {
+    const { member, roster } = this.#parts;
+    if (command.runsOn === 'cm') {
+      if (asked)
+        throw new Mom4cError(
+          'M4C_BAD_ARGUMENTS',
+          `${command.name} runs on the cluster manager and takes no target`,
+        );
+      return [member.settings.name];
+    }
+    const enrolled = await roster.executors(asked);
+    const targets = [...new Set(asked ?? enrolled)];
+    const unknown = targets.filter((target) => !enrolled.includes(target));
+    if (unknown.length > 0) throw new Mom4cError('M4C_UNKNOWN_TARGET', unknown.slice(0, 10).join(', '));
+    if (targets.length === 0) throw new Mom4cError('M4C_NO_TARGETS');
+    return targets;
+  }
+
+  async #carryOut(
+    command: Command,
+    args: unknown,
+    pending: PendingCommand,
+    entry: JournalEntry,
+  ): Promise<void> {
+    if (command.runsOn === 'cm') return this.#runHere(command, args, pending, entry);
+    const { roster, member, leadership, outbox } = this.#parts;
+    for (const target of entry.targets)
+      if (!roster.present(target)) pending.settle(noAnswer(target, 'M4C_TARGET_ABSENT'));
+    const present = entry.targets.filter((target) => pending.awaits(target));
+    if (present.length === 0) return;
+    const payload: PayloadOf<'command'> = {
+      type: 'command',
+      id: entry.id,
+      from: member.service,
+      to: { room: member.room, targets: present },
+      time: member.clock.now(),
+      expires: entry.deadline,
+      epoch: leadership.epoch,
+      name: command.name,
+      args,
+    };
+    if (present.length > 1) return outbox.toRoom(payload);
+    await this.#toOne(present[0]!, payload, pending);
+  }
+
+  async #toOne(target: string, payload: PayloadOf<'command'>, pending: PendingCommand): Promise<void> {
+    const { roster, outbox, member } = this.#parts;
+    const executor = roster.present(target)!;
+    const direct = { ...payload, to: executor.certificate.addresses[0]! };
+    try {
+      const remaining = Math.max(1, payload.expires - member.clock.now());
+      await outbox.toExecutor(executor.jid, direct, executor.certificate, remaining);
+    } catch (thrown) {
+      const error = this.#mapped(thrown, payload.id);
+      // No word at all: the deadline will say so. A refusal of a message is an answer.
+      if (error.code === 'M4C_TIMEOUT') return;
+      if (error.retryable) pending.settle(noAnswer(target, 'M4C_TARGET_ABSENT', error.code));
+      else pending.settle({ target, state: 'refused', error: error.toBody() });
+    }
+  }
+
+  async #runHere(
+    command: Command,
+    args: unknown,
+    pending: PendingCommand,
+    entry: JournalEntry,
+  ): Promise<void> {
+    const { member, roster } = this.#parts;
+    const target = entry.targets[0]!;
+    const signal = AbortSignal.any([
+      member.signal,
+      AbortSignal.timeout(Math.max(1, entry.deadline - entry.acceptedAt)),
+    ]);
+    try {
+      const result = await runCommand(command, args, { nodes: roster, clock: member.clock, signal });
+      pending.settle({ target, state: 'ok', result });
+    } catch (thrown) {
+      pending.settle({ target, state: 'failed', error: this.#mapped(thrown, entry.id).toBody() });
+    }
+  }
+
+  async #report(entry: JournalEntry, outcomes: Outcome[], requester: Certificate | undefined): Promise<void> {
+    const { journal, member, leadership, outbox } = this.#parts;
+    const to = bareOf(entry.requester);
+    const head = this.#headFor(entry.id, to, OUTCOME_VALID_MS);
+    const payload: PayloadOf<'outcome'> = {
+      type: 'outcome',
+      ...head,
+      epoch: leadership.epoch,
+      name: entry.command,
+      outcomes,
+    };
+    await journal.finish(entry.id, Buffer.from(JSON.stringify(payload)));
+    member.log.info({ id: entry.id, command: entry.command, ...countStates(outcomes) }, 'finished');
+    const recipient = requester ?? (await member.directory.byAddress(to))[0];
+    if (recipient) await outbox.toRequester(entry.requester, payload, recipient);
+  }
+
+  #headFor(
+    id: string,
+    to: string,
+    valid: number,
+  ): Pick<Payload, 'id' | 'from' | 'time' | 'expires'> & { to: string } {
+    const { clock, service } = this.#parts.member;
+    const time = clock.now();
+    return { id, from: service, to, time, expires: time + valid };
+  }
+
+  #mapped(thrown: unknown, id: string): Mom4cError {
+    const { log, newId } = this.#parts.member;
+    return asMom4cError(thrown, newId, (bug, correlation) => log.error({ err: bug, correlation, id }, 'bug'));
+  }
+
+  /** Work that nobody waits for: its fault goes to the log, and the deadline still gives every target its outcome. */
+  #guard(id: string, work: Promise<void>): void {
+    work.catch((thrown: unknown) => {
+      const { code, detail } = this.#mapped(thrown, id);
+      this.#parts.member.log.warn({ id, code, detail }, 'a step of a command failed');
+    });
+  }
+}
+
+const OUTCOME_VALID_MS = 60_000;
+
+const bareOf = (jid: FullJid): string => jid.split('/', 1)[0]!;
+
+function countStates(outcomes: readonly Outcome[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { state } of outcomes) counts[state] = (counts[state] ?? 0) + 1;
+  return counts;
+}

@@ -1,0 +1,169 @@
+/** The two sessions of a cluster manager: its own in the room, and the service address. Letters in, letters out. */
+import { Mom4cError, asMom4cError, bareJid } from '@mom4c/core';
+import type { Certificate, FullJid } from '@mom4c/core';
+import { NS_ENCRYPTED, SERVICE_RESOURCE, letterIn, lettersElements } from '@mom4c/member';
+import type { Member } from '@mom4c/member';
+import type { Payload, Received } from '@mom4c/messaging';
+import { joinRoom, xml } from '@mom4c/xmpp';
+import type { Element, Incoming, IncomingRequest, Room, XmppSession } from '@mom4c/xmpp';
+import { admit } from './admission.ts';
+import { CommandDesk } from './command-desk.ts';
+import type { DeskParts, Outbox } from './command-desk.ts';
+import { LEADERSHIP_REPEAT_MS } from './leadership.ts';
+import type { Leadership } from './leadership.ts';
+
+/** More than any domain that one room is meant for; see docs, "Limits". */
+const MAX_OCCUPANTS = 5000;
+
+export type Doors = { readonly desk: CommandDesk; readonly room: Room; readonly service: XmppSession };
+
+/** Counts what was refused, by code, for the metrics. */
+export type OnRefused = (code: string) => void;
+
+export async function openDoors(
+  parts: Omit<DeskParts, 'outbox'>,
+  onRefused: OnRefused,
+  onStop: (name: string, stop: () => void | Promise<void>) => void,
+): Promise<Doors> {
+  const { member, leadership } = parts;
+  const own = member.session('manager');
+  onStop('session', () => own.stop());
+  await own.start(member.signal);
+  const room = await enterRoom(member, own, leadership);
+  onStop('room', () => room.leave());
+
+  const service = member.session(SERVICE_RESOURCE, member.service);
+  onStop('service address', () => service.stop());
+  const desk = new CommandDesk({ ...parts, outbox: outboxOf(member, service, room, leadership) });
+  onStop('commands', () => desk.stop());
+  const door = new Door({ ...parts, member, room, desk, onRefused });
+  service.onRequest({ name: 'x', xmlns: NS_ENCRYPTED }, (request) => door.request(request));
+  service.onMessage((message) => door.message(message));
+  service.onPresence((presence) => door.presence(presence));
+  await service.start(member.signal);
+  return { desk, room, service };
+}
+
+async function enterRoom(member: Member, session: XmppSession, leadership: Leadership): Promise<Room> {
+  const statement = async () => lettersElements(await leadership.statement());
+  const { settings, clock, log, random } = member;
+  const presence = await statement();
+  const room = await joinRoom(session, {
+    room: member.room,
+    nick: settings.name,
+    presence,
+    create: { whois: 'moderators', maxUsers: MAX_OCCUPANTS },
+    log,
+    clock,
+    random,
+  });
+  const repeat = (): void => {
+    if (member.signal.aborted) return;
+    statement()
+      .then((elements) => room.updatePresence(...elements))
+      .catch((error: unknown) =>
+        log.warn({ code: codeOf(error) }, 'the leadership statement could not be repeated'),
+      );
+    clock.after(LEADERSHIP_REPEAT_MS, repeat);
+  };
+  const cancel = clock.after(LEADERSHIP_REPEAT_MS, repeat);
+  member.signal.addEventListener('abort', cancel, { once: true });
+  return room;
+}
+
+function outboxOf(member: Member, service: XmppSession, room: Room, leadership: Leadership): Outbox {
+  const sealedTo = async (payload: Payload, recipient: Certificate): Promise<Element[]> =>
+    lettersElements(await member.postbox.sealTo(payload, [recipient]));
+  return {
+    async toExecutor(jid, command, recipient, timeoutMs) {
+      const [letter] = await sealedTo(command, recipient);
+      await service.request(jid, 'set', letter!, { timeoutMs });
+    },
+    async toRoom(command) {
+      await room.say(...lettersElements(await member.postbox.sealUnder(command, leadership.roomKey)));
+    },
+    async toRequester(jid, outcome, recipient) {
+      await service.send(
+        xml('message', { to: jid, type: 'normal' }, ...(await sealedTo(outcome, recipient))),
+      );
+    },
+  };
+}
+
+type DoorParts = Omit<DeskParts, 'outbox'> & { room: Room; desk: CommandDesk; onRefused: OnRefused };
+
+/** What arrives at the service address. */
+class Door {
+  readonly #parts: DoorParts;
+
+  constructor(parts: DoorParts) {
+    this.#parts = parts;
+  }
+
+  /** A request or a wish to join; answered by a letter sealed to the sender. */
+  async request({ from, element }: IncomingRequest): Promise<Element> {
+    const { member, desk } = this.#parts;
+    try {
+      const received = await this.#open(element, ['request', 'join'], from);
+      const { payload, signer } = received;
+      const answer =
+        payload.type === 'join'
+          ? await admit({ ...received, payload }, this.#parts)
+          : await desk.request({ ...received, payload }, from as FullJid);
+      const [letter] = lettersElements(await member.postbox.sealTo(answer, [signer]));
+      return letter!;
+    } catch (thrown) {
+      throw this.#refused(thrown, from);
+    }
+  }
+
+  async message({ from, type, element }: Incoming): Promise<void> {
+    if (type === 'error') return;
+    try {
+      const { payload, ...rest } = await this.#open(element, ['result'], from);
+      if (!this.#parts.desk.result({ payload, ...rest }))
+        throw new Mom4cError('M4C_UNEXPECTED', `a result of ${rest.signer.name} that nobody waits for`);
+    } catch (thrown) {
+      this.#refused(thrown, from);
+    }
+  }
+
+  async presence({ from, type, element }: Incoming): Promise<void> {
+    const { roster } = this.#parts;
+    if (type === 'unavailable' || type === 'error') return roster.gone(from);
+    if (type !== undefined) return;
+    try {
+      const { payload, signer } = await this.#open(element, ['presence'], from);
+      roster.announced(signer, from, payload);
+    } catch (thrown) {
+      this.#refused(thrown, from);
+    }
+  }
+
+  async #open<T extends 'request' | 'join' | 'result' | 'presence'>(
+    element: Element,
+    expected: readonly T[],
+    from: string,
+  ): Promise<Received<T>> {
+    const { member } = this.#parts;
+    const letter = letterIn(element);
+    if (!letter) throw new Mom4cError('M4C_NOT_SIGNED');
+    const audience = { addresses: [member.service, member.address], rooms: [], name: member.settings.name };
+    return member.postbox.open(letter, expected, audience, bareJid(from));
+  }
+
+  /** One line for each refusal; what a hostile sender wrote is in it only as far as our own texts quote it. */
+  #refused(thrown: unknown, from: string): Mom4cError {
+    const { member, onRefused } = this.#parts;
+    const error = asMom4cError(thrown, member.newId, (bug, correlation) =>
+      member.log.error({ err: bug, correlation }, 'bug'),
+    );
+    onRefused(error.code);
+    member.log.warn({ code: error.code, detail: error.detail, from }, 'refused');
+    return error;
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Mom4cError ? error.code : 'M4C_INTERNAL';
+}

@@ -1,0 +1,99 @@
+/**
+ * Who belongs to the cluster, and who is here. Enrolled is what the directory says; present is whoever has announced
+ * itself, signed, at the service address, until the XMPP server says that this session is gone.
+ */
+import type {
+  Certificate,
+  CertificateDirectory,
+  Clock,
+  FullJid,
+  Log,
+  NodeInfo,
+  NodeRegistry,
+} from '@mom4c/core';
+import { asMom4cError } from '@mom4c/core';
+import type { PayloadOf } from '@mom4c/messaging';
+
+export type PresentExecutor = {
+  readonly certificate: Certificate;
+  readonly jid: FullJid;
+  readonly version: string;
+  /** Unix milliseconds. */
+  readonly since: number;
+};
+
+const REFRESH_MS = 10_000;
+
+export class Roster implements NodeRegistry {
+  readonly #directory: CertificateDirectory;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #own: Omit<NodeInfo, 'present'>;
+  readonly #present = new Map<string, PresentExecutor>();
+  #enrolled = new Map<string, Certificate>();
+  #refreshedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(directory: CertificateDirectory, clock: Clock, log: Log, own: Omit<NodeInfo, 'present'>) {
+    this.#directory = directory;
+    this.#clock = clock;
+    this.#log = log;
+    this.#own = own;
+  }
+
+  announced(certificate: Certificate, jid: FullJid, presence: PayloadOf<'presence'>): void {
+    const { name } = certificate;
+    if (this.#present.get(name)?.jid !== jid)
+      this.#log.info({ node: name, version: presence.version }, 'present');
+    this.#present.set(name, { certificate, jid, version: presence.version, since: this.#clock.now() });
+    this.#enrolled.set(name, certificate);
+  }
+
+  /** The server says that the session is gone; a newer session of the same node is not touched by that. */
+  gone(jid: FullJid): void {
+    for (const [name, executor] of this.#present) {
+      if (executor.jid !== jid) continue;
+      this.#present.delete(name);
+      this.#log.info({ node: name }, 'gone');
+    }
+  }
+
+  present(name: string): PresentExecutor | undefined {
+    return this.#present.get(name);
+  }
+
+  get presentCount(): number {
+    return this.#present.size;
+  }
+
+  /** Names of all task executors of the domain, sorted. The directory is asked at most every ten seconds, or when one
+   *  of `wanted` is unknown. */
+  async executors(wanted: readonly string[] = []): Promise<readonly string[]> {
+    const stale = this.#clock.monotonic() - this.#refreshedAt > REFRESH_MS;
+    if (stale || wanted.some((name) => !this.#enrolled.has(name))) await this.#refresh();
+    return [...this.#enrolled.keys()].sort();
+  }
+
+  async list(): Promise<readonly NodeInfo[]> {
+    const names = await this.executors();
+    const executors = names.map((name): NodeInfo => {
+      const here = this.#present.get(name);
+      const address = this.#enrolled.get(name)!.addresses[0]!;
+      if (!here) return { name, role: 'te', address, present: false };
+      return { name, role: 'te', address, present: true, version: here.version, since: here.since / 1000 };
+    });
+    return [{ ...this.#own, present: true }, ...executors];
+  }
+
+  /** Without the directory the last list serves: a command must not fail because LDAP is away for a moment. */
+  async #refresh(): Promise<void> {
+    try {
+      const found = await this.#directory.byRole('te');
+      this.#enrolled = new Map(found.map((certificate) => [certificate.name, certificate]));
+      this.#refreshedAt = this.#clock.monotonic();
+    } catch (thrown) {
+      if (this.#enrolled.size === 0) throw thrown;
+      const { code, detail } = asMom4cError(thrown, () => '-');
+      this.#log.warn({ code, detail }, 'the directory cannot be asked; going on with the last list of nodes');
+    }
+  }
+}

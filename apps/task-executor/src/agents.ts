@@ -1,0 +1,127 @@
+/** The node's bus and the agents on it, each a process that does not outlive this one. */
+import type { ChildProcess } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import {
+  agentUser,
+  callerUser,
+  connectBus,
+  startNodeBus,
+  superviseProcess,
+  type Bus,
+  type BusTls,
+} from '@mom4c/bus';
+import { systemRandom, type Log, type SensorPort } from '@mom4c/core';
+import { createBusAuthority, type BusAuthority } from '@mom4c/pki';
+import { agentReadyLine, SENSOR_AGENT, type AgentSettings } from './agent-settings.ts';
+import { createSensorPort } from './sensor-port.ts';
+
+export type Agents = {
+  readonly sensors: SensorPort;
+  readonly bus: { readonly url: string; readonly pid: number | undefined };
+  /** Of the agent processes, by agent name; changes when one is started again. */
+  pids(): Readonly<Record<string, number | undefined>>;
+  stop(): Promise<void>;
+};
+
+export type AgentsOptions = {
+  /** Name of the node. */
+  readonly node: string;
+  /** For the bus; made if missing. */
+  readonly folder: string;
+  readonly sysfs: string;
+  readonly procfs: string;
+  readonly log: Log;
+};
+
+const SUPERVISOR = 'supervisor';
+/** A device driver that never answers holds one thread of the pool; the default of four would be used up too soon. */
+const AGENT_THREADS = '16';
+const AGENT_PROGRAM = fileURLToPath(new URL('./sensor-agent.ts', import.meta.url));
+
+/** Resolves once every agent serves. @throws Mom4cError M4C_PACKAGE_MISSING, M4C_BUS_UNREACHABLE */
+export async function startAgents(options: AgentsOptions): Promise<Agents> {
+  const { log } = options;
+  const authority = await createBusAuthority(systemRandom);
+  const server = await authority.server();
+  const stops: (() => Promise<void>)[] = [];
+  const stop = async (): Promise<void> => {
+    for (let next = stops.pop(); next; next = stops.pop()) await next();
+  };
+  try {
+    const nodeBus = await startNodeBus({
+      name: options.node,
+      folder: options.folder,
+      credentials: { ca: authority.certificate, cert: server.certificate, key: server.key },
+      users: [agentUser(SENSOR_AGENT), callerUser(SUPERVISOR)],
+      log,
+    });
+    stops.push(() => nodeBus.stop());
+    const url = nodeBus.url;
+    const bus: Bus = await connectBus({
+      url,
+      name: SUPERVISOR,
+      tls: await clientTls(authority, SUPERVISOR),
+      log,
+    });
+    stops.push(() => bus.close());
+    const settings: AgentSettings = {
+      url,
+      tls: await clientTls(authority, SENSOR_AGENT),
+      sysfs: options.sysfs,
+      procfs: options.procfs,
+      level: 'info',
+    };
+    const agent = await superviseProcess({
+      name: SENSOR_AGENT,
+      program: process.execPath,
+      args: [AGENT_PROGRAM],
+      env: { UV_THREADPOOL_SIZE: AGENT_THREADS },
+      started: (child) => startAgent(child, settings, log),
+      log,
+    });
+    stops.push(() => agent.stop());
+    return {
+      sensors: createSensorPort(bus),
+      bus: nodeBus,
+      pids: () => ({ [SENSOR_AGENT]: agent.pid }),
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function clientTls(authority: BusAuthority, name: string): Promise<BusTls> {
+  const { certificate, key } = await authority.client(name);
+  return { ca: authority.certificate, cert: certificate, key };
+}
+
+/** Hands over the settings; resolves once the agent says that it serves. Its log becomes part of ours. */
+function startAgent(child: ChildProcess, settings: AgentSettings, log: Log): Promise<void> {
+  const ready = Promise.withResolvers<void>();
+  createInterface({ input: child.stdout! }).on('line', (line) => {
+    if (line === agentReadyLine) ready.resolve();
+    else forward(line, log);
+  });
+  createInterface({ input: child.stderr! }).on('line', (line) =>
+    log.warn({ agent: SENSOR_AGENT, text: cut(line) }, 'agent'),
+  );
+  child.stdin!.write(`${JSON.stringify(settings)}\n`);
+  return ready.promise;
+}
+
+function forward(line: string, log: Log): void {
+  try {
+    const { level, msg, time: _time, name: _name, ...fields } = JSON.parse(line) as Record<string, unknown>;
+    const write = level === 'error' || level === 'warn' || level === 'debug' ? level : 'info';
+    log[write]({ ...fields, agent: SENSOR_AGENT }, cut(String(msg)));
+  } catch {
+    log.warn({ agent: SENSOR_AGENT, text: cut(line) }, 'agent');
+  }
+}
+
+function cut(text: string): string {
+  return text.slice(0, 1000);
+}

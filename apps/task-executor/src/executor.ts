@@ -1,0 +1,173 @@
+/** Commands as they arrive, directly or through the room: open, check, run, answer. */
+import { roleMay } from '@mom4c/access';
+import { COMMANDS } from '@mom4c/commands';
+import {
+  Mom4cError,
+  asMom4cError,
+  authorise,
+  bareJid,
+  findCommand,
+  parseArguments,
+  runCommand,
+} from '@mom4c/core';
+import type { ErrorBody, SensorPort } from '@mom4c/core';
+import { SERVICE_RESOURCE, letterIn, lettersElements } from '@mom4c/member';
+import type { Member } from '@mom4c/member';
+import type { PayloadOf, Received } from '@mom4c/messaging';
+import { VERSION } from '@mom4c/runtime';
+import { xml } from '@mom4c/xmpp';
+import type { Element, IncomingRequest, RoomMessage, XmppSession } from '@mom4c/xmpp';
+import type { Membership } from './membership.ts';
+
+type Answer = Pick<PayloadOf<'result'>, 'state' | 'result' | 'error'>;
+
+export type ExecutorParts = {
+  member: Member;
+  session: XmppSession;
+  membership: Membership;
+  sensors: SensorPort;
+  onRefused: (code: string) => void;
+  onRan: (command: string, seconds: number) => void;
+};
+
+/** Commands that may run at once; what is above is refused with M4C_BUSY. */
+const MAX_RUNNING = 32;
+const RESULT_VALID_MS = 60_000;
+
+/** The manager must have the answer by the deadline, a failure's too: a fifth of the time is for its way, at most this. */
+const MAX_RETURN_MS = 1_000;
+
+function workingTime(remaining: number): number {
+  return Math.max(1, Math.floor(remaining - Math.min(remaining / 5, MAX_RETURN_MS)));
+}
+
+export class Executor {
+  readonly #parts: ExecutorParts;
+  readonly #startedAt: number;
+  #running = 0;
+
+  constructor(parts: ExecutorParts) {
+    this.#parts = parts;
+    this.#startedAt = parts.member.clock.now();
+  }
+
+  /** A command to this node alone. Answering the request says "taken"; the result follows as a message. */
+  async request({ from, element }: IncomingRequest): Promise<undefined> {
+    const { member } = this.#parts;
+    try {
+      const received = await this.#open(element, { addresses: [member.address], rooms: [] }, bareJid(from));
+      this.#serve(received);
+    } catch (thrown) {
+      throw this.#refused(thrown, from);
+    }
+  }
+
+  /** A command to a room. What cannot be opened or verified gets no answer: whoever shouts in a room must not make
+   *  every node in it speak. */
+  async roomMessage({ nick, element }: RoomMessage): Promise<void> {
+    const { member, membership } = this.#parts;
+    try {
+      this.#serve(await this.#open(element, { addresses: [], rooms: [member.room] }, undefined));
+    } catch (thrown) {
+      const error = this.#refused(thrown, nick);
+      if (error.code === 'M4C_CANNOT_OPEN') membership.keyUnknown();
+    }
+  }
+
+  async #open(
+    element: Element,
+    audience: { addresses: string[]; rooms: string[] },
+    sentBy: string | undefined,
+  ): Promise<Received<'command'>> {
+    const { member, membership } = this.#parts;
+    const letter = letterIn(element);
+    if (!letter) throw new Mom4cError('M4C_NOT_SIGNED');
+    const ours = { ...audience, name: member.settings.name };
+    const received = await member.postbox.open(letter, ['command'], ours, sentBy);
+    // Before it counts as taken: a manager that has been replaced is to be told so at once.
+    membership.checkEpoch(received.payload.epoch);
+    return received;
+  }
+
+  #serve(received: Received<'command'>): void {
+    const { log, newId } = this.#parts.member;
+    this.#perform(received)
+      .then((answer) => this.#answer(received, answer))
+      .catch((thrown: unknown) => {
+        const { code, detail } = asMom4cError(thrown, newId, (bug, correlation) =>
+          log.error({ err: bug, correlation }, 'bug'),
+        );
+        log.warn({ id: received.payload.id, code, detail }, 'an answer was not sent');
+      });
+  }
+
+  async #perform({ payload, signer }: Received<'command'>): Promise<Answer> {
+    const { member, sensors, onRan } = this.#parts;
+    const { clock, settings } = member;
+    let acting = false;
+    member.log.info({ id: payload.id, command: payload.name }, 'taken');
+    const begun = clock.monotonic();
+    try {
+      const command = findCommand(COMMANDS, payload.name);
+      if (command.runsOn !== 'te')
+        throw new Mom4cError('M4C_UNKNOWN_COMMAND', `${payload.name} runs elsewhere`);
+      authorise(command, (access) => roleMay(signer.role, access));
+      parseArguments(command, payload.args);
+      if (this.#running >= MAX_RUNNING)
+        throw new Mom4cError('M4C_BUSY', `${MAX_RUNNING} commands are running`);
+      acting = true;
+      this.#running += 1;
+      const signal = AbortSignal.any([
+        member.signal,
+        AbortSignal.timeout(workingTime(payload.expires - clock.now())),
+      ]);
+      const node = { name: settings.name, version: VERSION, startedAt: this.#startedAt };
+      const result = await runCommand(command, payload.args, { node, sensors, clock, signal });
+      return { state: 'ok', result };
+    } catch (thrown) {
+      const error = this.#mapped(thrown, payload.id);
+      return { state: acting ? 'failed' : 'refused', error: error.toBody() satisfies ErrorBody };
+    } finally {
+      if (acting) {
+        this.#running -= 1;
+        onRan(payload.name, (clock.monotonic() - begun) / 1000);
+      }
+    }
+  }
+
+  async #answer({ payload }: Received<'command'>, answer: Answer): Promise<void> {
+    const { member, membership, session } = this.#parts;
+    const { address, service, clock, postbox, log } = member;
+    const time = clock.now();
+    const result: PayloadOf<'result'> = {
+      type: 'result',
+      id: payload.id,
+      from: address,
+      to: service,
+      time,
+      expires: time + RESULT_VALID_MS,
+      ...answer,
+    };
+    const letter = await postbox.sealTo(result, await membership.managers());
+    await session.send(
+      xml('message', { to: `${service}/${SERVICE_RESOURCE}`, type: 'normal' }, ...lettersElements(letter)),
+    );
+    log.info(
+      { id: payload.id, command: payload.name, state: answer.state, code: answer.error?.code },
+      'answered',
+    );
+  }
+
+  #refused(thrown: unknown, from: string): Mom4cError {
+    const { member, onRefused } = this.#parts;
+    const error = this.#mapped(thrown, undefined);
+    onRefused(error.code);
+    member.log.warn({ code: error.code, detail: error.detail, from }, 'refused');
+    return error;
+  }
+
+  #mapped(thrown: unknown, id: string | undefined): Mom4cError {
+    const { log, newId } = this.#parts.member;
+    return asMom4cError(thrown, newId, (bug, correlation) => log.error({ err: bug, correlation, id }, 'bug'));
+  }
+}

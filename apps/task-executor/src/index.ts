@@ -1,0 +1,2 @@
+export { startAgents } from './agents.ts';
+export type { Agents, AgentsOptions } from './agents.ts';

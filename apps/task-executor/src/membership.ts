@@ -1,0 +1,206 @@
+/**
+ * Being part of the cluster: ask the active manager to be let in, take the room's key, join the room, announce oneself.
+ *
+ * INVARIANTS:
+ * - Nothing is obeyed before a leadership statement has been seen, nor under an epoch lower than the highest seen.
+ * - Whenever the session, the manager or its key is new, all of it is done again, ever more slowly while it fails; at
+ *   most one attempt is under way, and a reason that comes up meanwhile leads to another one.
+ */
+import { Mom4cError, asMom4cError, jitteredBackoff } from '@mom4c/core';
+import type { Certificate } from '@mom4c/core';
+import { SERVICE_RESOURCE, currentManagers, letterIn, lettersElements } from '@mom4c/member';
+import type { Member } from '@mom4c/member';
+import { compareEpochs, takeKey } from '@mom4c/messaging';
+import type { Epoch, PayloadOf } from '@mom4c/messaging';
+import { VERSION } from '@mom4c/runtime';
+import { joinRoom, xml } from '@mom4c/xmpp';
+import type { Listener, OccupantPresence, Room, RoomMessage, XmppSession } from '@mom4c/xmpp';
+
+const BACKOFF = { baseMs: 500, capMs: 15_000 };
+const JOIN_TIMEOUT_MS = 10_000;
+const JOIN_VALID_MS = 30_000;
+const PRESENCE_VALID_MS = 24 * 3_600_000;
+
+export class Membership {
+  readonly #member: Member;
+  readonly #session: XmppSession;
+  readonly #started: number;
+  readonly #onRoomMessage: Listener<RoomMessage>;
+  #room: Room | undefined;
+  #epoch: Epoch | undefined;
+  #leadership: PayloadOf<'leadership'> | undefined;
+  #announced = false;
+  /** A reason to go through it (again) is counted; the loop runs until it has served the latest. */
+  #wanted = 0;
+  #loop: Promise<void> | undefined;
+  #cancelPause = (): void => {};
+  readonly #whenJoined = Promise.withResolvers<void>();
+
+  constructor(member: Member, session: XmppSession, onRoomMessage: Listener<RoomMessage>) {
+    this.#member = member;
+    this.#session = session;
+    this.#started = member.clock.now();
+    this.#onRoomMessage = onRoomMessage;
+    session.on('online', () => this.#want());
+    member.signal.addEventListener('abort', () => this.#cancelPause(), { once: true });
+  }
+
+  /** Resolves when the node is in the room, announced, and knows its manager, for the first time. */
+  get joined(): Promise<void> {
+    return this.#whenJoined.promise;
+  }
+
+  get isMember(): boolean {
+    return this.#announced && this.#leadership !== undefined && this.#room?.joined === true;
+  }
+
+  /** @throws Mom4cError M4C_EPOCH, M4C_NO_MANAGER */
+  checkEpoch(epoch: Epoch): void {
+    if (!this.#leadership || !this.#epoch)
+      throw new Mom4cError('M4C_NO_MANAGER', 'no leadership statement was seen yet');
+    if (compareEpochs(epoch, this.#epoch) < 0) throw new Mom4cError('M4C_EPOCH');
+    this.#epoch = epoch;
+  }
+
+  /** The certificates of all current managers: whoever has taken over can open an answer. */
+  async managers(): Promise<readonly Certificate[]> {
+    const found = await currentManagers(this.#member);
+    const current = found.filter((one) => this.#leadership?.managers.includes(one.fingerprint) ?? true);
+    if (current.length === 0)
+      throw new Mom4cError('M4C_NO_MANAGER', 'the directory names none of the current ones');
+    return current;
+  }
+
+  async leave(): Promise<void> {
+    this.#cancelPause();
+    await this.#loop;
+    await this.#room?.leave();
+  }
+
+  /** The room's key is not the one that we hold: ask for the current one. */
+  keyUnknown(): void {
+    this.#want();
+  }
+
+  #want(): void {
+    this.#wanted += 1;
+    this.#announced = false;
+    this.#loop ??= this.#run().finally(() => (this.#loop = undefined));
+  }
+
+  async #run(): Promise<void> {
+    const { clock, random, log, signal } = this.#member;
+    const backoff = jitteredBackoff({ ...BACKOFF, random });
+    let reported: string | undefined;
+    for (let served = 0; served !== this.#wanted && !signal.aborted && this.#session.online; ) {
+      const serving = this.#wanted;
+      try {
+        await this.#enter();
+        served = serving;
+        backoff.reset();
+      } catch (thrown) {
+        const error = asMom4cError(thrown, this.#member.newId, (bug, correlation) =>
+          log.error({ err: bug, correlation }, 'bug'),
+        );
+        if (reported !== error.code)
+          log.warn({ code: error.code, detail: error.detail }, 'not in the cluster, trying on');
+        reported = error.code;
+        await new Promise<void>((resolve) => {
+          const cancel = clock.after(backoff.next(), resolve);
+          this.#cancelPause = () => {
+            cancel();
+            resolve();
+          };
+        });
+      }
+    }
+  }
+
+  async #enter(): Promise<void> {
+    const { member, key, epoch } = { member: this.#member, ...(await this.#askToJoin()) };
+    member.keys.add(takeKey(key));
+    if (this.#epoch && compareEpochs(epoch, this.#epoch) < 0) throw new Mom4cError('M4C_EPOCH');
+    this.#epoch = epoch;
+    this.#room ??= await this.#joinRoom();
+    await this.#announce();
+    this.#announced = true;
+    member.log.info({ epoch, room: this.#room.room }, 'in the cluster');
+    if (this.#leadership) this.#whenJoined.resolve();
+  }
+
+  async #askToJoin(): Promise<PayloadOf<'joined'>> {
+    const { postbox, service, address, settings } = this.#member;
+    const join = { type: 'join' as const, ...this.#headFor(JOIN_VALID_MS), version: VERSION };
+    const [letter] = lettersElements(await postbox.sealTo(join, await this.managers()));
+    const answer = await this.#session.request(`${service}/${SERVICE_RESOURCE}`, 'set', letter!, {
+      timeoutMs: JOIN_TIMEOUT_MS,
+    });
+    const sealed = letterIn(answer);
+    if (!sealed) throw new Mom4cError('M4C_NOT_SIGNED', 'the answer to join');
+    const audience = { addresses: [address], rooms: [], name: settings.name };
+    const { payload } = await postbox.open(sealed, ['joined'], audience, service);
+    if (payload.id !== join.id || payload.room !== this.#member.room)
+      throw new Mom4cError('M4C_UNEXPECTED', 'the answer to another join');
+    return payload;
+  }
+
+  async #joinRoom(): Promise<Room> {
+    const { room, settings, log, clock, random } = this.#member;
+    // Whoever joins is shown the moderators at once, before the join is confirmed: so we listen first.
+    const joined = await joinRoom(this.#session, {
+      room,
+      nick: settings.name,
+      log,
+      clock,
+      random,
+      onOccupantPresence: (presence) => this.#occupant(presence),
+    });
+    joined.onMessage(this.#onRoomMessage);
+    return joined;
+  }
+
+  /** Only moderators are shown, and of these only a signed statement of a manager counts. */
+  async #occupant({ available, children, nick }: OccupantPresence): Promise<void> {
+    const { postbox, room, settings, log } = this.#member;
+    if (!available) return;
+    try {
+      const letter = letterIn(xml('presence', {}, ...children));
+      if (!letter) return;
+      const audience = { addresses: [], rooms: [room], name: settings.name };
+      const { payload } = await postbox.open(letter, ['leadership'], audience);
+      this.#follow(payload);
+    } catch (thrown) {
+      const { code, detail } = asMom4cError(thrown, this.#member.newId);
+      log.warn({ code, detail, nick }, 'refused a leadership statement');
+    }
+  }
+
+  #follow(statement: PayloadOf<'leadership'>): void {
+    if (this.#epoch && compareEpochs(statement.epoch, this.#epoch) < 0) throw new Mom4cError('M4C_EPOCH');
+    this.#epoch = statement.epoch;
+    this.#leadership = statement;
+    if (this.#announced) this.#whenJoined.resolve();
+    if (!this.#member.keys.has(statement.key)) this.#want();
+  }
+
+  async #announce(): Promise<void> {
+    const { postbox, service } = this.#member;
+    const head = this.#headFor(PRESENCE_VALID_MS);
+    const presence = await postbox.sign({
+      type: 'presence',
+      ...head,
+      version: VERSION,
+      started: this.#started,
+    });
+    await this.#session.sendPresence({
+      to: `${service}/${SERVICE_RESOURCE}`,
+      children: lettersElements(presence),
+    });
+  }
+
+  #headFor(valid: number) {
+    const { clock, address, service, newId } = this.#member;
+    const time = clock.now();
+    return { id: newId(), from: address, to: service, time, expires: time + valid };
+  }
+}

@@ -1,0 +1,38 @@
+import { callAgent, type Bus } from '@mom4c/bus';
+import { isErrorCode, type ErrorCode, type SensorPort } from '@mom4c/core';
+import * as z from 'zod';
+import { SENSOR_AGENT } from './agent-settings.ts';
+
+/** An answer is checked here, since an agent may be broken or replaced; commands check theirs again on the way out. */
+const sensorRecord = z.strictObject({
+  n: z.string().min(1).max(200),
+  u: z.string().max(32).optional(),
+  v: z.number().optional(),
+  vs: z.string().max(1000).optional(),
+  t: z.number().optional(),
+  error: z
+    .strictObject({
+      code: z.custom<ErrorCode>(isErrorCode),
+      detail: z.string().max(500).optional(),
+      correlation: z.string().max(64).optional(),
+    })
+    .optional(),
+});
+const sensorList = z.strictObject({ sensors: z.array(sensorRecord).max(2000) });
+
+/** Longer than the slowest bus of one-wire sensors takes; the caller's own deadline usually comes first. */
+const LIMIT_MS = 10_000;
+
+/** The sensors of this node, by its sensor agent. */
+export function createSensorPort(bus: Bus): SensorPort {
+  return {
+    async list(signal) {
+      const call = { agent: SENSOR_AGENT, endpoint: 'list', timeoutMs: LIMIT_MS, signal };
+      return (await callAgent(bus, { ...call, parse: (value) => sensorList.parse(value) })).sensors;
+    },
+    async read(name, signal) {
+      const call = { agent: SENSOR_AGENT, endpoint: 'read', args: { name }, timeoutMs: LIMIT_MS, signal };
+      return await callAgent(bus, { ...call, parse: (value) => sensorRecord.parse(value) });
+    },
+  };
+}

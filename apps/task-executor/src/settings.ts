@@ -1,0 +1,20 @@
+import { filePath } from '@mom4c/runtime';
+import { memberShape } from '@mom4c/member';
+import * as z from 'zod';
+
+/** docs/config.md is made from this. */
+export const taskExecutorSettings = z.strictObject({
+  ...memberShape,
+  sensors: z
+    .strictObject({
+      sysfs: filePath()
+        .default('/sys')
+        .meta({ env: 'MOM4C_SYSFS', description: 'Root of the tree from which devices are read.' }),
+      procfs: filePath()
+        .default('/proc')
+        .meta({ env: 'MOM4C_PROCFS', description: 'Root of the tree from which the host is read.' }),
+    })
+    .prefault({}),
+});
+
+export type TaskExecutorSettings = z.output<typeof taskExecutorSettings>;

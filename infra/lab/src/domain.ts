@@ -1,0 +1,239 @@
+/** One domain of a lab: its servers, its certificate authority and its nodes. */
+import { join } from 'node:path';
+import { Mom4cError, isNodeName } from '@mom4c/core';
+import type { Random } from '@mom4c/core';
+import { ADMINISTRATOR, administratorProfile, enrollAdministrator } from './administrator.ts';
+import { all } from './all.ts';
+import { authorityUrl, openAuthority } from './authority.ts';
+import { component } from './component.ts';
+import type { Component } from './component.ts';
+import { startEjabberd } from './ejabberd.ts';
+import type { ComponentState, DomainState } from './lab-state.ts';
+import { startNatsServer } from './nats-server.ts';
+import { nodeSettings, startNode, writeMember } from './node.ts';
+import type { DomainServices, NodeRole } from './node.ts';
+import { freePort } from './ports.ts';
+import type { OnStart, ServerName } from './server.ts';
+import type { TlsFiles } from './server-folder.ts';
+import { directoryBase, startSlapd } from './slapd.ts';
+
+export type ServiceName = ServerName | 'certificate-authority';
+
+export type LabDomain = {
+  readonly name: string;
+  /** Everything, in the order in which it starts. */
+  readonly components: readonly Component[];
+  /** @throws Mom4cError M4C_LAB if there is none of that name */
+  server(name: ServiceName): Component;
+  /** @throws Mom4cError M4C_LAB if there is none of that name */
+  node(name: string): Component;
+  /** Enrols one more task executor and starts it; named te4 after te3 by default. */
+  addExecutor(name?: string): Promise<Component>;
+  /** Enrols one more cluster manager and starts it; cm2 after cm1 by default. The servers admit cm1 to cm5. */
+  addManager(name?: string): Promise<Component>;
+  describe(): DomainDescription;
+};
+
+/** What a user or program of the domain needs to know. Holds no secret, but paths to some. */
+export type DomainDescription = {
+  name: string;
+  xmpp: { host: string; port: number; tls: 'direct' };
+  /** The host of the rooms. */
+  muc: string;
+  ldap: { url: string; base: string };
+  scep: { url: string };
+  nats: { url: string };
+  /** Path of a PEM file. */
+  caCertificate: string;
+  adminProfile: { path: string; certificate: string; key: string };
+  nodes: { name: string; role: NodeRole; jid: string; pid: number | undefined }[];
+};
+
+export type DomainContext = {
+  folder: string;
+  state: DomainState;
+  save: () => void;
+  random: Random;
+  progress: (line: string) => void;
+  /** @throws when the lab is being taken down: nothing may start any more */
+  checkOpen: () => void;
+};
+
+const CERTIFICATE_NAMES: Readonly<Record<ServerName, string>> = {
+  ejabberd: 'xmpp',
+  slapd: 'ldap',
+  'nats-server': 'nats',
+};
+const SERVER_NAMES = Object.keys(CERTIFICATE_NAMES) as ServerName[];
+
+export function openDomain(context: DomainContext): LabDomain {
+  const { folder, state, save, checkOpen, progress } = context;
+  const domain = state.name;
+  const services = servicesOf(state);
+  const authority = authorityOf(context);
+
+  const common = (name: ServerName, onStart: OnStart) => ({
+    folder: join(folder, name),
+    domain,
+    tls: tlsOf(folder, name),
+    port: portOf(state, name),
+    onStart,
+  });
+  const launchers: Record<ServiceName, (onStart: OnStart) => Promise<unknown>> = {
+    ejabberd(onStart) {
+      const managers = ['cm', ...state.managers];
+      return startEjabberd({ ...common('ejabberd', onStart), managers, showStanzas: state.showStanzas });
+    },
+    slapd: (onStart) => startSlapd(common('slapd', onStart)),
+    'nats-server': (onStart) =>
+      startNatsServer({ ...common('nats-server', onStart), managers: state.managers }),
+    'certificate-authority': (onStart) => authority.serve(onStart),
+  };
+
+  const wrap = (part: ComponentState): Component =>
+    component(part, save, async (onStart) => {
+      checkOpen();
+      const { kind, name } = part;
+      if (kind === 'cm' || kind === 'te') await startNode(nodeFolder(folder, name), name, kind, onStart);
+      else await launchers[name as ServiceName](onStart);
+      progress(`${domain}: ${name} is ready`);
+    });
+  const components = state.components.map(wrap);
+
+  const find = (name: string): Component => {
+    const found = components.find((candidate) => candidate.name === name);
+    if (!found) throw new Mom4cError('M4C_LAB', `${domain} has no ${JSON.stringify(name.slice(0, 80))}`);
+    return found;
+  };
+
+  const addNode = async (role: NodeRole, name: string): Promise<Component> => {
+    if (!isNodeName(name) || state.components.some((part) => part.name === name))
+      throw new Mom4cError('M4C_LAB', `${JSON.stringify(name.slice(0, 80))} is no new name for a node`);
+    const part: ComponentState = { name, kind: role, port: await freePort() };
+    state.components.push(part);
+    const added = wrap(part);
+    components.push(added);
+    save();
+    await prepareNode(context, part);
+    await added.start();
+    return added;
+  };
+  const nextName = (role: NodeRole): string => {
+    let number = 1;
+    while (state.components.some((part) => part.name === `${role}${number}`)) number++;
+    return `${role}${number}`;
+  };
+
+  return {
+    name: domain,
+    components,
+    server: (name) => find(name),
+    node: (name) => find(name),
+    addExecutor: (name = nextName('te')) => addNode('te', name),
+    addManager: (name = nextName('cm')) => addNode('cm', name),
+    describe: () => ({
+      name: domain,
+      xmpp: { ...services.xmpp, tls: 'direct' },
+      muc: `conference.${domain}`,
+      ldap: services.directory,
+      scep: { url: services.authority.url },
+      nats: services.nats,
+      caCertificate: tlsOf(folder, 'ejabberd').ca,
+      adminProfile: administratorProfile(adminFolder(folder)),
+      nodes: state.components.flatMap(({ name, kind, process }) =>
+        kind === 'cm' || kind === 'te'
+          ? [{ name, role: kind, jid: `${name}@${domain}`, pid: process?.pid }]
+          : [],
+      ),
+    }),
+  };
+}
+
+/** Makes everything of a new domain in its empty folder, and starts it. @throws Mom4cError M4C_LAB, M4C_PACKAGE_MISSING */
+export async function createDomain(context: DomainContext): Promise<LabDomain> {
+  const { folder, state, save, checkOpen, progress } = context;
+  const authority = authorityOf(context);
+  state.fingerprint = await authority.init();
+  save();
+  checkOpen();
+  await all(
+    SERVER_NAMES.map((name) =>
+      authority.serverCertificate(
+        CERTIFICATE_NAMES[name],
+        name === 'ejabberd' ? [`conference.${state.name}`] : [],
+      ),
+    ),
+  );
+  progress(`${state.name}: authority and server certificates made`);
+
+  const domain = openDomain(context);
+  const start = (...kinds: Component['kind'][]) =>
+    all(domain.components.filter((part) => kinds.includes(part.kind)).map((part) => part.start()));
+  const nodes = state.components.filter(({ kind }) => kind === 'cm' || kind === 'te');
+  const prepared = all(nodes.map((node) => prepareNode(context, node)));
+  const token = authority.token(ADMINISTRATOR, 'admin');
+  await all<unknown>([start('server'), prepared, token]);
+  // It publishes its certificate in the directory.
+  await start('authority');
+  checkOpen();
+  // The managers make the rooms that the others join.
+  await start('cm');
+  const services = { ...servicesOf(state), admin: { url: adminUrl(state) } };
+  const administrator = enrollAdministrator(adminFolder(folder), services, await token, context.random);
+  await all<unknown>([start('te'), administrator]);
+  return domain;
+}
+
+async function prepareNode(context: DomainContext, part: ComponentState): Promise<void> {
+  const { folder, state, random } = context;
+  const { name, port } = part;
+  const role = part.kind === 'cm' ? 'cm' : 'te';
+  const own = nodeFolder(folder, name);
+  const settings = nodeSettings(own, { name, role, healthPort: port }, servicesOf(state));
+  writeMember(own, settings, await authorityOf(context).token(name, role), random);
+}
+
+function authorityOf({ folder, state, random }: DomainContext) {
+  const { directory } = servicesOf(state);
+  const scepPort = portOf(state, 'certificate-authority');
+  const own = join(folder, 'certificate-authority');
+  return openAuthority(
+    { folder: own, domain: state.name, scepPort, adminPort: state.adminPort, directory },
+    random,
+  );
+}
+
+function servicesOf(state: DomainState): DomainServices {
+  return {
+    domain: state.name,
+    authority: { url: authorityUrl(portOf(state, 'certificate-authority')), fingerprint: state.fingerprint },
+    directory: { url: `ldaps://127.0.0.1:${portOf(state, 'slapd')}`, base: directoryBase(state.name) },
+    xmpp: { host: '127.0.0.1', port: portOf(state, 'ejabberd') },
+    nats: { url: `tls://127.0.0.1:${portOf(state, 'nats-server')}` },
+    sensors: state.sensors,
+  };
+}
+
+/** Where administrators make tokens; see the certificate authority. */
+function adminUrl(state: DomainState): string {
+  return `https://127.0.0.1:${state.adminPort}`;
+}
+
+function portOf(state: DomainState, name: ServiceName): number {
+  const found = state.components.find((part) => part.name === name);
+  if (!found) throw new Mom4cError('M4C_LAB', `${state.name} has no ${name}`);
+  return found.port;
+}
+
+function tlsOf(folder: string, server: ServerName): TlsFiles {
+  const own = join(folder, 'certificate-authority', 'servers', CERTIFICATE_NAMES[server]);
+  return { cert: join(own, 'cert.pem'), key: join(own, 'key.pem'), ca: join(own, 'ca.pem') };
+}
+
+function nodeFolder(folder: string, name: string): string {
+  return join(folder, 'nodes', name);
+}
+
+function adminFolder(folder: string): string {
+  return join(folder, 'admin');
+}

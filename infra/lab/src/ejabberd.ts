@@ -1,0 +1,105 @@
+import { existsSync, globSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { Mom4cError, isDomain, isNodeName, systemRandom } from '@mom4c/core';
+import type { Random } from '@mom4c/core';
+import { freePort } from './ports.ts';
+import { answersXmpp } from './readiness.ts';
+import { findProgram, packageMissing, prepareServerFolder } from './server-folder.ts';
+import type { TlsFiles } from './server-folder.ts';
+import { startServer } from './server.ts';
+import type { OnStart, RunningServer } from './server.ts';
+import { fillTemplate } from './template.ts';
+
+export type EjabberdOptions = {
+  /** Made if it is not there; an existing one is used again, with its accounts and rooms. */
+  folder: string;
+  domain: string;
+  tls: TlsFiles;
+  /** Local parts of the addresses that may make rooms. */
+  managers: readonly string[];
+  /** Writes every stanza to `<folder>/ejabberd.log`. */
+  showStanzas?: boolean | undefined;
+  /** A free one by default. */
+  port?: number | undefined;
+  onStart?: OnStart | undefined;
+};
+
+/**
+ * An XMPP server: direct TLS on 127.0.0.1, rooms at `conference.<domain>`.
+ * @throws Mom4cError M4C_PACKAGE_MISSING, M4C_LAB
+ */
+export async function startEjabberd(
+  options: EjabberdOptions,
+  random: Random = systemRandom,
+): Promise<RunningServer> {
+  const { domain, managers } = options;
+  if (!isDomain(domain))
+    throw new Mom4cError('M4C_LAB', `not a domain: ${JSON.stringify(domain.slice(0, 80))}`);
+  for (const name of managers)
+    if (!isNodeName(name))
+      throw new Mom4cError('M4C_LAB', `not a name: ${JSON.stringify(name.slice(0, 80))}`);
+  const erl = findProgram('erl', 'ejabberd');
+  const libraries = findLibraries();
+
+  const folder = prepareServerFolder(options.folder, options.tls, 'ejabberd');
+  const database = folder.folder('database');
+  const port = options.port ?? (await freePort());
+  const config = folder.write(
+    'ejabberd.yml',
+    fillTemplate('ejabberd.yml', {
+      DOMAIN: domain,
+      FOLDER: folder.path,
+      PORT: port,
+      LOG_LEVEL: options.showStanzas ? 'debug' : 'info',
+      MANAGERS: { text: JSON.stringify(managers.map((name) => ({ [name]: domain }))) },
+    }),
+  );
+  // Two ejabberds with one cookie lose results that go through rooms. As a file, since arguments are public.
+  if (!existsSync(join(folder.path, '.erlang.cookie')))
+    folder.write('.erlang.cookie', Buffer.from(random.bytes(24)).toString('hex'), 0o400);
+
+  return startServer(
+    'ejabberd',
+    port,
+    {
+      command: erl,
+      args: erlangArguments(database),
+      folder: folder.path,
+      env: {
+        PATH: '/usr/bin:/bin',
+        HOME: folder.path,
+        ERL_LIBS: libraries,
+        ERL_CRASH_DUMP_SECONDS: '0',
+        EJABBERD_CONFIG_PATH: config,
+        EJABBERD_LOG_PATH: join(folder.path, 'ejabberd.log'),
+      },
+      logFile: join(folder.path, 'output.log'),
+      user: folder.user,
+      onStart: options.onStart,
+    },
+    () => answersXmpp(port, options.tls.ca, domain),
+  );
+}
+
+/** Not a distributed Erlang node: no epmd, which would listen on all addresses, and no distribution port. */
+function erlangArguments(database: string): string[] {
+  return [
+    '-noinput',
+    // Idle schedulers sleep at once; they would take a small machine's time from the other servers.
+    ...['+sbwt', 'none', '+sbwtdcpu', 'none', '+sbwtdio', 'none'],
+    // Its tables of processes and ports, which it otherwise sizes by the limit on open files.
+    ...['+P', '262144', '+Q', '65536'],
+    ...['-mnesia', 'dir', JSON.stringify(database)],
+    ...['-s', 'ejabberd'],
+  ];
+}
+
+/** Debian keeps ejabberd among the libraries of the architecture. */
+function findLibraries(): string {
+  const [found] = globSync([
+    '/usr/lib/*-linux-gnu/ejabberd-*/ebin/ejabberd.app',
+    '/usr/lib/ejabberd-*/ebin/ejabberd.app',
+  ]);
+  if (found === undefined) throw packageMissing('ejabberd', 'ejabberd');
+  return dirname(dirname(dirname(found)));
+}

@@ -1,0 +1,74 @@
+/** What a new lab is to consist of. */
+import { Mom4cError, isDomain } from '@mom4c/core';
+import type { Random } from '@mom4c/core';
+import type { DomainState } from './lab-state.ts';
+import { freePorts } from './ports.ts';
+
+export type LabOptions = {
+  /** Made if it is not there. */
+  folder: string;
+  /** `['alpha.test']` by default. */
+  domains?: readonly string[] | undefined;
+  /** In each domain; 3 by default. */
+  executors?: number | undefined;
+  /** In each domain; 1 by default. */
+  managers?: number | undefined;
+  /** The trees from which the sensor agents read, `/sys` and `/proc` by default. */
+  sensors?: { sysfs: string; procfs: string } | undefined;
+  /** Makes the XMPP server log every stanza, for who wants to see what it sees. */
+  showStanzas?: boolean | undefined;
+  progress?: ((line: string) => void) | undefined;
+  /** Gives up, and takes down what was started. */
+  signal?: AbortSignal | undefined;
+  random?: Random | undefined;
+};
+
+/** How many cluster managers the servers of a domain admit: cm1, cm2, … */
+const MAX_MANAGERS = 5;
+const MAX_EXECUTORS = 200;
+
+/** Reserves the ports of a new lab. @throws Mom4cError M4C_USAGE, M4C_LAB */
+export async function planOf(options: LabOptions): Promise<DomainState[]> {
+  const { domains = ['alpha.test'], executors = 3, managers = 1, showStanzas = false } = options;
+  const sensors = options.sensors ?? { sysfs: '/sys', procfs: '/proc' };
+  const wrong = domains.find((name) => !isDomain(name));
+  if (wrong !== undefined)
+    throw new Mom4cError('M4C_USAGE', `not a domain: ${JSON.stringify(wrong.slice(0, 80))}`);
+  if (domains.length === 0 || new Set(domains).size < domains.length)
+    throw new Mom4cError('M4C_USAGE', 'name each domain once');
+  if (!isCount(executors, 0, MAX_EXECUTORS))
+    throw new Mom4cError('M4C_USAGE', `from 0 to ${MAX_EXECUTORS} task executors, please`);
+  if (!isCount(managers, 1, MAX_MANAGERS))
+    throw new Mom4cError('M4C_USAGE', `from 1 to ${MAX_MANAGERS} cluster managers, please`);
+
+  const parts = [
+    { name: 'ejabberd', kind: 'server' },
+    { name: 'slapd', kind: 'server' },
+    { name: 'nats-server', kind: 'server' },
+    { name: 'certificate-authority', kind: 'authority' },
+    ...numbered('cm', managers).map((name) => ({ name, kind: 'cm' }) as const),
+    ...numbered('te', executors).map((name) => ({ name, kind: 'te' }) as const),
+  ] as const;
+  const plans = domains.map(async (name) => {
+    const [adminPort, ...ports] = await freePorts(parts.length + 1);
+    const components = parts.map((part, index) => ({ ...part, port: ports[index]! }));
+    return {
+      name,
+      fingerprint: '',
+      managers: numbered('cm', MAX_MANAGERS),
+      adminPort: adminPort!,
+      sensors,
+      showStanzas,
+      components,
+    };
+  });
+  return Promise.all(plans);
+}
+
+function numbered(prefix: string, count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `${prefix}${index + 1}`);
+}
+
+function isCount(value: number, least: number, most: number): boolean {
+  return Number.isInteger(value) && value >= least && value <= most;
+}

@@ -1,0 +1,127 @@
+/** `lab up|status|down`: the program behind `mom4c lab`. Data goes to stdout, all else to stderr. */
+import { parseArgs } from 'node:util';
+import { EXIT, Mom4cError } from '@mom4c/core';
+import type { Component } from './component.ts';
+import type { DomainDescription, LabDomain } from './domain.ts';
+import { openLab, startLab } from './lab.ts';
+import type { Lab } from './lab.ts';
+
+type Options = {
+  verb: string;
+  domains: string[] | undefined;
+  executors: number;
+  state: string;
+  json: boolean;
+};
+
+/** `lab status --json`: the description, and what is alive. */
+type DomainStatus = Omit<DomainDescription, 'nodes'> & {
+  nodes: (DomainDescription['nodes'][number] & { alive: boolean })[];
+  servers: { name: string; port: number; pid: number | undefined; alive: boolean }[];
+};
+
+const USAGE = 'lab up|status|down [--domain NAME]… [--executors N] [--state DIR] [--json]';
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+function readOptions(argv: readonly string[]): Options {
+  try {
+    const { positionals, values } = parseArgs({
+      args: [...argv],
+      allowPositionals: true,
+      options: {
+        domain: { type: 'string', multiple: true },
+        executors: { type: 'string', default: '3' },
+        state: { type: 'string', default: '.mom4c' },
+        json: { type: 'boolean', default: false },
+      },
+    });
+    const [verb = '', ...rest] = positionals;
+    if (rest.length > 0 || !/^\d{1,4}$/.test(values.executors)) throw new Error(USAGE);
+    const { domain: domains, state, json } = values;
+    return { verb, domains, executors: Number(values.executors), state, json };
+  } catch (cause) {
+    throw new Mom4cError('M4C_USAGE', (cause as Error).message, { cause });
+  }
+}
+
+async function up({ domains, executors, state, json }: Options): Promise<void> {
+  const abort = new AbortController();
+  const onSignal = () => {
+    progress('stops…');
+    abort.abort();
+  };
+  for (const signal of SIGNALS) process.on(signal, onSignal);
+  try {
+    const lab = await startLab({ folder: state, domains, executors, progress, signal: abort.signal });
+    progress('the lab is up');
+    console.log(json ? JSON.stringify(lab.describe()) : summary(lab));
+  } catch (error) {
+    // Who has interrupted it wants no logs.
+    if (abort.signal.aborted) await openLab(state)?.down();
+    throw error;
+  } finally {
+    for (const signal of SIGNALS) process.off(signal, onSignal);
+  }
+}
+
+function status({ state, json }: Options): void {
+  const lab = openLab(state);
+  if (!lab) throw new Mom4cError('M4C_NO_PROFILE', `no lab in ${state}`);
+  console.log(json ? JSON.stringify({ domains: lab.domains.map(statusOf) }) : summary(lab));
+  const dead = lab.domains.flatMap(({ name, components }) =>
+    components.filter((part) => !part.running).map((part) => `${part.name} of ${name}`),
+  );
+  if (dead.length > 0) throw new Mom4cError('M4C_LAB', `not running: ${dead.join(', ')}`);
+}
+
+async function down({ state }: Options): Promise<void> {
+  const lab = openLab(state, progress);
+  if (!lab) return progress(`no lab in ${state}`);
+  await lab.down();
+  progress('the lab is down');
+}
+
+function statusOf(domain: LabDomain): DomainStatus {
+  const { nodes, ...rest } = domain.describe();
+  return {
+    ...rest,
+    nodes: nodes.map((node) => ({ ...node, alive: domain.node(node.name).running })),
+    servers: domain.components
+      .filter((part) => part.kind === 'server' || part.kind === 'authority')
+      .map(({ name, port, process: record, running }) => ({ name, port, pid: record?.pid, alive: running })),
+  };
+}
+
+function summary(lab: Lab): string {
+  const row = ({ name, port, process: record, running }: Component) =>
+    `  ${name.padEnd(24)}${`127.0.0.1:${port}`.padEnd(18)}${running ? `pid ${record?.pid}` : 'not running'}`;
+  return lab.domains.flatMap((domain) => [domain.name, ...domain.components.map(row)]).join('\n');
+}
+
+function progress(line: string): void {
+  console.error(`[${(performance.now() / 1000).toFixed(1).padStart(5)} s] ${line}`);
+}
+
+async function main(argv: readonly string[]): Promise<void> {
+  const options = readOptions(argv);
+  switch (options.verb) {
+    case 'up':
+      return up(options);
+    case 'status':
+      return status(options);
+    case 'down':
+      return down(options);
+    default:
+      throw new Mom4cError('M4C_USAGE', USAGE);
+  }
+}
+
+main(process.argv.slice(2)).catch((error: unknown) => {
+  if (error instanceof Mom4cError) {
+    console.error(`${error.message}\n${error.entry.fix}`);
+    process.exitCode = error.entry.exit;
+  } else {
+    console.error(error);
+    process.exitCode = EXIT.bug;
+  }
+});

@@ -1,0 +1,56 @@
+import { join } from 'node:path';
+import { Mom4cError, isDomain, isNodeName } from '@mom4c/core';
+import { freePort } from './ports.ts';
+import { answersNats } from './readiness.ts';
+import { findProgram, prepareServerFolder } from './server-folder.ts';
+import type { TlsFiles } from './server-folder.ts';
+import { startServer } from './server.ts';
+import type { OnStart, RunningServer } from './server.ts';
+import { fillTemplate } from './template.ts';
+
+export type NatsServerOptions = {
+  /** Made if it is not there; an existing one is used again, with its streams. */
+  folder: string;
+  domain: string;
+  /** Who may use it: holders of a certificate `CN=<manager>, OU=cm, O=<domain>`. */
+  managers: readonly string[];
+  tls: TlsFiles;
+  /** A free one by default. */
+  port?: number | undefined;
+  onStart?: OnStart | undefined;
+};
+
+/** A bus with JetStream on 127.0.0.1. @throws Mom4cError M4C_PACKAGE_MISSING, M4C_LAB */
+export async function startNatsServer(options: NatsServerOptions): Promise<RunningServer> {
+  const { domain, managers } = options;
+  if (!isDomain(domain))
+    throw new Mom4cError('M4C_LAB', `not a domain: ${JSON.stringify(domain.slice(0, 80))}`);
+  for (const name of managers)
+    if (!isNodeName(name))
+      throw new Mom4cError('M4C_LAB', `not a name: ${JSON.stringify(name.slice(0, 80))}`);
+  const program = findProgram('nats-server', 'nats-server');
+  const folder = prepareServerFolder(options.folder, options.tls, 'nats');
+  const port = options.port ?? (await freePort());
+  const values = {
+    DOMAIN: domain,
+    FOLDER: folder.path,
+    PORT: port,
+    USERS: { text: managers.map((name) => `    { user: "CN=${name},OU=cm,O=${domain}" }`).join('\n') },
+  };
+  const config = folder.write('nats-server.conf', fillTemplate('nats-server.conf', values));
+  folder.folder('jetstream');
+  return startServer(
+    'nats-server',
+    port,
+    {
+      command: program,
+      args: ['-c', config],
+      folder: folder.path,
+      env: { PATH: '/usr/bin:/bin' },
+      logFile: join(folder.path, 'output.log'),
+      user: folder.user,
+      onStart: options.onStart,
+    },
+    () => answersNats(port),
+  );
+}

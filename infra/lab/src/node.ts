@@ -1,0 +1,66 @@
+/** A node of a domain: its folder with configuration, password and token, and its program. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Random } from '@mom4c/core';
+import { writePassword } from './authority.ts';
+import { startProgram } from './program.ts';
+import type { Program } from './program.ts';
+import type { OnStart } from './server.ts';
+import { toYaml } from './yaml.ts';
+import type { Settings } from './yaml.ts';
+
+export type NodeRole = 'cm' | 'te';
+
+/** Where a member of the domain finds the domain's services. */
+export type DomainServices = {
+  domain: string;
+  authority: { url: string; fingerprint: string };
+  directory: { url: string; base: string };
+  xmpp: { host: string; port: number };
+  nats: { url: string };
+  sensors: { sysfs: string; procfs: string };
+};
+
+export const programs: Readonly<Record<NodeRole, Program>> = { cm: 'cluster-manager', te: 'task-executor' };
+
+/** Makes the folder of a member, ready for its first start. @returns the path of its configuration */
+export function writeMember(folder: string, config: Settings, token: string, random: Random): string {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  writePassword(join(folder, 'password'), random);
+  writeFileSync(join(folder, 'token'), `${token}\n`, { mode: 0o600, flag: 'wx' });
+  const file = join(folder, 'config.yaml');
+  writeFileSync(file, toYaml(config), { mode: 0o600, flag: 'wx' });
+  return file;
+}
+
+/** The settings that every member has. */
+export function memberSettings(folder: string, name: string, services: DomainServices): Settings {
+  return {
+    domain: services.domain,
+    name,
+    state: join(folder, 'state'),
+    keystore: { file: join(folder, 'keystore.p12'), passwordFile: join(folder, 'password') },
+    tokenFile: join(folder, 'token'),
+    authority: services.authority,
+    directory: services.directory,
+    xmpp: services.xmpp,
+    log: { level: 'info' },
+  };
+}
+
+export function nodeSettings(
+  folder: string,
+  node: { name: string; role: NodeRole; healthPort: number },
+  services: DomainServices,
+): Settings {
+  return {
+    ...memberSettings(folder, node.name, services),
+    health: { host: '127.0.0.1', port: node.healthPort },
+    ...(node.role === 'cm' ? { nats: services.nats } : { sensors: services.sensors }),
+  };
+}
+
+export function startNode(folder: string, name: string, role: NodeRole, onStart: OnStart): Promise<unknown> {
+  const args = ['--config', join(folder, 'config.yaml')];
+  return startProgram({ program: programs[role], name, folder, args, onStart });
+}

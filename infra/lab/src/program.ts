@@ -1,0 +1,104 @@
+/** Our own programs, as children of Node: started, awaited until they say that they are ready, and left alone. */
+import { execFile } from 'node:child_process';
+import { appendFileSync, chmodSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Mom4cError } from '@mom4c/core';
+import { startProcess, stopProcess, tailOf } from './keeper.ts';
+import type { ProcessRecord } from './keeper.ts';
+import type { OnStart } from './server.ts';
+
+export type Program = 'certificate-authority' | 'cluster-manager' | 'task-executor';
+
+export type ProgramStart = {
+  program: Program;
+  args: readonly string[];
+  /** Name of the node or service, for logs. */
+  name: string;
+  /** Its working folder; `output.log` is made there. */
+  folder: string;
+  onStart?: OnStart | undefined;
+  /** Added to its environment. */
+  env?: Readonly<Record<string, string>> | undefined;
+};
+
+const READY_LIMIT_MS = 90_000;
+const VERB_LIMIT_MS = 60_000;
+const MAX_OUTPUT = 65_536;
+const APPS = fileURLToPath(new URL('../../../apps/', import.meta.url));
+
+/** Of our environment, what a program may see: nothing that could hold a secret, or change what Node runs. */
+const PASSED_ON = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR'];
+
+/**
+ * Starts a program that says `{type: 'ready'}` over Node IPC, and resolves then. It lives on after us.
+ * @throws Mom4cError M4C_LAB with the end of its log; it does not run then
+ */
+export async function startProgram(start: ProgramStart): Promise<ProcessRecord> {
+  const { name, folder } = start;
+  const { record, child } = await startProcess({
+    name,
+    command: process.execPath,
+    args: [mainOf(start.program), ...start.args],
+    folder,
+    env: { ...passedOn(), ...start.env },
+    logFile: join(folder, 'output.log'),
+    ipc: true,
+  });
+  start.onStart?.(record);
+  const failure = await new Promise<string | undefined>((resolve) => {
+    const limit = setTimeout(() => resolve(`is not ready within ${READY_LIMIT_MS / 1000} s`), READY_LIMIT_MS);
+    const finish = (reason: string | undefined) => {
+      clearTimeout(limit);
+      resolve(reason);
+    };
+    child.on('message', (message) => {
+      if (isReady(message)) finish(undefined);
+    });
+    child.once('exit', (code, signal) => finish(`ended by itself (${signal ?? `exit code ${code}`})`));
+  });
+  if (child.connected) child.disconnect();
+  if (failure === undefined) return record;
+  await stopProcess(record);
+  throw new Mom4cError('M4C_LAB', `${name} ${failure}, see ${record.logFile}:\n${tailOf(record.logFile)}`);
+}
+
+/** Runs a program to its end. @returns the last line that it printed @throws Mom4cError M4C_LAB */
+export async function runVerb(start: Omit<ProgramStart, 'onStart'>): Promise<string> {
+  const logFile = join(start.folder, 'output.log');
+  const options = {
+    cwd: start.folder,
+    env: { ...passedOn(), ...start.env },
+    timeout: VERB_LIMIT_MS,
+    maxBuffer: MAX_OUTPUT,
+  };
+  return new Promise((resolve, reject) => {
+    execFile(process.execPath, [mainOf(start.program), ...start.args], options, (cause, stdout, stderr) => {
+      // What it prints may be a secret (a token); what it logs is not.
+      appendFileSync(logFile, stderr);
+      chmodSync(logFile, 0o600);
+      if (!cause) return resolve(stdout.trimEnd().split('\n').at(-1) ?? '');
+      const what = `${start.name} ${start.args[0] ?? ''} failed`;
+      reject(
+        new Mom4cError(
+          'M4C_LAB',
+          `${what}, see ${logFile}:\n${stderr.trimEnd().split('\n').slice(-8).join('\n')}`,
+        ),
+      );
+    });
+  });
+}
+
+function isReady(message: unknown): boolean {
+  return typeof message === 'object' && message !== null && 'type' in message && message.type === 'ready';
+}
+
+function mainOf(program: Program): string {
+  return join(APPS, program, 'src/main.ts');
+}
+
+function passedOn(): Record<string, string> {
+  return Object.fromEntries(
+    PASSED_ON.map((name) => [name, process.env[name] ?? '']).filter(([, value]) => value),
+  );
+}

@@ -1,0 +1,61 @@
+/** Does a server really answer? Each question is one connection with a limit in time, and a limit on what is read. */
+import { readFileSync } from 'node:fs';
+import { connect as connectTcp } from 'node:net';
+import type { Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+
+const QUESTION_MS = 3_000;
+const MAX_ANSWER = 16_384;
+
+/** Completes a TLS handshake with a server whose certificate names 127.0.0.1 and comes from this authority. */
+export function answersTls(port: number, caFile: string): Promise<boolean> {
+  const socket = connectTls({ host: '127.0.0.1', port, ca: readFileSync(caFile) });
+  return answers(socket, 'secureConnect', undefined, undefined);
+}
+
+/** Opens an XMPP stream over direct TLS and gets the features of the domain (RFC 6120 section 4.3). */
+export function answersXmpp(port: number, caFile: string, domain: string): Promise<boolean> {
+  const socket = connectTls({ host: '127.0.0.1', port, servername: domain, ca: readFileSync(caFile) });
+  const header = `<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='${domain}' version='1.0'>`;
+  return answers(socket, 'secureConnect', header, (text) => text.includes('</stream:features>'));
+}
+
+/** Gets the greeting of a NATS server that demands TLS and offers JetStream. */
+export function answersNats(port: number): Promise<boolean> {
+  return answers(connectTcp({ host: '127.0.0.1', port }), 'connect', undefined, isNatsGreeting);
+}
+
+function isNatsGreeting(text: string): boolean {
+  const end = text.indexOf('\r\n');
+  if (end < 0 || !text.startsWith('INFO ')) return false;
+  const info = JSON.parse(text.slice(5, end)) as { tls_required?: unknown; jetstream?: unknown };
+  return info.tls_required === true && info.jetstream === true;
+}
+
+/** @param isAnswer undefined: the connection itself is the answer */
+function answers(
+  socket: Socket,
+  connected: 'connect' | 'secureConnect',
+  question: string | undefined,
+  isAnswer: ((text: string) => boolean) | undefined,
+): Promise<boolean> {
+  return new Promise((resolve) => {
+    let text = '';
+    const finish = (answered: boolean) => {
+      socket.destroy();
+      resolve(answered);
+    };
+    socket.setTimeout(QUESTION_MS, () => finish(false));
+    socket.once('error', () => finish(false));
+    socket.once('close', () => finish(false));
+    socket.once(connected, () => {
+      if (question !== undefined) socket.write(question);
+      if (!isAnswer) finish(true);
+    });
+    socket.on('data', (chunk) => {
+      text += chunk.toString('latin1');
+      if (text.length > MAX_ANSWER) finish(false);
+      else if (isAnswer?.(text)) finish(true);
+    });
+  });
+}

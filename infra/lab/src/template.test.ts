@@ -1,0 +1,39 @@
+// Mutation seen red: white space taken out of the unsafe characters.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { fillTemplate } from './template.ts';
+import { toYaml } from './yaml.ts';
+
+const values = { DOMAIN: 'alpha.test', FOLDER: '/srv/lab', PORT: 4222, USERS: { text: '{ user: "a b" }' } };
+
+test('every place of a template is filled', () => {
+  const text = fillTemplate('nats-server.conf', values);
+  assert.match(text, /listen: "127\.0\.0\.1:4222"/);
+  assert.match(text, /\{ user: "a b" \}/);
+  assert.doesNotMatch(text, /\$\{/);
+});
+
+test('a value that could leave its place is refused', () => {
+  for (const FOLDER of [
+    '/srv/a"b',
+    '/srv/a\nb',
+    '/srv/a b',
+    '/srv/$HOME',
+    '/srv/${DOMAIN}',
+    '/srv/a\\',
+    "/srv/'",
+    '',
+  ])
+    assert.throws(() => fillTemplate('nats-server.conf', { ...values, FOLDER }), { code: 'M4C_LAB' }, FOLDER);
+});
+
+test('a missing value is refused', () => {
+  const { DOMAIN: _, ...rest } = values;
+  assert.throws(() => fillTemplate('nats-server.conf', rest), { code: 'M4C_LAB' });
+});
+
+test('settings become YAML', () => {
+  const settings = { domain: 'alpha.test', xmpp: { host: '127.0.0.1', port: 5223 }, odd: 'a: "b"\n#c' };
+  const expected = 'domain: "alpha.test"\nxmpp:\n  host: "127.0.0.1"\n  port: 5223\nodd: "a: \\"b\\"\\n#c"\n';
+  assert.equal(toYaml(settings), expected);
+});

@@ -1,0 +1,173 @@
+/**
+ * From nothing to an identity: account, certificate, keystore. A later start only opens the keystore.
+ *
+ * INVARIANTS:
+ * - What a token paid for is in the keystore before anything else is tried, so that no crash loses it.
+ * - The RSA key that enrolled is gone once the P-256 key has been obtained.
+ * - An identity is used only if it names this node, in this domain, and was issued by the pinned authority.
+ */
+import { existsSync, mkdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { Mom4cError, jitteredBackoff } from '@mom4c/core';
+import type { Clock, Log, Random, Role } from '@mom4c/core';
+import { enroll, fetchAuthority, readKeystore, renew, toPem, verifyIssued, writeKeystore } from '@mom4c/pki';
+import type { Authority, Identity } from '@mom4c/pki';
+import { readSecret } from '@mom4c/runtime';
+import { registerAccount } from '@mom4c/xmpp';
+import type { MemberSettings } from './settings.ts';
+
+export type Surroundings = {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+};
+
+export type Enrolled = { readonly identity: Identity; readonly authority: Authority };
+
+/**
+ * @throws Mom4cError M4C_NO_TOKEN, M4C_TOKEN_INVALID, M4C_TOKEN_EXPIRED, M4C_CA_*, M4C_KEYSTORE_*, M4C_CERTIFICATE_*,
+ * M4C_REGISTRATION, M4C_TLS, M4C_CONFIG; M4C_XMPP_UNREACHABLE only once `signal` has fired
+ */
+export async function ensureIdentity(
+  settings: MemberSettings,
+  role: Role,
+  around: Surroundings,
+): Promise<Enrolled> {
+  const password = readSecret(settings.keystore.passwordFile);
+  if (!existsSync(settings.keystore.file)) await firstEnrolment(settings, role, password, around);
+  const { key, certificate, authority } = await readKeystore(settings.keystore.file, password);
+  checkIdentity(settings, role, { identity: { key, certificate }, authority }, around.clock.now());
+  if (key.asymmetricKeyType === 'ec') return { identity: { key, certificate }, authority };
+  return moveToP256(settings, { identity: { key, certificate }, authority }, password, around);
+}
+
+async function firstEnrolment(
+  settings: MemberSettings,
+  role: Role,
+  password: string,
+  around: Surroundings,
+): Promise<void> {
+  const { domain, name, tokenFile } = settings;
+  if (tokenFile === undefined || !existsSync(tokenFile)) throw new Mom4cError('M4C_NO_TOKEN');
+  const token = readSecret(tokenFile);
+  const authority = await fetchAuthority({ ...settings.authority, signal: around.signal });
+  await makeAccount(settings, authority, around);
+  const { url } = settings.authority;
+  const { key, certificate } = await enroll({ url, authority, domain, name, role, token, ...around });
+  mkdirSync(dirname(settings.keystore.file), { recursive: true, mode: 0o700 });
+  await writeKeystore(settings.keystore.file, { key, certificate, authority }, password);
+  await rm(tokenFile, { force: true });
+  around.log.info({ name, role, serial: certificate.serial }, 'enrolled');
+}
+
+/** The password is thrown away at once: from here on the certificate logs in. */
+async function makeAccount(
+  settings: MemberSettings,
+  authority: Authority,
+  around: Surroundings,
+): Promise<void> {
+  const { domain, name, xmpp } = settings;
+  const password = Buffer.from(around.random.bytes(24)).toString('base64url');
+  const account = {
+    ...xmpp,
+    domain,
+    tls: { ca: authority.pem },
+    username: name,
+    password,
+    signal: around.signal,
+  };
+  const made = await untilReachable(() => registerAccount({ ...account, log: around.log }), around);
+  around.log.info({ address: `${name}@${domain}`, account: made }, 'registered');
+}
+
+const RETRY = { baseMs: 500, capMs: 30_000 };
+
+/** A node may be switched on before its server is: it keeps trying, as it does at every later start, until it is
+ *  stopped. One log line per outage. */
+async function untilReachable<T>(
+  attempt: () => Promise<T>,
+  { clock, random, log, signal }: Surroundings,
+): Promise<T> {
+  const backoff = jitteredBackoff({ ...RETRY, random });
+  for (let reported = false; ; reported = true) {
+    try {
+      return await attempt();
+    } catch (thrown) {
+      const passes = thrown instanceof Mom4cError && thrown.code === 'M4C_XMPP_UNREACHABLE';
+      if (!passes || signal.aborted) throw thrown;
+      const { code, detail } = thrown;
+      if (!reported) log.warn({ code, detail }, 'no registration yet, trying on');
+    }
+    await pause(backoff.next(), clock, signal);
+  }
+}
+
+function pause(ms: number, clock: Clock, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      cancel();
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const cancel = clock.after(ms, done);
+    signal.addEventListener('abort', done, { once: true });
+    if (signal.aborted) done();
+  });
+}
+
+/** An authority that cannot issue P-256 leaves the node with its RSA identity, which serves as well, only slower. */
+async function moveToP256(
+  settings: MemberSettings,
+  enrolled: Enrolled,
+  password: string,
+  around: Surroundings,
+): Promise<Enrolled> {
+  const { authority } = enrolled;
+  try {
+    const identity = await renew({ url: settings.authority.url, ...enrolled, ...around });
+    await writeKeystore(settings.keystore.file, { ...identity, authority }, password);
+    around.log.info({ serial: identity.certificate.serial }, 'renewed under a P-256 key');
+    return { identity, authority };
+  } catch (error) {
+    if (!(error instanceof Mom4cError) || error.code !== 'M4C_CA_REFUSED') throw error;
+    around.log.warn(
+      { code: error.code, detail: error.detail },
+      'the authority issues no P-256 certificate; staying with RSA',
+    );
+    return enrolled;
+  }
+}
+
+function checkIdentity(
+  settings: MemberSettings,
+  role: Role,
+  { identity, authority }: Enrolled,
+  now: number,
+): void {
+  const { certificate } = identity;
+  const { name, domain } = settings;
+  if (certificate.name !== name || certificate.domain !== domain || certificate.role !== role) {
+    const has = `${certificate.name} (${certificate.role}) of ${certificate.domain}`;
+    throw new Mom4cError(
+      'M4C_CERTIFICATE_NAME',
+      `the keystore belongs to ${has}, not to ${name} (${role}) of ${domain}`,
+    );
+  }
+  if (authority.fingerprint !== settings.authority.fingerprint)
+    throw new Mom4cError(
+      'M4C_CA_NOT_TRUSTED',
+      `the keystore comes from the authority ${authority.fingerprint}`,
+    );
+  verifyIssued(certificate, authority, now);
+}
+
+/** PEM, as TLS connections want it. */
+export function tlsOf({ identity, authority }: Enrolled): { ca: string; cert: string; key: string } {
+  return {
+    ca: authority.pem,
+    cert: toPem('CERTIFICATE', identity.certificate.der),
+    key: identity.key.export({ type: 'pkcs8', format: 'pem' }).toString(),
+  };
+}

@@ -1,0 +1,108 @@
+/**
+ * A member of a domain: an identity, the directory, a postbox, and sessions at the XMPP server. Apps add what they are
+ * for. This is the one place that combines pki, messaging and xmpp.
+ */
+import { join } from 'node:path';
+import { Mom4cError, uuidv7 } from '@mom4c/core';
+import type { BareJid, Certificate, CertificateDirectory, Role, Uuid } from '@mom4c/core';
+import { Freshness, Postbox, SessionKeyRing } from '@mom4c/messaging';
+import { createLdapDirectory, createOpener, createSealer, createSigner, createVerifier } from '@mom4c/pki';
+import type { Authority } from '@mom4c/pki';
+import { connect } from '@mom4c/xmpp';
+import type { XmppSession } from '@mom4c/xmpp';
+import { ensureIdentity, tlsOf } from './first-start.ts';
+import type { Enrolled, Surroundings } from './first-start.ts';
+import { openFloorFile } from './floor-file.ts';
+import { clusterRoom, serviceAddress } from './settings.ts';
+import type { MemberSettings } from './settings.ts';
+
+export type Member = Surroundings & {
+  readonly settings: MemberSettings;
+  readonly certificate: Certificate;
+  readonly authority: Authority;
+  /** PEM of authority, own certificate and key, for connections to the domain's servers. */
+  readonly tls: { readonly ca: string; readonly cert: string; readonly key: string };
+  readonly address: BareJid;
+  /** `cm@D` */
+  readonly service: BareJid;
+  /** `cluster@conference.D` */
+  readonly room: BareJid;
+  readonly directory: CertificateDirectory;
+  readonly postbox: Postbox;
+  /** Session keys that may open what arrives; see messaging. */
+  readonly keys: SessionKeyRing;
+  readonly newId: () => Uuid;
+  /** A session of one of the own addresses; `start` it. */
+  readonly session: (resource: string, address?: BareJid) => XmppSession;
+};
+
+/** @param onStop gets what must be closed when the process stops
+ *  @throws Mom4cError what `ensureIdentity` throws; M4C_NOT_PUBLISHED, M4C_DIRECTORY_UNREACHABLE */
+export async function startMember(
+  settings: MemberSettings,
+  role: Role,
+  around: Surroundings,
+  onStop: (name: string, stop: () => void | Promise<void>) => void,
+): Promise<Member> {
+  const enrolled = await ensureIdentity(settings, role, around);
+  const { identity, authority } = enrolled;
+  const { clock, random, log } = around;
+  const directory = createLdapDirectory({ ...settings.directory, authority, identity, clock, log });
+  onStop('directory', () => directory.close());
+  await waitUntilPublished(directory, identity.certificate, around);
+  const floor = openFloorFile(join(settings.state, 'time-floor'));
+  onStop('time floor', () => floor.close());
+  const keys = new SessionKeyRing();
+  const postbox = new Postbox({
+    signer: createSigner(identity),
+    verifier: createVerifier({ directory, authority, clock }),
+    sealer: createSealer(random),
+    opener: createOpener(identity),
+    freshness: new Freshness(clock, floor),
+    findKey: keys.find,
+  });
+  const { domain, name, xmpp } = settings;
+  const tls = tlsOf(enrolled);
+  const address = `${name}@${domain}`;
+  return {
+    ...around,
+    settings,
+    certificate: identity.certificate,
+    authority,
+    tls,
+    address,
+    service: serviceAddress(domain),
+    room: clusterRoom(settings),
+    directory,
+    postbox,
+    keys,
+    newId: () => uuidv7(clock, random),
+    session: (resource, as = address) =>
+      connect({ ...xmpp, domain, jid: `${as}/${resource}`, tls, log, clock, random }),
+  };
+}
+
+const PUBLICATION_LIMIT_MS = 30_000;
+const PUBLICATION_POLL_MS = 200;
+
+/** Peers find us through the directory; until the certificate is there nothing that we sign is believed. LDAP as
+ *  slapd 2.5 speaks it with us tells of no changes, so we ask. */
+async function waitUntilPublished(
+  directory: CertificateDirectory,
+  certificate: Certificate,
+  { clock, signal }: Surroundings,
+): Promise<void> {
+  const limit = clock.monotonic() + PUBLICATION_LIMIT_MS;
+  while (!(await isPublished(directory, certificate))) {
+    if (clock.monotonic() > limit) throw new Mom4cError('M4C_NOT_PUBLISHED');
+    await new Promise<void>((resolve) => clock.after(PUBLICATION_POLL_MS, resolve));
+    if (signal.aborted) throw new Mom4cError('M4C_STOPPED');
+  }
+}
+
+async function isPublished(directory: CertificateDirectory, certificate: Certificate): Promise<boolean> {
+  const published = await directory.byAddress(certificate.addresses[0]!);
+  return published.some((one) => one.fingerprint === certificate.fingerprint);
+}
+
+export type { Enrolled };
