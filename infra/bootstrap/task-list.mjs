@@ -15,5 +15,6 @@ export const taskList = {
   test: { servers: true, run: [tasks, 'test'] },
   'test:long': { servers: true, run: [tasks, 'test:long'] },
   lock: { servers: false, run: ['infra/bootstrap/lock.ts'] },
+  docs: { servers: false, run: ['infra/docs/generate.ts'] },
   demo: { servers: true, run: ['infra/lab/src/demo.ts'] },
 };

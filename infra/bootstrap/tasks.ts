@@ -10,7 +10,7 @@ const IGNORED = ['**/node_modules/**', '**/dist/**'];
 /** Tests that need no server: beside their sources, and the floors. */
 const UNIT_TESTS = [
   '{packages,apps,infra}/**/src/**/*.test.ts',
-  'infra/bootstrap/*.test.ts',
+  'infra/{bootstrap,docs}/*.test.ts',
   'test/floors.test.ts',
 ];
 /** Too long for every change: soak, simulation over many seeds. */

@@ -17,6 +17,7 @@ const FLOORS: Record<string, number> = {
   'packages/xmpp': 1,
   'packages/member': 2,
   'apps/*': 3,
+  'infra/docs': 4,
   'infra/lab': 4,
   test: 5,
 };

@@ -11,7 +11,9 @@ import { COMMANDS } from '@mom4c/commands';
 import { Mom4cError, asMom4cError, authorise, findCommand, parseArguments, runCommand } from '@mom4c/core';
 import type { Certificate, Command, FullJid, Journal, JournalEntry, JournalState } from '@mom4c/core';
 import type { Member } from '@mom4c/member';
+import { MAX_PAYLOAD } from '@mom4c/messaging';
 import type { Outcome, Payload, PayloadOf, Received } from '@mom4c/messaging';
+import { fitOutcomes } from './fit-outcomes.ts';
 import type { Leadership } from './leadership.ts';
 import { PendingCommand, noAnswer } from './pending-command.ts';
 import type { Roster } from './roster.ts';
@@ -38,6 +40,8 @@ export type DeskParts = {
 };
 
 const MAX_PENDING = 1000;
+/** The rest of the payload needs less than a kilobyte. */
+const OUTCOMES_CAPACITY = MAX_PAYLOAD - 1024;
 
 export class CommandDesk {
   readonly #parts: DeskParts;
@@ -57,7 +61,7 @@ export class CommandDesk {
     requester: FullJid,
   ): Promise<PayloadOf<'accepted' | 'rejected'>> {
     const { member, leadership } = this.#parts;
-    const head = this.#headFor(payload.id, payload.from, payload.timeout);
+    const head = this.#headFor(payload.id, payload.from);
     try {
       const entry = await this.#accept(payload, signer, evidence, requester);
       member.log.info(
@@ -142,7 +146,7 @@ export class CommandDesk {
       throw new Mom4cError('M4C_REPLAY', 'this id is taken');
     if (known.state === 'finished') {
       const payload = JSON.parse(Buffer.from(known.outcome).toString()) as PayloadOf<'outcome'>;
-      const again = { ...payload, ...this.#headFor(payload.id, payload.to, OUTCOME_VALID_MS) };
+      const again = { ...payload, ...this.#headFor(payload.id, payload.to) };
       this.#guard(entry.id, this.#parts.outbox.toRequester(entry.requester, again, signer));
     }
     return entry;
@@ -232,13 +236,13 @@ export class CommandDesk {
   async #report(entry: JournalEntry, outcomes: Outcome[], requester: Certificate | undefined): Promise<void> {
     const { journal, member, leadership, outbox } = this.#parts;
     const to = bareOf(entry.requester);
-    const head = this.#headFor(entry.id, to, OUTCOME_VALID_MS);
+    const head = this.#headFor(entry.id, to);
     const payload: PayloadOf<'outcome'> = {
       type: 'outcome',
       ...head,
       epoch: leadership.epoch,
       name: entry.command,
-      outcomes,
+      outcomes: fitOutcomes(outcomes, OUTCOMES_CAPACITY),
     };
     await journal.finish(entry.id, Buffer.from(JSON.stringify(payload)));
     member.log.info({ id: entry.id, command: entry.command, ...countStates(outcomes) }, 'finished');
@@ -246,14 +250,10 @@ export class CommandDesk {
     if (recipient) await outbox.toRequester(entry.requester, payload, recipient);
   }
 
-  #headFor(
-    id: string,
-    to: string,
-    valid: number,
-  ): Pick<Payload, 'id' | 'from' | 'time' | 'expires'> & { to: string } {
+  #headFor(id: string, to: string): Pick<Payload, 'id' | 'from' | 'time' | 'expires'> & { to: string } {
     const { clock, service } = this.#parts.member;
     const time = clock.now();
-    return { id, from: service, to, time, expires: time + valid };
+    return { id, from: service, to, time, expires: time + ANSWER_VALID_MS };
   }
 
   #mapped(thrown: unknown, id: string): Mom4cError {
@@ -270,7 +270,8 @@ export class CommandDesk {
   }
 }
 
-const OUTCOME_VALID_MS = 60_000;
+/** Of what is said to a requester. */
+const ANSWER_VALID_MS = 60_000;
 
 const bareOf = (jid: FullJid): string => jid.split('/', 1)[0]!;
 

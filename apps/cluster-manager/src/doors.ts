@@ -15,7 +15,12 @@ import type { Leadership } from './leadership.ts';
 /** More than any domain that one room is meant for; see docs, "Limits". */
 const MAX_OCCUPANTS = 5000;
 
-export type Doors = { readonly desk: CommandDesk; readonly room: Room; readonly service: XmppSession };
+export type Doors = {
+  readonly desk: CommandDesk;
+  readonly room: Room;
+  readonly own: XmppSession;
+  readonly service: XmppSession;
+};
 
 /** Counts what was refused, by code, for the metrics. */
 export type OnRefused = (code: string) => void;
@@ -29,7 +34,7 @@ export async function openDoors(
   const own = member.session('manager');
   onStop('session', () => own.stop());
   await own.start(member.signal);
-  const room = await enterRoom(member, own, leadership);
+  const { room, restate } = await enterRoom(member, own, leadership);
   onStop('room', () => room.leave());
 
   const service = member.session(SERVICE_RESOURCE, member.service);
@@ -41,34 +46,48 @@ export async function openDoors(
   service.onMessage((message) => door.message(message));
   service.onPresence((presence) => door.presence(presence));
   await service.start(member.signal);
-  return { desk, room, service };
+  // Whoever left while we were away is not reported any more.
+  service.on('online', () => {
+    parts.roster.forgetPresence();
+    restate();
+  });
+  return { desk, room, own, service };
 }
 
-async function enterRoom(member: Member, session: XmppSession, leadership: Leadership): Promise<Room> {
-  const statement = async () => lettersElements(await leadership.statement());
-  const { settings, clock, log, random } = member;
-  const presence = await statement();
+type Lectern = {
+  readonly room: Room;
+  /** Says anew who leads, so that every task executor announces itself anew. */
+  readonly restate: () => void;
+};
+
+async function enterRoom(member: Member, session: XmppSession, leadership: Leadership): Promise<Lectern> {
+  const { settings, clock, log, random, signal } = member;
+  const statement = async (): Promise<Element[]> => lettersElements(await leadership.statement());
   const room = await joinRoom(session, {
     room: member.room,
     nick: settings.name,
-    presence,
+    presence: await statement(),
     create: { whois: 'moderators', maxUsers: MAX_OCCUPANTS },
     log,
     clock,
     random,
   });
-  const repeat = (): void => {
-    if (member.signal.aborted) return;
+  let cancel = (): void => {};
+  const plan = (): void => {
+    cancel = clock.after(LEADERSHIP_REPEAT_MS, restate);
+  };
+  const restate = (): void => {
+    cancel();
+    plan();
     statement()
       .then((elements) => room.updatePresence(...elements))
       .catch((error: unknown) =>
         log.warn({ code: codeOf(error) }, 'the leadership statement could not be repeated'),
       );
-    clock.after(LEADERSHIP_REPEAT_MS, repeat);
   };
-  const cancel = clock.after(LEADERSHIP_REPEAT_MS, repeat);
-  member.signal.addEventListener('abort', cancel, { once: true });
-  return room;
+  plan();
+  signal.addEventListener('abort', () => cancel(), { once: true });
+  return { room, restate };
 }
 
 function outboxOf(member: Member, service: XmppSession, room: Room, leadership: Leadership): Outbox {

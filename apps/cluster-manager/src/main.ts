@@ -51,8 +51,11 @@ async function start(app: App): Promise<void> {
     (code) => refused.add({ code }),
     onStop,
   );
-  // Somebody else serves now. Going on in the dark, or fighting for the address, would help nobody.
-  doors.service.on('conflict', () => void app.stop('another session holds the service address'));
+  // Somebody else serves under our address, or the server refuses us: going on in the dark would help nobody.
+  for (const session of [doors.own, doors.service]) {
+    session.on('conflict', ({ error }) => app.fail(error));
+    session.on('fatal', ({ error }) => app.fail(error));
+  }
   metrics.gauge('commands_pending', 'Commands that are under way.', () => doors.desk.pendingCount);
   await doors.desk.finishLeftovers();
 

@@ -57,6 +57,11 @@ export class Roster implements NodeRegistry {
     }
   }
 
+  /** Who is present is not known any more: whoever is will say so again. */
+  forgetPresence(): void {
+    this.#present.clear();
+  }
+
   present(name: string): PresentExecutor | undefined {
     return this.#present.get(name);
   }

@@ -114,9 +114,16 @@ function startAgent(child: ChildProcess, settings: AgentSettings, log: Log): Pro
 
 function forward(line: string, log: Log): void {
   try {
-    const { level, msg, time: _time, name: _name, ...fields } = JSON.parse(line) as Record<string, unknown>;
+    const {
+      level,
+      msg,
+      time: _time,
+      name: _name,
+      pid: agentPid,
+      ...fields
+    } = JSON.parse(line) as Record<string, unknown>;
     const write = level === 'error' || level === 'warn' || level === 'debug' ? level : 'info';
-    log[write]({ ...fields, agent: SENSOR_AGENT }, cut(String(msg)));
+    log[write]({ ...fields, agent: SENSOR_AGENT, agentPid }, cut(String(msg)));
   } catch {
     log.warn({ agent: SENSOR_AGENT, text: cut(line) }, 'agent');
   }

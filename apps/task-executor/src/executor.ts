@@ -10,10 +10,10 @@ import {
   parseArguments,
   runCommand,
 } from '@mom4c/core';
-import type { ErrorBody, SensorPort } from '@mom4c/core';
+import type { Certificate, ErrorBody, SensorPort } from '@mom4c/core';
 import { SERVICE_RESOURCE, letterIn, lettersElements } from '@mom4c/member';
 import type { Member } from '@mom4c/member';
-import type { PayloadOf, Received } from '@mom4c/messaging';
+import type { Letter, PayloadOf, Received } from '@mom4c/messaging';
 import { VERSION } from '@mom4c/runtime';
 import { xml } from '@mom4c/xmpp';
 import type { Element, IncomingRequest, RoomMessage, XmppSession } from '@mom4c/xmpp';
@@ -84,7 +84,7 @@ export class Executor {
     if (!letter) throw new Mom4cError('M4C_NOT_SIGNED');
     const ours = { ...audience, name: member.settings.name };
     const received = await member.postbox.open(letter, ['command'], ours, sentBy);
-    // Before it counts as taken: a manager that has been replaced is to be told so at once.
+    // Here, so that what comes from a manager that has been replaced is never even taken.
     membership.checkEpoch(received.payload.epoch);
     return received;
   }
@@ -137,18 +137,11 @@ export class Executor {
 
   async #answer({ payload }: Received<'command'>, answer: Answer): Promise<void> {
     const { member, membership, session } = this.#parts;
-    const { address, service, clock, postbox, log } = member;
+    const { address, service, clock, log } = member;
     const time = clock.now();
-    const result: PayloadOf<'result'> = {
-      type: 'result',
-      id: payload.id,
-      from: address,
-      to: service,
-      time,
-      expires: time + RESULT_VALID_MS,
-      ...answer,
-    };
-    const letter = await postbox.sealTo(result, await membership.managers());
+    const expires = time + RESULT_VALID_MS;
+    const head = { type: 'result', id: payload.id, from: address, to: service, time, expires } as const;
+    const letter = await this.#sealed({ ...head, ...answer }, await membership.managers());
     await session.send(
       xml('message', { to: `${service}/${SERVICE_RESOURCE}`, type: 'normal' }, ...lettersElements(letter)),
     );
@@ -156,6 +149,18 @@ export class Executor {
       { id: payload.id, command: payload.name, state: answer.state, code: answer.error?.code },
       'answered',
     );
+  }
+
+  /** A result that does not fit is a stated failure, not silence. */
+  async #sealed(result: PayloadOf<'result'>, managers: readonly Certificate[]): Promise<Letter> {
+    const { postbox } = this.#parts.member;
+    try {
+      return await postbox.sealTo(result, managers);
+    } catch (thrown) {
+      if (!(thrown instanceof Mom4cError) || thrown.code !== 'M4C_TOO_LARGE') throw thrown;
+      const { result: _tooLarge, ...rest } = result;
+      return postbox.sealTo({ ...rest, state: 'failed', error: thrown.toBody() }, managers);
+    }
   }
 
   #refused(thrown: unknown, from: string): Mom4cError {

@@ -1,2 +1,4 @@
 export { startAgents } from './agents.ts';
 export type { Agents, AgentsOptions } from './agents.ts';
+export { taskExecutorSettings } from './settings.ts';
+export type { TaskExecutorSettings } from './settings.ts';

@@ -45,7 +45,8 @@ async function start(app: App): Promise<void> {
     onRan: (command, took) => seconds.observe(took, { command }),
   });
   session.onRequest({ name: 'x', xmlns: NS_ENCRYPTED }, (request) => executor.request(request));
-  session.on('conflict', () => void app.stop('another session holds this address'));
+  session.on('conflict', ({ error }) => app.fail(error));
+  session.on('fatal', ({ error }) => app.fail(error));
   await session.start(app.signal);
 
   if (settings.health) {

@@ -20,6 +20,8 @@ const BACKOFF = { baseMs: 500, capMs: 15_000 };
 const JOIN_TIMEOUT_MS = 10_000;
 const JOIN_VALID_MS = 30_000;
 const PRESENCE_VALID_MS = 24 * 3_600_000;
+/** Any member can say what nobody can open: that must not make every node in the room ask its manager each time. */
+const KEY_QUESTION_MS = 30_000;
 
 export class Membership {
   readonly #member: Member;
@@ -30,6 +32,7 @@ export class Membership {
   #epoch: Epoch | undefined;
   #leadership: PayloadOf<'leadership'> | undefined;
   #announced = false;
+  #askedForKeyAt = Number.NEGATIVE_INFINITY;
   /** A reason to go through it (again) is counted; the loop runs until it has served the latest. */
   #wanted = 0;
   #loop: Promise<void> | undefined;
@@ -77,8 +80,12 @@ export class Membership {
     await this.#room?.leave();
   }
 
-  /** The room's key is not the one that we hold: ask for the current one. */
+  /** Maybe the room's key is not the one that we hold: ask for the current one. A change of it is in the leadership
+   *  statement; this is for where that was lost. */
   keyUnknown(): void {
+    const now = this.#member.clock.monotonic();
+    if (now - this.#askedForKeyAt < KEY_QUESTION_MS) return;
+    this.#askedForKeyAt = now;
     this.#want();
   }
 
@@ -168,19 +175,22 @@ export class Membership {
       if (!letter) return;
       const audience = { addresses: [], rooms: [room], name: settings.name };
       const { payload } = await postbox.open(letter, ['leadership'], audience);
-      this.#follow(payload);
+      await this.#follow(payload);
     } catch (thrown) {
       const { code, detail } = asMom4cError(thrown, this.#member.newId);
       log.warn({ code, detail, nick }, 'refused a leadership statement');
     }
   }
 
-  #follow(statement: PayloadOf<'leadership'>): void {
+  async #follow(statement: PayloadOf<'leadership'>): Promise<void> {
     if (this.#epoch && compareEpochs(statement.epoch, this.#epoch) < 0) throw new Mom4cError('M4C_EPOCH');
+    const isNew = statement.id !== this.#leadership?.id;
     this.#epoch = statement.epoch;
     this.#leadership = statement;
     if (this.#announced) this.#whenJoined.resolve();
     if (!this.#member.keys.has(statement.key)) this.#want();
+    // The manager says it anew when it may have missed who is here.
+    else if (isNew && this.#announced) await this.#announce();
   }
 
   async #announce(): Promise<void> {

@@ -11,6 +11,7 @@ import { createInterface } from 'node:readline';
 import { after, test } from 'node:test';
 import { systemClock, systemRandom, uuidv7, type Clock, type JournalEntry } from '@mom4c/core';
 import { openJournalFile } from './journal-file.ts';
+import type { JournalStream } from './journal-stream.ts';
 import { createJournal, openJournal } from './journal.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'mom4c-journal-'));
@@ -64,6 +65,23 @@ test('calls of one moment share a transaction, and one of several with the same 
   assert.deepEqual(results, [true, true, false, true]);
   assert.equal(commits.mock.callCount(), 1);
   await shared.close();
+});
+
+test('who repeats an id while it is being accepted learns the outcome, not that there is a row', async () => {
+  const stream: JournalStream = {
+    accepted: () => Promise.reject(new Error('no quorum')),
+    finished: async () => {},
+    async *after() {},
+  };
+  const journal = createJournal(openJournalFile(newFile()), stream, systemClock, log);
+  const one = entry();
+  const both = await Promise.allSettled([journal.accept(one), journal.accept(one)]);
+  assert.deepEqual(
+    both.map((result) => result.status),
+    ['rejected', 'rejected'],
+  );
+  assert.equal(await journal.find(one.id), undefined);
+  await journal.close();
 });
 
 test('finishing what was not accepted, and anything after close, is M4C_JOURNAL', async () => {

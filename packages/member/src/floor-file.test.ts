@@ -1,4 +1,4 @@
-// Mutations seen red: `save` without the write; no check of the length; no check of the range.
+// Mutations seen red: `save` without the write; no floor after a reboot; a damaged file read as no floor.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,26 +11,52 @@ let folder: string;
 before(() => (folder = mkdtempSync(join(tmpdir(), 'mom4c-floor-'))));
 after(() => rmSync(folder, { recursive: true }));
 
+const clock = { now: () => 1_800_000_000_000 };
+const BOOT = 'aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee';
+const OTHER_BOOT = 'bbbbbbbb-bbbb-4ccc-8ddd-eeeeeeeeeeee';
+
 test('what was saved is there for the next process, and for its owner only', () => {
   const path = join(folder, 'new', 'floor');
-  const first = openFloorFile(path);
+  const first = openFloorFile(path, clock);
   assert.equal(first.load(), 0);
   first.save(1_700_000_000_000);
   first.save(1_700_000_000_001);
   // Not closed: a process that is killed closes nothing either.
-  const second = openFloorFile(path);
+  const second = openFloorFile(path, clock);
   assert.equal(second.load(), 1_700_000_000_001);
   assert.equal(statSync(path).mode & 0o777, 0o600);
   first.close();
   second.close();
 });
 
+test('after a reboot, which may have lost the last write, the floor is the time of the start', () => {
+  const path = join(folder, 'rebooted');
+  const before = openFloorFile(path, clock, BOOT);
+  before.save(1_700_000_000_000);
+  before.close();
+  const after = openFloorFile(path, clock, OTHER_BOOT);
+  assert.equal(after.load(), clock.now());
+  after.save(1_900_000_000_000);
+  after.close();
+  const later = openFloorFile(path, clock, BOOT);
+  assert.equal(later.load(), 1_900_000_000_000, 'never lower than what was stored');
+  later.close();
+});
+
 test('a damaged file is refused, not taken for no floor', () => {
-  for (const content of ['1', '\0'.repeat(7), '\0'.repeat(9), '\xff'.repeat(8)]) {
+  const good = `${'1'.repeat(16)} ${BOOT}\n`;
+  for (const content of [
+    '1',
+    good.slice(1),
+    `${good}x`,
+    good.replace('1', 'x'),
+    '\xff'.repeat(54),
+    '\0'.repeat(54),
+  ]) {
     const path = join(folder, 'damaged');
     writeFileSync(path, content, 'latin1');
     assert.throws(
-      () => openFloorFile(path).close(),
+      () => openFloorFile(path, clock).close(),
       (thrown) => thrown instanceof Mom4cError && thrown.code === 'M4C_CONFIG',
       JSON.stringify(content),
     );

@@ -1,32 +1,47 @@
 /**
- * Keeps the latest accepted message time in eight octets of one file. Every change is handed to the system at once and
- * so survives the death of the process; what a power cut may lose of it is younger than the reboot takes.
+ * Keeps the time of the latest accepted message in one small file: `<milliseconds> <boot id>`. Every change is handed to
+ * the system at once, and so survives the death of the process. A power cut may lose the last seconds of it: after a
+ * reboot the floor is therefore not below the time of the start.
  */
-import { closeSync, mkdirSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Mom4cError } from '@mom4c/core';
+import type { Clock } from '@mom4c/core';
 import type { FloorStore } from '@mom4c/messaging';
 
 export type FloorFile = FloorStore & { close(): void };
 
-/** @throws Mom4cError M4C_CONFIG if the file cannot be opened or is not such a file */
-export function openFloorFile(path: string): FloorFile {
+/** 16 digits, a blank, a UUID, a line feed: of one length, so that it is overwritten in place. */
+const RECORD = /^(\d{16}) ([0-9a-f-]{36})\n$/;
+const RECORD_LENGTH = 16 + 1 + 36 + 1;
+
+/** @throws Mom4cError M4C_CONFIG if the file cannot be opened or is damaged */
+export function openFloorFile(
+  path: string,
+  clock: Pick<Clock, 'now'>,
+  boot: string = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
+): FloorFile {
   const descriptor = open(path);
-  const octets = Buffer.alloc(8);
-  // One more than there should be, so that a longer file is noticed.
-  const length = readSync(descriptor, Buffer.alloc(9), 0, 9, 0);
-  readSync(descriptor, octets, 0, 8, 0);
-  const stored = octets.readBigUInt64BE();
-  if ((length !== 0 && length !== 8) || stored > BigInt(Number.MAX_SAFE_INTEGER))
-    throw new Mom4cError('M4C_CONFIG', `${path} is damaged: it must hold eight octets`);
+  const stored = read(descriptor, path);
+  const floor = !stored ? 0 : stored.boot === boot ? stored.latest : Math.max(stored.latest, clock.now());
   return {
-    load: () => Number(stored),
+    load: () => floor,
     save(latest) {
-      octets.writeBigUInt64BE(BigInt(latest));
-      writeSync(descriptor, octets, 0, 8, 0);
+      writeSync(descriptor, `${String(latest).padStart(16, '0')} ${boot}\n`, 0);
     },
     close: () => closeSync(descriptor),
   };
+}
+
+function read(descriptor: number, path: string): { latest: number; boot: string } | undefined {
+  // One octet more than there should be, so that a longer file is noticed.
+  const octets = Buffer.alloc(RECORD_LENGTH + 1);
+  const length = readSync(descriptor, octets, 0, octets.length, 0);
+  if (length === 0) return undefined;
+  const record = RECORD.exec(octets.toString('latin1', 0, length));
+  if (!record)
+    throw new Mom4cError('M4C_CONFIG', `${path} is damaged; it holds the time of the latest message`);
+  return { latest: Number(record[1]), boot: record[2]! };
 }
 
 function open(path: string): number {

@@ -50,7 +50,7 @@ export async function startMember(
   const directory = createLdapDirectory({ ...settings.directory, authority, identity, clock, log });
   onStop('directory', () => directory.close());
   await waitUntilPublished(directory, identity.certificate, around);
-  const floor = openFloorFile(join(settings.state, 'time-floor'));
+  const floor = openFloorFile(join(settings.state, 'time-floor'), clock);
   onStop('time floor', () => floor.close());
   const keys = new SessionKeyRing();
   const postbox = new Postbox({

@@ -1,7 +1,7 @@
 /**
  * Is this message new? Two rules, by what the message is:
- * - Events (requests, commands, results, …) count once: young enough, not expired, made after the time floor, and their
- *   id not seen before from this signer.
+ * - Events (requests, commands, results, …) count once: young enough, not expired, made after whatever an earlier
+ *   process accepted (the time floor), and their id not seen before from this signer.
  * - States (presence, leadership) are kept by servers and shown again to whoever joins later, so they may be old, but
  *   never older than what the signer said before.
  *
@@ -14,7 +14,7 @@ import { Mom4cError } from '@mom4c/core';
 import type { Certificate, Clock } from '@mom4c/core';
 import type { Payload } from './payload.ts';
 
-/** Where the latest accepted time outlives the process. Milliseconds since 1970; 0 if there was none. */
+/** Where the time of the latest accepted event outlives the process. Milliseconds since 1970; 0 if there was none. */
 export interface FloorStore {
   load(): number;
   save(latest: number): void;
@@ -45,9 +45,7 @@ export class Freshness {
     this.#clock = clock;
     this.#store = store;
     this.#limits = limits;
-    // What was made before this process started was meant for an earlier one. What was stored holds where a sender's
-    // clock was ahead of ours, or ours was set back meanwhile.
-    this.#floor = Math.max(store.load() + 1, clock.now());
+    this.#floor = store.load() + 1;
     this.#latest = this.#floor;
   }
 
@@ -64,10 +62,7 @@ export class Freshness {
     if (payload.time < now - maxAge)
       throw new Mom4cError('M4C_EXPIRED', `it is ${seconds(now - payload.time)} old`);
     if (payload.time < this.#floor)
-      throw new Mom4cError(
-        'M4C_EXPIRED',
-        'it was made before the receiver started, or an earlier run may have seen it',
-      );
+      throw new Mom4cError('M4C_EXPIRED', 'an earlier run of the receiver may have seen it');
     this.#remember(eventKey(payload, signer), payload.time + maxAge, now);
     this.#raiseFloor(payload.time);
   }

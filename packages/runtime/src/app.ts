@@ -23,6 +23,8 @@ export type App = {
   notifyReady(fields?: object): void;
   /** Stops as on SIGTERM. */
   stop(reason: string): Promise<void>;
+  /** Stops because going on makes no sense, with the exit code of the catalogue, so that a supervisor sees it. */
+  fail(error: Mom4cError): Promise<void>;
 };
 
 type Stop = { name: string; stop: StopFunction; limitMs: number };
@@ -50,6 +52,12 @@ export async function runApp(options: { name: string; start: (app: App) => Promi
     return stopped;
   };
 
+  const report = (error: Mom4cError, message: string): void => {
+    const { code, detail, correlation, entry } = error;
+    log.error({ code, detail, correlation, fix: entry.fix }, message);
+    writeLine(`${options.name}: ${describeError(error)}`);
+  };
+
   const app: App = {
     name: options.name,
     log,
@@ -61,6 +69,10 @@ export async function runApp(options: { name: string; start: (app: App) => Promi
     },
     notifyReady: (fields = {}) => notifyReady(fields, log),
     stop: (reason) => stop(reason),
+    fail(error) {
+      report(error, 'cannot go on');
+      return stop(error.code, error.entry.exit);
+    },
   };
 
   outliveParent(log);
@@ -76,11 +88,7 @@ export async function runApp(options: { name: string; start: (app: App) => Promi
     const error = asMom4cError(thrown, newCorrelation, (bug, correlation) =>
       log.error({ err: bug, correlation }, 'bug'),
     );
-    log.error(
-      { code: error.code, detail: error.detail, correlation: error.correlation, fix: error.entry.fix },
-      'start failed',
-    );
-    writeLine(`${options.name}: ${describeError(error)}`);
+    report(error, 'start failed');
     await stop('start failed', error.entry.exit);
   }
 }

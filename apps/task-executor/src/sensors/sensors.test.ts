@@ -134,7 +134,7 @@ test('what is broken or hostile is an error of that sensor only', { timeout: 30_
     [`${chip}/temp1_input`]: 'N/A\n',
     [`${chip}/temp2_input`]: '',
     [`${chip}/temp3_input`]: Uint8Array.of(0xff, 0x00),
-    [`${chip}/temp4_input`]: '1'.repeat(20_000),
+    [`${chip}/temp4_input`]: `1000${' '.repeat(20_000)}`,
     [`${chip}/temp5_input`]: '1e999\n',
     [`${chip}/temp6_input`]: '0x10\n',
     [`${chip}/temp7_input`]: '|',

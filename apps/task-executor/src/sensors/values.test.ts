@@ -57,4 +57,5 @@ test('a label makes a valid part of a SenML name of whatever was written', () =>
       assert.ok(!label(text).includes('/') && label(text).length <= 60);
     }),
   );
+  assert.equal(label('x'.repeat(100)).length, 60);
 });

@@ -1,0 +1,2 @@
+export { clusterManagerSettings } from './settings.ts';
+export type { ClusterManagerSettings } from './settings.ts';
