@@ -13,7 +13,7 @@ export async function admit(
   { member, room, leadership }: { member: Member; room: Room; leadership: Leadership },
 ): Promise<PayloadOf<'joined'>> {
   await room.setAffiliation(signer.addresses[0]!, 'member');
-  member.log.info({ node: signer.name, version: payload.version }, 'admitted');
+  member.log.info({ executor: signer.name, version: payload.version }, 'admitted');
   const time = member.clock.now();
   return {
     type: 'joined',

@@ -43,7 +43,7 @@ export class Roster implements NodeRegistry {
   announced(certificate: Certificate, jid: FullJid, presence: PayloadOf<'presence'>): void {
     const { name } = certificate;
     if (this.#present.get(name)?.jid !== jid)
-      this.#log.info({ node: name, version: presence.version }, 'present');
+      this.#log.info({ executor: name, version: presence.version }, 'present');
     this.#present.set(name, { certificate, jid, version: presence.version, since: this.#clock.now() });
     this.#enrolled.set(name, certificate);
   }
@@ -53,7 +53,7 @@ export class Roster implements NodeRegistry {
     for (const [name, executor] of this.#present) {
       if (executor.jid !== jid) continue;
       this.#present.delete(name);
-      this.#log.info({ node: name }, 'gone');
+      this.#log.info({ executor: name }, 'gone');
     }
   }
 

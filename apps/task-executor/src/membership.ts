@@ -153,15 +153,15 @@ export class Membership {
 
   async #joinRoom(): Promise<Room> {
     const { room, settings, log, clock, random } = this.#member;
-    // Whoever joins is shown the moderators at once, before the join is confirmed: so we listen first.
     const joined = await joinRoom(this.#session, {
       room,
       nick: settings.name,
       log,
       clock,
       random,
-      onOccupantPresence: (presence) => this.#occupant(presence),
     });
+    // Gets the moderators as well that were shown while we joined.
+    joined.onOccupantPresence((presence) => this.#occupant(presence));
     joined.onMessage(this.#onRoomMessage);
     return joined;
   }

@@ -59,7 +59,7 @@ async function firstEnrolment(
   mkdirSync(dirname(settings.keystore.file), { recursive: true, mode: 0o700 });
   await writeKeystore(settings.keystore.file, { key, certificate, authority }, password);
   await rm(tokenFile, { force: true });
-  around.log.info({ name, role, serial: certificate.serial }, 'enrolled');
+  around.log.info({ member: name, role, serial: certificate.serial }, 'enrolled');
 }
 
 /** The password is thrown away at once: from here on the certificate logs in. */

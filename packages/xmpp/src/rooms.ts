@@ -44,8 +44,6 @@ export type RoomSettings = {
   readonly presence?: readonly Child[];
   /** Makes the room if it is not there, and configures it where we are its owner. */
   readonly create?: RoomConfig;
-  /** Gets those as well that the room shows while we join, before `joinRoom` resolves. */
-  readonly onOccupantPresence?: Listener<OccupantPresence>;
   readonly log: Log;
   readonly clock?: Clock;
   readonly random?: Random;
@@ -97,7 +95,6 @@ export async function joinRoom(session: XmppSession, settings: RoomSettings): Pr
   /** Whose presence the room shows us now. */
   const present = new Map<string, OccupantPresence>();
   const occupants = createListeners<OccupantPresence>('occupant', log);
-  if (settings.onOccupantPresence) occupants.add(settings.onOccupantPresence);
   const messages = createListeners<RoomMessage>('room message', log);
   const joins = createListeners<void>('joined', log);
   const losses = createListeners<Mom4cError>('lost', log);

@@ -9,13 +9,11 @@
  * - One log line per outage and cause, however often it is tried.
  */
 import {
-  jitteredBackoff,
   Mom4cError,
   parseJid,
   systemClock,
   systemRandom,
   type Clock,
-  type ErrorCode,
   type FullJid,
   type Log,
   type Random,
@@ -28,8 +26,10 @@ import { logIn } from './login.ts';
 import { NS_PING } from './namespaces.ts';
 import { createRequests, type RequestOptions } from './requests.ts';
 import { createResponder, type RequestHandler, type RequestKind } from './responder.ts';
-import { createStream, type StreamEnd, type XmlStream } from './stream.ts';
-import { connectTls, type ClientTls, type Endpoint } from './tls.ts';
+import { keepOnline, type Loop } from './session-loop.ts';
+import { within } from './stream-limit.ts';
+import { createStream, type XmlStream } from './stream.ts';
+import { tlsOptions, type ClientTls, type Endpoint } from './tls.ts';
 
 export type SessionSettings = Endpoint & {
   /** The wanted full address; its bare part must be in the certificate. */
@@ -86,18 +86,10 @@ export type XmppSession = {
   renewCertificate(tls: ClientTls): void;
 };
 
-const BACKOFF_BASE_MS = 500;
-const BACKOFF_CAP_MS = 30_000;
 /** From the first packet to the bound resource. */
 const LOGIN_MS = 20_000;
 /** Promises of message or presence listeners that may be pending. */
 const MAX_RUNNING_LISTENERS = 1_024;
-
-const ENDING: ReadonlySet<ErrorCode> = new Set([
-  'M4C_XMPP_LOGIN',
-  'M4C_XMPP_CONFLICT',
-  'M4C_CERTIFICATE_INVALID',
-]);
 
 /** Makes a session; `start` logs it in. */
 export function connect(settings: SessionSettings): XmppSession {
@@ -159,36 +151,15 @@ export function connect(settings: SessionSettings): XmppSession {
     }
   }
 
-  /** @throws Mom4cError */
   async function establish(): Promise<XmlStream> {
-    const attempt = new AbortController();
-    const expire = clock.after(LOGIN_MS, () => attempt.abort());
-    const signal = AbortSignal.any([attempt.signal, ended.signal]);
-    try {
-      const socket = await connectTls(settings, tls, signal);
-      const fresh = createStream(socket, { domain, log, clock, onDropped: drop });
-      const giveUp = (): void => fresh.destroy(new Mom4cError('M4C_XMPP_UNREACHABLE', 'no log-in in time'));
-      signal.addEventListener('abort', giveUp, { once: true });
-      if (signal.aborted) giveUp();
-      try {
-        await logIn(fresh, jid);
-      } catch (error) {
-        await fresh.close();
-        // What could not be sent says less than why.
-        throw error instanceof Mom4cError && error.code === 'M4C_XMPP_OFFLINE'
-          ? (await fresh.closed).error
-          : error;
-      } finally {
-        signal.removeEventListener('abort', giveUp);
-      }
-      return fresh;
-    } finally {
-      expire();
-    }
+    const options = tlsOptions(settings, tls);
+    const fresh = createStream({ domain, jid, tls: options, log, clock, onDropped: drop });
+    const limit = { ms: LOGIN_MS, clock, signal: ended.signal, what: 'log-in' };
+    await within(limit, fresh, () => logIn(fresh, jid));
+    return fresh;
   }
 
-  /** Until the stream ends. */
-  async function live(current: XmlStream): Promise<StreamEnd> {
+  async function live(current: XmlStream): Promise<Mom4cError> {
     const logOut = (): void => void current.close();
     ended.signal.addEventListener('abort', logOut, { once: true });
     if (ended.signal.aborted) logOut();
@@ -200,58 +171,12 @@ export function connect(settings: SessionSettings): XmppSession {
     current.consume((element) => {
       if (stream === current) receive(element);
     });
-    const end = await current.closed;
+    const { error } = await current.closed;
     stopPinging();
     ended.signal.removeEventListener('abort', logOut);
     stream = undefined;
     requests.failAll();
-    return end;
-  }
-
-  async function run(onFirst: () => void): Promise<void> {
-    const backoff = jitteredBackoff({ baseMs: BACKOFF_BASE_MS, capMs: BACKOFF_CAP_MS, random });
-    let wasOnline = false;
-    let outage: ErrorCode | undefined;
-    while (!ended.signal.aborted) {
-      let error: Mom4cError;
-      try {
-        const current = await establish();
-        const since = clock.monotonic();
-        log.info({ jid }, outage ? 'online again' : 'online');
-        outage = undefined;
-        wasOnline = true;
-        onFirst();
-        ({ error } = await live(current));
-        // Whoever is thrown out at once comes back ever more slowly.
-        if (clock.monotonic() - since >= BACKOFF_CAP_MS) backoff.reset();
-        if (!ended.signal.aborted && !ENDING.has(error.code)) events.offline.call({ error });
-      } catch (thrown) {
-        if (!(thrown instanceof Mom4cError)) throw thrown;
-        error = thrown;
-      }
-      if (ended.signal.aborted) break;
-      // A wrong server certificate at the first log-in is a fault of the configuration; later it may be an attack on
-      // the way, which must not stop us for good.
-      if (ENDING.has(error.code) || (error.code === 'M4C_TLS' && !wasOnline)) throw error;
-      if (outage !== error.code)
-        log.warn({ code: error.code, detail: error.detail, jid }, 'offline, trying to come back');
-      outage = error.code;
-      await pause(backoff.next());
-    }
-    throw new Mom4cError('M4C_STOPPED');
-  }
-
-  function pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const done = (): void => {
-        cancel();
-        ended.signal.removeEventListener('abort', done);
-        resolve();
-      };
-      const cancel = clock.after(ms, done);
-      ended.signal.addEventListener('abort', done, { once: true });
-      if (ended.signal.aborted) done();
-    });
+    return error;
   }
 
   function onEnd(error: Mom4cError): void {
@@ -260,6 +185,17 @@ export function connect(settings: SessionSettings): XmppSession {
     if (error.code === 'M4C_XMPP_CONFLICT') events.conflict.call({ error });
     else events.fatal.call({ error });
   }
+
+  const loop: Loop = {
+    jid,
+    log,
+    clock,
+    random,
+    ended: ended.signal,
+    establish,
+    live,
+    onOffline: (error) => events.offline.call({ error }),
+  };
 
   return {
     jid,
@@ -277,7 +213,7 @@ export function connect(settings: SessionSettings): XmppSession {
         };
         signal?.addEventListener('abort', stop, { once: true });
         if (signal?.aborted) stop();
-        running = run(started).catch((thrown: unknown) => {
+        running = keepOnline(loop, started).catch((thrown: unknown) => {
           ended.abort();
           signal?.removeEventListener('abort', stop);
           const error =

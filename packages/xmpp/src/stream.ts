@@ -1,17 +1,23 @@
 /**
- * One XML stream over one socket, RFC 6120 §4. Knows nothing of log-in, stanzas or reconnecting.
+ * One connection of @xmpp/client, RFC 6120 §4: the library connects, opens, restarts and ends the stream; what comes
+ * in goes through here. Knows nothing of log-in, stanzas or reconnecting.
  *
  * INVARIANTS
+ * - The library sees an element only through `negotiate`. So it answers no IQ, follows no `see-other-host`, and asks
+ *   for no feature that we did not show it.
  * - Elements are handed on in order, none is lost between `next` and `consume`.
  * - `closed` resolves once, with the reason; from then on every pending and later `next` and `send` is rejected.
  * - Nothing thrown by whoever consumes reaches the parser.
  */
-import type { Duplex } from 'node:stream';
-import { Mom4cError, type Clock, type Log } from '@mom4c/core';
-import { serialise, xml, type Element } from './element.ts';
-import { NS_STREAM, NS_STREAM_ERROR } from './namespaces.ts';
-import { createStanzaParser, type StanzaParser } from './stanza-parser.ts';
+import type { ConnectionOptions, TLSSocket } from 'node:tls';
+import type { Client } from '@xmpp/client';
+import { Mom4cError, type Clock, type FullJid, type Log } from '@mom4c/core';
+import { createClient, SERVICE } from './client.ts';
+import { serialise, type Element } from './element.ts';
+import { NS_STREAM } from './namespaces.ts';
+import { libraryFault, offline, streamFault } from './stream-fault.ts';
 import { socketFault } from './tls.ts';
+import { createTransport } from './transport.ts';
 
 export type StreamEnd = {
   /** Of the server's stream error, RFC 6120 §4.9.3. */
@@ -19,9 +25,24 @@ export type StreamEnd = {
   readonly error: Mom4cError;
 };
 
+export type StreamSettings = {
+  readonly domain: string;
+  /** As whom to log in; none for registration. */
+  readonly jid?: FullJid;
+  readonly tls: ConnectionOptions;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly onDropped?: (reason: 'too large' | 'too deep') => void;
+};
+
 export type XmlStream = {
-  /** Sends a stream header, first or anew after SASL. @returns the server's features */
+  readonly client: Client;
+  /** Connects. @returns the server's features */
   open(): Promise<Element>;
+  /** Shows the library an element, for it to act on. */
+  negotiate(element: Element): void;
+  /** The outcome of what the library does, or the reason why the stream ended meanwhile. */
+  until<Value>(work: Promise<Value>): Promise<Value>;
   /** The next element, during negotiation. */
   next(): Promise<Element>;
   /** From now on all elements go to `handler`. */
@@ -44,19 +65,13 @@ const MAX_WAITING = 64;
 /** What un-awaited sends may pile up, octets. */
 const MAX_UNSENT = 8 * 1024 * 1024;
 
-export function createStream(
-  socket: Duplex,
-  {
-    domain,
-    log,
-    clock,
-    onDropped,
-  }: { domain: string; log: Log; clock: Clock; onDropped?: (reason: 'too large' | 'too deep') => void },
-): XmlStream {
+export function createStream({ domain, jid, tls, log, clock, onDropped }: StreamSettings): XmlStream {
+  const client = createClient(domain, jid);
   const waiting: Element[] = [];
   let waiter: { resolve(element: Element): void; reject(error: Mom4cError): void } | undefined;
   let handler: ((element: Element) => void) | undefined;
-  let parser: StanzaParser | undefined;
+  let socket: TLSSocket | undefined;
+  let connected = false;
   let end: StreamEnd | undefined;
   /** Set by the first cause; what follows from it (a reset, say) does not overwrite it. */
   let cause: StreamEnd | undefined;
@@ -64,59 +79,59 @@ export function createStream(
   let lastHeard = clock.monotonic();
   const { promise: closed, resolve: resolveClosed } = Promise.withResolvers<StreamEnd>();
 
-  socket.on('data', (octets: Buffer) => {
+  const transport = client._findTransport(SERVICE);
+  if (!transport) throw new Error('@xmpp/client has no direct TLS');
+  client.transports = [
+    createTransport(transport, tls, {
+      socket: watch,
+      dropped(reason) {
+        log.warn({ reason }, 'dropped a stanza');
+        onDropped?.(reason);
+      },
+      fault: (reason) => destroy(new Mom4cError('M4C_XMPP_UNREACHABLE', reason)),
+    }),
+  ];
+  const showLibrary = client._onElement.bind(client);
+  client._onElement = receive;
+  // The library would make text of each read by itself, which spoils characters that are split; and it has no parser
+  // any more after the stream's end.
+  client._onData = (octets) => {
     lastHeard = clock.monotonic();
-    parser?.write(octets);
+    client.parser?.write(octets);
+  };
+  client.on('error', (error) => {
+    cause ??= { error: libraryFault(error, jid, socket) };
+    void close();
   });
-  socket.on('error', (error: Error) => {
-    cause ??= { error: socketFault(error) };
+  // Of the stream.
+  client.on('close', () => {
+    cause ??= { error: new Mom4cError('M4C_XMPP_UNREACHABLE', 'the server ended the stream') };
+    void close();
   });
-  socket.on('end', () => destroy(new Mom4cError('M4C_XMPP_UNREACHABLE', 'the server closed the connection')));
-  socket.on('close', finish);
+
+  function watch(fresh: TLSSocket): void {
+    socket = fresh;
+    socket.setNoDelay(true);
+    socket.once('secureConnect', () => (connected = true));
+    socket.on('error', (error) => (cause ??= { error: socketFault(error, fresh) }));
+    socket.on('end', () =>
+      destroy(new Mom4cError('M4C_XMPP_UNREACHABLE', 'the server closed the connection')),
+    );
+    socket.on('close', finish);
+  }
 
   function finish(): void {
     if (end) return;
-    end = cause ?? { error: new Mom4cError('M4C_XMPP_UNREACHABLE', 'the connection was closed') };
+    const detail = connected ? 'the connection was closed' : 'closed before TLS was established';
+    end = cause ?? { error: new Mom4cError('M4C_XMPP_UNREACHABLE', detail) };
     waiter?.reject(end.error);
     waiter = undefined;
     resolveClosed(end);
   }
 
-  function newParser(onHeader: () => void): StanzaParser {
-    const own = createStanzaParser({
-      header(root) {
-        if (parser !== own) return;
-        if (root.is('stream', NS_STREAM)) onHeader();
-        else destroy(new Mom4cError('M4C_XMPP_UNREACHABLE', 'no XMPP server: the root is no stream'));
-      },
-      element(element) {
-        if (parser === own) receive(element);
-      },
-      dropped(reason) {
-        if (parser !== own) return;
-        log.warn({ reason }, 'dropped a stanza');
-        onDropped?.(reason);
-      },
-      end() {
-        if (parser !== own) return;
-        cause ??= { error: new Mom4cError('M4C_XMPP_UNREACHABLE', 'the server ended the stream') };
-        if (closing) socket.end();
-        else void close();
-      },
-      fault(reason) {
-        if (parser === own) destroy(new Mom4cError('M4C_XMPP_UNREACHABLE', `unusable stream: ${reason}`));
-      },
-    });
-    return own;
-  }
-
   function receive(element: Element): void {
     if (element.is('error', NS_STREAM)) {
-      const condition = element
-        .getChildElements()
-        .find((child) => child.getNS() === NS_STREAM_ERROR)
-        ?.getName();
-      cause ??= { condition, error: streamFault(condition) };
+      cause ??= streamFault(element);
       void close();
       return;
     }
@@ -135,59 +150,78 @@ export function createStream(
     }
   }
 
-  function write(text: string): Promise<void> {
+  function next(): Promise<Element> {
+    const ready = waiting.shift();
+    if (ready) return Promise.resolve(ready);
+    if (end) return Promise.reject(end.error);
+    if (waiter) throw new Error('one reader at a time');
     return new Promise((resolve, reject) => {
-      if (end || closing) return reject(offline(end?.error));
-      // Of the two ways to report, an error event and the callback, only the callback is for the sender.
-      socket.write(text, (error) => (error ? reject(offline(error)) : resolve()));
+      waiter = { resolve, reject };
     });
+  }
+
+  async function until<Value>(work: Promise<Value>): Promise<Value> {
+    const failed = closed.then(({ error }) => Promise.reject(error));
+    // What the library rejects with says less than why the stream ended.
+    const outcome = work.catch((error: Error) => {
+      destroy(libraryFault(error, jid, socket));
+      return failed;
+    });
+    return Promise.race([outcome, failed]);
   }
 
   function destroy(error: Mom4cError): void {
     cause ??= { error };
-    socket.destroy();
+    if (socket) socket.destroy();
+    else finish();
   }
 
   async function close(): Promise<void> {
     if (!closing && !end) {
-      const force = clock.after(CLOSE_MS, () => socket.destroy());
-      void closed.then(force);
-      // The footer is best effort: the other side may be gone.
-      write('</stream:stream>').catch(() => {});
       closing = true;
       cause ??= { error: offline() };
+      if (connected) {
+        const force = clock.after(CLOSE_MS, () => socket?.destroy());
+        void closed.then(force);
+        void client.disconnect();
+      } else destroy(cause.error);
     }
     await closed;
   }
 
   return {
+    client,
     async open() {
-      const { promise: header, resolve } = Promise.withResolvers<void>();
-      parser = newParser(resolve);
-      // If it cannot be written, `closed` knows why.
-      write(streamHeader(domain)).catch(() => {});
-      await Promise.race([header, closed.then(({ error }) => Promise.reject(error))]);
-      const features = await this.next();
-      if (!features.is('features', NS_STREAM))
-        throw new Mom4cError('M4C_XMPP_UNREACHABLE', 'no stream features');
-      return features;
+      if (end) throw end.error;
+      await until(client.connect(SERVICE));
+      // Not awaited: it begins to wait for the server's header when its own is confirmed, and may have missed it then.
+      client.open({ domain }).catch((error: Error) => destroy(libraryFault(error, jid, socket)));
+      return featuresIn(await next());
     },
-    next() {
-      const ready = waiting.shift();
-      if (ready) return Promise.resolve(ready);
-      if (end) return Promise.reject(end.error);
-      if (waiter) throw new Error('one reader at a time');
-      return new Promise((resolve, reject) => {
-        waiter = { resolve, reject };
-      });
+    negotiate(element) {
+      try {
+        showLibrary(element);
+      } catch (error) {
+        destroy(libraryFault(error as Error, jid));
+      }
     },
+    until,
+    next,
     consume(newHandler) {
       handler = newHandler;
       for (const element of waiting.splice(0)) receive(element);
     },
     async send(element) {
-      if (socket.writableLength > MAX_UNSENT) throw new Mom4cError('M4C_BUSY', 'too much waits to be sent');
-      await write(serialise(element));
+      // Not the library's `send`: it parses addresses when the stanza has left already, and rejects if it cannot.
+      if (end || closing) throw offline(end?.error);
+      if ((socket?.writableLength ?? 0) > MAX_UNSENT)
+        throw new Mom4cError('M4C_BUSY', 'too much waits to be sent');
+      const text = serialise(element);
+      try {
+        await client.write(text);
+      } catch (error) {
+        throw offline(error as Error);
+      }
     },
     close,
     destroy,
@@ -198,28 +232,8 @@ export function createStream(
   };
 }
 
-function offline(cause?: Error): Mom4cError {
-  return new Mom4cError('M4C_XMPP_OFFLINE', undefined, { cause });
-}
-
-function streamHeader(domain: string): string {
-  const root = xml('stream:stream', {
-    to: domain,
-    version: '1.0',
-    xmlns: 'jabber:client',
-    'xmlns:stream': NS_STREAM,
-  });
-  return `<?xml version='1.0'?>${root.toString().replace(/\/>$/, '>')}`;
-}
-
-/** Those that the same log-in would meet again; everything else passes (RFC 6120 §4.9.3). */
-const LOGIN_CONDITIONS = new Set(['host-unknown', 'host-gone', 'invalid-from', 'not-authorized']);
-
-function streamFault(condition: string | undefined): Mom4cError {
-  const detail = `stream error ${condition ?? 'without a condition'}`;
-  if (condition === 'conflict') return new Mom4cError('M4C_XMPP_CONFLICT');
-  return new Mom4cError(
-    LOGIN_CONDITIONS.has(condition ?? '') ? 'M4C_XMPP_LOGIN' : 'M4C_XMPP_UNREACHABLE',
-    detail,
-  );
+/** @throws Mom4cError M4C_XMPP_UNREACHABLE if it is no `<stream:features/>` */
+export function featuresIn(element: Element): Element {
+  if (element.is('features', NS_STREAM)) return element;
+  throw new Mom4cError('M4C_XMPP_UNREACHABLE', 'no stream features');
 }

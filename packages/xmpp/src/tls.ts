@@ -14,65 +14,36 @@ export type Endpoint = {
 export type ClientTls = { readonly ca: string; readonly cert: string; readonly key: string };
 
 /** @param own without certificate and key for registration only
- *  @throws Mom4cError M4C_TLS, M4C_XMPP_UNREACHABLE, M4C_XMPP_LOGIN (the server refused our certificate),
- *  M4C_CERTIFICATE_INVALID (certificate and key cannot be used) */
-export function connectTls(
+ *  @throws Mom4cError M4C_CERTIFICATE_INVALID (certificate and key cannot be used) */
+export function tlsOptions(
   { host, port, domain }: Endpoint,
   own: ClientTls | { readonly ca: string },
-  signal: AbortSignal,
-): Promise<tls.TLSSocket> {
-  return new Promise((resolve, reject) => {
-    let secureContext: tls.SecureContext;
-    try {
-      secureContext = tls.createSecureContext({ ...own, minVersion: 'TLSv1.2' });
-    } catch (error) {
-      // The cause is left out: OpenSSL's error could quote what it was given.
-      const code = (error as NodeJS.ErrnoException).code ?? 'unreadable';
-      reject(new Mom4cError('M4C_CERTIFICATE_INVALID', `own certificate, key or authority: ${code}`));
-      return;
-    }
-    const socket = tls.connect({
-      host,
-      port,
-      servername: domain,
-      secureContext,
-      ALPNProtocols: ['xmpp-client'],
-      checkServerIdentity: (_name, certificate) => tls.checkServerIdentity(domain, certificate),
-    });
-    socket.setNoDelay(true);
-    const abort = (): void => {
-      socket.destroy(new Mom4cError('M4C_XMPP_UNREACHABLE', 'no TLS connection in time'));
-    };
-    const settle = (): void => {
-      signal.removeEventListener('abort', abort);
-      socket.off('error', onError);
-      socket.off('close', onClose);
-    };
-    const onError = (error: Error): void => {
-      settle();
-      // A socket may report once more after its first error; with no listener that would end the process.
-      socket.on('error', () => {});
-      reject(socketFault(error, socket));
-    };
-    const onClose = (): void => {
-      settle();
-      reject(new Mom4cError('M4C_XMPP_UNREACHABLE', 'closed before TLS was established'));
-    };
-    socket.on('error', onError);
-    socket.on('close', onClose);
-    socket.once('secureConnect', () => {
-      settle();
-      resolve(socket);
-    });
-    signal.addEventListener('abort', abort, { once: true });
-    if (signal.aborted) abort();
-  });
+): tls.ConnectionOptions {
+  return {
+    host,
+    port,
+    servername: domain,
+    secureContext: secureContext(own),
+    ALPNProtocols: ['xmpp-client'],
+    checkServerIdentity: (_name, certificate) => tls.checkServerIdentity(domain, certificate),
+  };
+}
+
+function secureContext(own: ClientTls | { readonly ca: string }): tls.SecureContext {
+  try {
+    return tls.createSecureContext({ ...own, minVersion: 'TLSv1.2' });
+  } catch (error) {
+    // The cause is left out: OpenSSL's error could quote what it was given.
+    const code = (error as NodeJS.ErrnoException).code ?? 'unreadable';
+    throw new Mom4cError('M4C_CERTIFICATE_INVALID', `own certificate, key or authority: ${code}`);
+  }
 }
 
 const OUR_CERTIFICATE_REFUSED =
   /ALERT_(?:BAD_CERTIFICATE|UNKNOWN_CA|CERTIFICATE|UNSUPPORTED_CERTIFICATE|ACCESS_DENIED)/;
 
-/** @param socket says whether the server's certificate was the reason */
+/** @param socket says whether the server's certificate was the reason
+ *  @returns M4C_TLS, M4C_XMPP_LOGIN (the server refused our certificate), M4C_XMPP_UNREACHABLE */
 export function socketFault(error: Error, socket?: Pick<tls.TLSSocket, 'authorizationError'>): Mom4cError {
   if (error instanceof Mom4cError) return error;
   const code = (error as NodeJS.ErrnoException).code ?? '';
