@@ -1,0 +1,508 @@
+/**
+ * The real certificate authority as a process of its own, and a real slapd: enrolment, renewal, publication, and the
+ * attacks on them, each after its honest twin.
+ *
+ * Mutation seen red: tokens consumed without `used IS NULL`; subject of a request not compared; revocation not looked
+ * at; role of a name not looked at; role of the admin not looked at; fingerprint not compared; nothing published
+ * at the start of the service.
+ */
+import assert from 'node:assert/strict';
+import { execFile, fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { request } from 'node:https';
+import { createRequire } from 'node:module';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { DatabaseSync } from 'node:sqlite';
+import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
+import { isErrorCode, Mom4cError, systemClock as clock, systemRandom as random } from '@mom4c/core';
+import type { ErrorCode, Role } from '@mom4c/core';
+import { directoryBase, startSlapd } from '@mom4c/lab';
+import {
+  createAuthority,
+  createDirectoryPublisher,
+  createLdapDirectory,
+  enroll,
+  fetchAuthority,
+  issueCertificate,
+  readCertificate,
+  renew,
+  toPem,
+} from '@mom4c/pki';
+import type { Authority, Identity } from '@mom4c/pki';
+
+const MAIN = join(dirname(createRequire(import.meta.url).resolve('@mom4c/certificate-authority')), 'main.ts');
+const DOMAIN = 'alpha.test';
+const BASE = directoryBase(DOMAIN);
+const PASSWORD = 'correct horse battery staple';
+const signal = AbortSignal.timeout(120_000);
+const log = { debug() {}, info() {}, warn() {}, error() {} };
+const run = promisify(execFile);
+
+const folder = mkdtempSync(join(tmpdir(), 'mom4c-ca-'));
+const config = join(folder, 'certificate-authority.yml');
+/** In the order in which they are to be stopped, last first. */
+const stops: (() => Promise<unknown> | void)[] = [() => rmSync(folder, { recursive: true, force: true })];
+const tokens: string[] = [];
+let output = '';
+let service: ChildProcess;
+let url = '';
+let adminPort = 0;
+let ldap = '';
+let authority: Authority;
+
+before(async () => {
+  writeFileSync(join(folder, 'password'), PASSWORD, { mode: 0o600 });
+  writeConfig();
+  const fingerprint = (await verb('init')).trim();
+  await verb('server-certificate', '--name', 'ldap', '--ip', '127.0.0.1', '--out', join(folder, 'ldap'));
+  const tls = (name: string) => join(folder, 'ldap', `${name}.pem`);
+  assert.equal(statSync(tls('key')).mode & 0o777, 0o600);
+  const slapd = await startSlapd({
+    folder: join(folder, 'slapd'),
+    domain: DOMAIN,
+    tls: { cert: tls('cert'), key: tls('key'), ca: tls('ca') },
+  });
+  stops.push(() => slapd.stop());
+  ldap = `ldaps://127.0.0.1:${slapd.port}`;
+  writeConfig(`directory: { url: '${ldap}', base: '${BASE}' }`);
+  await startService();
+  authority = await fetchAuthority({ url, fingerprint, signal });
+});
+
+after(async () => {
+  for (const stop of stops.toReversed()) await stop();
+});
+
+test('a token enrols RSA; the certificate renews to P-256, and P-256 to P-256', async () => {
+  const first = await enrol('te1', 'te');
+  assert.equal(first.certificate.name, 'te1');
+  assert.equal(first.key.asymmetricKeyType, 'rsa');
+  const second = await renew({ url, authority, identity: first, signal, clock, random });
+  assert.equal(second.key.asymmetricKeyDetails?.namedCurve, 'prime256v1');
+  const third = await renew({ url, authority, identity: second, signal, clock, random });
+  assert.equal(third.certificate.role, 'te');
+  assert.deepEqual(third.certificate.addresses, ['te1@alpha.test']);
+});
+
+test('a cluster manager gets the service address as well', async () => {
+  const { certificate } = await enrol('cm1', 'cm');
+  assert.deepEqual([...certificate.addresses].toSorted(), ['cm1@alpha.test', 'cm@alpha.test']);
+});
+
+test('what the directory holds is the DER that was issued; a node cannot write there', async () => {
+  const isPublished = logged('certificate published', 'te-ldap');
+  const node = await enrol('te-ldap', 'te');
+  await isPublished;
+
+  const directory = createLdapDirectory({ url: ldap, base: BASE, authority, identity: node, clock, log });
+  try {
+    const { issuer, serial, der } = node.certificate;
+    assert.deepEqual((await directory.byIssuerAndSerial(issuer, serial))?.der, der);
+    assert.deepEqual((await directory.byAddress('te-ldap@alpha.test'))[0]?.der, der);
+    assert.deepEqual((await searchWithLdapUtils(node, 'te-ldap'))[0], Buffer.from(der));
+    assert.deepEqual(await directory.byAddress('*@alpha.test').catch(codeOf), 'M4C_MALFORMED');
+    const lookups = directory.lookups;
+    await directory.byIssuerAndSerial(issuer, serial);
+    assert.equal(directory.lookups, lookups, 'a second question is answered from memory');
+  } finally {
+    await directory.close();
+  }
+
+  const thief = createDirectoryPublisher({ url: ldap, base: BASE, authority, identity: node, clock, log });
+  try {
+    await assert.rejects(thief.publish(node.certificate), isCode('M4C_DIRECTORY_ENTRY'));
+    await assert.rejects(thief.unpublish(node.certificate), isCode('M4C_DIRECTORY_ENTRY'));
+  } finally {
+    await thief.close();
+  }
+  assert.equal((await searchWithLdapUtils(node, 'te-ldap')).length, 1);
+});
+
+test('a token serves once, for its name and role, until it expires', async () => {
+  const token = await newToken('te2', 'te');
+  await assert.rejects(enrolWith(token, 'te3', 'te'), isCode('M4C_TOKEN_INVALID'), 'another name');
+  await assert.rejects(enrolWith(token, 'te2', 'cm'), isCode('M4C_TOKEN_INVALID'), 'another role');
+  await enrolWith(token, 'te2', 'te');
+  await assert.rejects(enrolWith(token, 'te2', 'te'), isCode('M4C_TOKEN_INVALID'), 'a second time');
+  await assert.rejects(
+    enrolWith('AAAAAAAAAAAAAAAAAAAAAAAAAAA', 'te2', 'te'),
+    isCode('M4C_TOKEN_INVALID'),
+    'made up',
+  );
+
+  const late = await newToken('te4', 'te');
+  const database = new DatabaseSync(join(folder, 'state', 'certificate-authority.sqlite'));
+  database.prepare('UPDATE tokens SET expires = ? WHERE name = ?').run(Date.now() - 1, 'te4');
+  database.close();
+  await assert.rejects(enrolWith(late, 'te4', 'te'), isCode('M4C_TOKEN_EXPIRED'));
+});
+
+test('of two that use one token at the same time, one wins', async () => {
+  const token = await newToken('te-race', 'te');
+  const results = await Promise.allSettled([1, 2, 3].map(() => enrolWith(token, 'te-race', 'te')));
+  assert.equal(results.filter(({ status }) => status === 'fulfilled').length, 1);
+});
+
+test("a name keeps its role while its certificate is valid; reserved names are nobody's", async () => {
+  await enrol('te5', 'te');
+  await assert.rejects(enrol('te5', 'cm'), isCode('M4C_CA_REFUSED'));
+  await enrol('te5', 'te');
+  await assert.rejects(verb('token', '--name', 'cm', '--role', 'cm'), /M4C_BAD_ARGUMENTS/);
+  await assert.rejects(verb('token', '--name', 'te6'), /M4C_USAGE/);
+});
+
+test('a renewal needs a standing certificate of ours, and keeps its subject', async () => {
+  const identity = await enrol('te7', 'te');
+  await renew({ url, authority, identity, signal, clock, random });
+
+  const tryRenewal = (as: Identity) => renew({ url, authority, identity: as, signal, clock, random });
+  const renamed = { ...identity, certificate: { ...identity.certificate, name: 'te1' } };
+  await assert.rejects(tryRenewal(renamed), isCode('M4C_CA_REFUSED'), 'for another name');
+  const promoted = { ...identity, certificate: { ...identity.certificate, role: 'admin' as Role } };
+  await assert.rejects(tryRenewal(promoted), isCode('M4C_CA_REFUSED'), 'for another role');
+  await assert.rejects(
+    tryRenewal(await stranger('te7')),
+    isCode('M4C_CA_REFUSED'),
+    'by another authority of the same name',
+  );
+  await assert.rejects(
+    tryRenewal(await selfSigned('te7')),
+    isCode('M4C_CA_REFUSED'),
+    'by a self-signed certificate',
+  );
+
+  const database = new DatabaseSync(join(folder, 'state', 'certificate-authority.sqlite'));
+  database
+    .prepare('UPDATE certificates SET revoked = ? WHERE serial = ?')
+    .run(Date.now(), identity.certificate.serial);
+  database.close();
+  await assert.rejects(tryRenewal(identity), isCode('M4C_CA_REFUSED'), 'by a revoked certificate');
+});
+
+test('another authority than the pinned one is not believed', async () => {
+  const fingerprint = authority.fingerprint.replace(/^../, (octet) => (octet === '00' ? '01' : '00'));
+  await assert.rejects(fetchAuthority({ url, fingerprint, signal }), isCode('M4C_CA_NOT_TRUSTED'));
+  const { authority: other } = await createAuthority({ domain: DOMAIN, clock, random, validityDays: 1 });
+  const token = await newToken('te8', 'te');
+  // It cannot even read what is encrypted for the other one.
+  await assert.rejects(
+    enroll({ ...common('te8', 'te'), authority: other, token }),
+    isCode('M4C_CA_NOT_TRUSTED'),
+  );
+  const nowhere = { url: 'http://127.0.0.1:1/scep', fingerprint: authority.fingerprint, signal };
+  await assert.rejects(fetchAuthority(nowhere), isCode('M4C_CA_UNREACHABLE'));
+});
+
+test('HTTP: capabilities are served; what is too large, malformed or unknown is refused', async () => {
+  const capabilities = await (await fetch(`${url}?operation=GetCACaps`)).text();
+  assert.deepEqual(capabilities.trim().split('\n'), [
+    'AES',
+    'SHA-256',
+    'SHA-512',
+    'POSTPKIOperation',
+    'Renewal',
+    'SCEPStandard',
+  ]);
+  const post = (body: string | Uint8Array<ArrayBuffer>) =>
+    fetch(`${url}?operation=PKIOperation`, { method: 'POST', body });
+  assert.equal((await post(new Uint8Array(60_000))).status, 400);
+  assert.equal((await post(new Uint8Array(70_000))).status, 413);
+  assert.equal((await post('')).status, 400);
+  assert.equal((await fetch(`${url}?operation=PKIOperation&message=AAAA`)).status, 400);
+  assert.equal((await fetch(`${url}?operation=GetNextCACert`)).status, 400);
+  assert.equal((await fetch(new URL('/tokens', url))).status, 404);
+});
+
+test('a request by GET is served as one by POST', async () => {
+  // A relay that turns what our client posts into what certmonger sends.
+  const relay = createServer((incoming, response) => {
+    void (async () => {
+      const parts: Buffer[] = [];
+      for await (const part of incoming as AsyncIterable<Buffer>) parts.push(part);
+      const message = encodeURIComponent(Buffer.concat(parts).toString('base64'));
+      const answer = await fetch(`${url}?operation=PKIOperation&message=${message}`);
+      response.end(new Uint8Array(await answer.arrayBuffer()));
+    })();
+  });
+  await new Promise<void>((resolve) => relay.listen(0, '127.0.0.1', resolve));
+  try {
+    const { port } = relay.address() as AddressInfo;
+    const token = await newToken('te-get', 'te');
+    const relayed = { ...common('te-get', 'te'), url: `http://127.0.0.1:${port}/scep`, token };
+    assert.equal((await enroll(relayed)).certificate.name, 'te-get');
+  } finally {
+    relay.close();
+    relay.closeAllConnections();
+  }
+});
+
+test('the admin API makes tokens for administrators alone', async () => {
+  const admin = await enrol('alice', 'admin');
+  const answer = await askAdmin({ name: 'te9', role: 'te', ttl: '15m' }, admin);
+  assert.equal(answer.status, 201);
+  const { token, expires } = answer.body as { token: string; expires: number };
+  tokens.push(token);
+  assert.ok(Math.abs(expires - Date.now() - 900_000) < 60_000);
+  await enrolWith(token, 'te9', 'te');
+
+  const node = await enrol('te10', 'te');
+  assert.deepEqual(await codeOfAnswer(askAdmin({ name: 'te11', role: 'te', ttl: '15m' }, node)), [
+    403,
+    'M4C_FORBIDDEN',
+  ]);
+  assert.deepEqual(await codeOfAnswer(askAdmin({ name: 'te11', role: 'te', x: 1 }, admin)), [
+    400,
+    'M4C_BAD_ARGUMENTS',
+  ]);
+  assert.deepEqual(await codeOfAnswer(askAdmin({ name: 'cm', role: 'te' }, admin)), [
+    400,
+    'M4C_BAD_ARGUMENTS',
+  ]);
+  assert.deepEqual(await codeOfAnswer(askAdmin('x'.repeat(5000), admin)), [413, 'M4C_TOO_LARGE']);
+  await assert.rejects(
+    askAdmin({ name: 'te11', role: 'te' }, undefined),
+    /certificate required|ECONNRESET|socket/i,
+  );
+  await assert.rejects(
+    askAdmin({ name: 'te11', role: 'te' }, await stranger('alice', 'admin')),
+    /ca|ECONNRESET|socket/i,
+  );
+});
+
+test('what was issued while the directory or the service was down is published later', async () => {
+  await stopService();
+  const used = ldap;
+  writeConfig(`directory: { url: 'ldaps://127.0.0.1:1', base: '${BASE}' }`);
+  await startService();
+  const hasFailed = logged('certificate not published yet', 'te12');
+  await enrol('te12', 'te');
+  await hasFailed;
+  await stopService();
+
+  writeConfig(`directory: { url: '${used}', base: '${BASE}' }`);
+  const isPublished = logged('certificate published', 'te12');
+  await startService();
+  await isPublished;
+});
+
+test('who fails too often is not heard for a while', async () => {
+  const post = () => fetch(`${url}?operation=PKIOperation`, { method: 'POST', body: 'x' });
+  const statuses = new Set<number>();
+  for (let tries = 0; tries < 31; tries++) statuses.add((await post()).status);
+  assert.deepEqual([...statuses], [400, 429]);
+  assert.equal((await fetch(`${url}?operation=GetCACaps`)).status, 200);
+});
+
+test('it stops cleanly, and no secret is in its log', async () => {
+  await stopService();
+  assert.ok(tokens.length > 5);
+  for (const secret of [...tokens, PASSWORD]) assert.ok(!output.includes(secret));
+});
+
+// --- the service ----------------------------------------------------------------------------------------------
+
+function writeConfig(directory = ''): void {
+  const lines = [
+    `domain: ${DOMAIN}`,
+    'state: state',
+    'keystore: { file: authority.p12, passwordFile: password }',
+    'scep: { port: 0 }',
+    'admin: { port: 0 }',
+    directory,
+  ];
+  writeFileSync(config, `${lines.join('\n')}\n`);
+}
+
+const listeners = new Set<(line: string) => void>();
+
+async function startService(): Promise<void> {
+  service = fork(MAIN, ['serve', '--config', config], { silent: true });
+  stops.push(stopService);
+  service.stderr!.on('data', (data: Buffer) => (output += data));
+  createInterface({ input: service.stdout! }).on('line', (line) => {
+    output += `${line}\n`;
+    for (const listener of listeners) listener(line);
+  });
+  const ended = once(service, 'exit').then(() =>
+    Promise.reject(new Error(`it ended: ${output.slice(-2000)}`)),
+  );
+  // Once it is ready, its end is awaited elsewhere.
+  ended.catch(() => {});
+  const [ready] = (await Promise.race([once(service, 'message'), ended])) as [
+    { type: string; scep: number; admin: number },
+  ];
+  assert.equal(ready.type, 'ready');
+  url = `http://127.0.0.1:${ready.scep}/scep`;
+  adminPort = ready.admin;
+}
+
+async function stopService(): Promise<void> {
+  if (service.exitCode !== null || service.signalCode !== null) return;
+  const ended = once(service, 'close');
+  service.kill('SIGTERM');
+  const [code] = await ended;
+  assert.equal(code, 0, output.slice(-2000));
+}
+
+/** Resolves when the service logs that message about that name. */
+function logged(message: string, name: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const tooLate = () => reject(new Error(`not logged: ${message}: ${name}\n${output.slice(-2000)}`));
+    const limit = setTimeout(tooLate, 30_000);
+    const listener = (line: string): void => {
+      const entry = line.startsWith('{') ? (JSON.parse(line) as { msg?: string }) : {};
+      if (entry.msg !== message || !line.includes(`"${name}"`)) return;
+      listeners.delete(listener);
+      clearTimeout(limit);
+      resolve();
+    };
+    listeners.add(listener);
+  });
+}
+
+async function verb(name: string, ...args: string[]): Promise<string> {
+  const { stdout } = await run(process.execPath, [MAIN, name, '--config', config, ...args]);
+  return stdout;
+}
+
+async function newToken(name: string, role: string): Promise<string> {
+  const token = (await verb('token', '--name', name, '--role', role, '--ttl', '1h'))
+    .trim()
+    .split('\n')
+    .at(-1)!;
+  assert.match(token, /^[\w-]{27}$/);
+  tokens.push(token);
+  return token;
+}
+
+// --- clients --------------------------------------------------------------------------------------------------
+
+function common(name: string, role: Role) {
+  return { url, authority, domain: DOMAIN, name, role, signal, clock, random };
+}
+
+function enrolWith(token: string, name: string, role: Role): Promise<Identity> {
+  return enroll({ ...common(name, role), token });
+}
+
+async function enrol(name: string, role: Role): Promise<Identity> {
+  return enrolWith(await newToken(name, role), name, role);
+}
+
+/** A certificate of an authority that bears the same name as ours. */
+async function stranger(name: string, role: Role = 'te'): Promise<Identity> {
+  const { generateKeyPairSync } = await import('node:crypto');
+  const other = await createAuthority({ domain: DOMAIN, clock, random, validityDays: 10 });
+  const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const der = await issueCertificate({
+    authority: other.authority,
+    authorityKey: other.key,
+    publicKey,
+    name,
+    role,
+    domain: DOMAIN,
+    addresses: [`${name}@${DOMAIN}`],
+    notBefore: Date.now() - 60_000,
+    notAfter: Date.now() + 3_600_000,
+    random,
+  });
+  return { key: privateKey, certificate: readCertificate(der) };
+}
+
+/** As openssl makes one; it does not have our profile, so its fields are filled in by hand. */
+async function selfSigned(name: string): Promise<Identity> {
+  const { createPrivateKey, X509Certificate } = await import('node:crypto');
+  const [key, cert] = ['self-key.pem', 'self-cert.pem'].map((file) => join(folder, file)) as [string, string];
+  const subject = `/O=${DOMAIN}/OU=te/CN=${name}`;
+  await run('openssl', [
+    'req',
+    '-x509',
+    '-newkey',
+    'rsa:2048',
+    '-nodes',
+    '-keyout',
+    key,
+    '-out',
+    cert,
+    '-subj',
+    subject,
+  ]);
+  const { raw } = new X509Certificate(readFileSync(cert));
+  const { certificate } = await stranger(name);
+  return { key: createPrivateKey(readFileSync(key)), certificate: { ...certificate, der: raw } };
+}
+
+async function searchWithLdapUtils({ key, certificate }: Identity, name: string): Promise<Buffer[]> {
+  const [keyFile, certFile, caFile] = ['u-key.pem', 'u-cert.pem', 'u-ca.pem'].map((file) =>
+    join(folder, file),
+  ) as [string, string, string];
+  writeFileSync(keyFile, key.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
+  writeFileSync(certFile, toPem('CERTIFICATE', certificate.der));
+  writeFileSync(caFile, authority.pem);
+  const env = { ...process.env, LDAPTLS_CACERT: caFile, LDAPTLS_CERT: certFile, LDAPTLS_KEY: keyFile };
+  const what = [
+    '-x',
+    '-LLL',
+    '-o',
+    'ldif-wrap=no',
+    '-H',
+    ldap,
+    '-b',
+    `ou=devices,${BASE}`,
+    `(cn=${name})`,
+    'userCertificate;binary',
+  ];
+  const { stdout } = await run('ldapsearch', what, { env });
+  return [...stdout.matchAll(/^userCertificate;binary:: (\S+)$/gm)].map(([, base64]) =>
+    Buffer.from(base64!, 'base64'),
+  );
+}
+
+function askAdmin(body: unknown, identity: Identity | undefined): Promise<{ status: number; body: unknown }> {
+  const credentials = identity && {
+    key: identity.key.export({ type: 'pkcs8', format: 'pem' }),
+    cert: toPem('CERTIFICATE', identity.certificate.der),
+  };
+  const options = {
+    host: '127.0.0.1',
+    port: adminPort,
+    path: '/tokens',
+    method: 'POST',
+    ca: authority.pem,
+    agent: false,
+  };
+  return new Promise((resolve, reject) => {
+    const sent = request({ ...options, ...credentials }, (response) => {
+      response.setEncoding('utf8');
+      let text = '';
+      response.on('data', (part: string) => (text += part));
+      response.on('end', () => resolve({ status: response.statusCode!, body: JSON.parse(text) as unknown }));
+    });
+    sent.on('error', reject);
+    sent.end(typeof body === 'string' ? body : JSON.stringify(body));
+  });
+}
+
+async function codeOfAnswer(answer: Promise<{ status: number; body: unknown }>): Promise<[number, unknown]> {
+  const { status, body } = await answer;
+  return [status, (body as { code: unknown }).code];
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Mom4cError ? error.code : error;
+}
+
+function isCode(code: ErrorCode): (error: unknown) => boolean {
+  return (error) => {
+    assert.ok(isErrorCode(code));
+    assert.equal(codeOf(error), code, String((error as Error).stack));
+    return true;
+  };
+}

@@ -1,0 +1,179 @@
+/**
+ * The ways into a domain under attack. Each has an honest message; an attack goes the same way between two of these,
+ * and nothing but these two may have had an effect.
+ */
+import assert from 'node:assert/strict';
+import type { ErrorCode } from '@mom4c/core';
+import { NS_ENCRYPTED } from '@mom4c/member';
+import type { PayloadOf } from '@mom4c/messaging';
+import type { Identity } from '@mom4c/pki';
+import type { Element } from '@mom4c/xmpp';
+import { ACTIVE, ADMIN, DOMAIN, MALLORY, ROOM, SERVICE } from './attack-range.ts';
+import type { ExecutorName, NodeName, Range } from './attack-range.ts';
+import { newId, sealTo, sealUnder, sign } from './hostile-client.ts';
+import type { Answer, Json } from './hostile-client.ts';
+import type { LogLine } from './node-log.ts';
+
+export type Door = {
+  /** Who receives what comes in here. */
+  readonly receivers: readonly NodeName[];
+  /** Sends an honest message and waits for its effect. @returns its id */
+  honest(): Promise<string>;
+};
+
+/** @returns the code in the answer, where there is one */
+export type Attack = () => Promise<ErrorCode | undefined | void>;
+
+export type Doors = ReturnType<typeof doorsOf>;
+
+export function doorsOf(range: Range) {
+  const { identities, logs, admin, manager, mallory } = range;
+  const executor = (name: ExecutorName): string => `${name}@${DOMAIN}/agent`;
+
+  /** Payloads as honest senders make them; an attack changes what it needs. */
+  const head = (): Json => {
+    const time = Date.now();
+    return { id: newId(), time, expires: time + 30_000 };
+  };
+  const request = (change: Json = {}): Json => {
+    const what = { name: 'ping', args: {}, targets: ['te1'], timeout: 20_000 };
+    return { ...head(), type: 'request', from: ADMIN, to: SERVICE, ...what, ...change };
+  };
+  const command = (to: unknown, change: Json = {}): Json => {
+    const what = { name: 'ping', args: {}, epoch: range.admission().epoch };
+    return { ...head(), type: 'command', from: SERVICE, to, ...what, ...change };
+  };
+  const result = (id: string, change: Json = {}): Json => {
+    const what = { state: 'ok', result: { node: 'te3', version: 'test', uptime: 1 } };
+    return { ...head(), type: 'result', from: MALLORY, to: SERVICE, id, ...what, ...change };
+  };
+  const everyone = { room: ROOM, targets: '*' };
+
+  const forManager = async (payload: Json, as: Identity = identities.admin): Promise<Element> =>
+    sealTo(await sign(as, payload), identities.cm1);
+  const forExecutor = async (
+    name: ExecutorName,
+    payload: Json,
+    as: Identity = identities.cm1,
+  ): Promise<Element> => sealTo(await sign(as, payload), identities[name]);
+  const forRoom = async (payload: Json, as: Identity = identities.cm1): Promise<Element> =>
+    sealUnder(await sign(as, payload), range.admission().key);
+
+  /** A request of the administrator with all that follows. */
+  async function askManager(change: Json = {}, letter?: Element): Promise<PayloadOf<'outcome'>> {
+    const payload = request(change);
+    const outcome = outcomeOf(payload.id as string);
+    await accepted(await admin.ask(ACTIVE, letter ?? (await forManager(payload))));
+    return outcome;
+  }
+
+  async function accepted({ letter, code }: Answer): Promise<void> {
+    assert.ok(letter, `the request was not accepted: ${code}`);
+    const said = await admin.open(letter, [identities.cm1.certificate]);
+    assert.equal(said.type, 'accepted', JSON.stringify(said));
+  }
+
+  /** Call it before the request goes out. */
+  function outcomeOf(id: string): Promise<PayloadOf<'outcome'>> {
+    return new Promise((resolve, reject) => {
+      const unsubscribe = admin.session.onMessage(async ({ element }) => {
+        const letter = element.getChild('x', NS_ENCRYPTED);
+        if (!letter) return;
+        try {
+          const payload = await admin.open(letter, [identities.cm1.certificate]);
+          if (payload.type !== 'outcome' || payload.id !== id) return;
+          unsubscribe();
+          resolve(payload as unknown as PayloadOf<'outcome'>);
+        } catch (error) {
+          reject(error as Error);
+        }
+      });
+    });
+  }
+
+  /** The real manager has not asked for what the test had executors do: it refuses their results, which must be over
+   *  before its log is looked at again. */
+  const strayResults = (mark: number, count: number): Promise<LogLine[]> =>
+    logs.cm1.next(mark, 'stray result', (line) => refusal(line) === 'M4C_UNEXPECTED', count);
+
+  const manages: Door = {
+    receivers: ['cm1'],
+    async honest() {
+      const { id, outcomes } = await askManager();
+      assert.deepEqual(
+        outcomes.map(({ target, state }) => ({ target, state })),
+        [{ target: 'te1', state: 'ok' }],
+      );
+      return id;
+    },
+  };
+
+  const direct = (name: ExecutorName): Door => ({
+    receivers: [name],
+    async honest() {
+      const payload = command(`${name}@${DOMAIN}`);
+      const [mark, cm1] = [logs[name].mark(), logs.cm1.mark()];
+      assert.deepEqual(await manager.ask(executor(name), await forExecutor(name, payload)), {});
+      await logs[name].next(mark, 'answer', answered(payload.id));
+      await strayResults(cm1, 1);
+      return payload.id as string;
+    },
+  });
+
+  /** A room hides who speaks, so te3 may as well pass on what cm1 has signed: only the signature counts. */
+  const room: Door = {
+    receivers: ['te1', 'te2'],
+    async honest() {
+      const payload = command(everyone);
+      const [te1, te2, cm1] = [logs.te1.mark(), logs.te2.mark(), logs.cm1.mark()];
+      await mallory.say(ROOM, await forRoom(payload));
+      await logs.te1.next(te1, 'answer', answered(payload.id));
+      await logs.te2.next(te2, 'answer', answered(payload.id));
+      await strayResults(cm1, 2);
+      return payload.id as string;
+    },
+  };
+
+  /**
+   * Honest message, attack, honest message, by the same door: each receiver refuses the attack with this code, in the
+   * answer (if it gives one) and in exactly one line of its log, and acts on the honest messages only.
+   * @returns the lines of refusal
+   */
+  const refused = async (door: Door, code: ErrorCode, what: string, attack: Attack): Promise<LogLine[]> => {
+    const before = door.receivers.map((name) => ({ name, mark: logs[name].mark() }));
+    const ids = [await door.honest()];
+    const answer = await attack();
+    if (answer !== undefined) assert.equal(answer, code, `${what}: the answer`);
+    const isRefusal = (line: LogLine): boolean => refusal(line) !== undefined;
+    for (const { name, mark } of before) await logs[name].next(mark, `refusal of ${what}`, isRefusal);
+    ids.push(await door.honest());
+    return before.flatMap(({ name, mark }) => {
+      const lines = logs[name].since(mark);
+      const refusals = lines.filter(isRefusal);
+      assert.deepEqual(refusals.map(refusal), [code], `${what}: refused by ${name}`);
+      assert.deepEqual(lines.flatMap(actedOn), ids, `${what}: acted on by ${name}`);
+      return refusals;
+    });
+  };
+
+  return {
+    ...{ manages, direct, room, executor, everyone, request, command, result },
+    ...{ forManager, forExecutor, forRoom, askManager, accepted, outcomeOf, strayResults, refused },
+  };
+}
+
+/** The code, if that is the line of a refused message. */
+export function refusal({ msg, code }: LogLine): string | undefined {
+  return msg === 'refused' ? code : undefined;
+}
+
+const answered =
+  (id: unknown) =>
+  (line: LogLine): boolean =>
+    line.msg === 'answered' && line.id === id && line.state === 'ok';
+
+/** What only an accepted message leads to: a command taken, a request accepted, a node admitted or present. */
+function actedOn({ msg, id, executor }: LogLine): string[] {
+  if (msg === 'taken' || msg === 'accepted') return [id ?? ''];
+  return msg === 'admitted' || msg === 'present' ? [`${msg} ${executor}`] : [];
+}

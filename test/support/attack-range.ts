@@ -1,0 +1,133 @@
+/** A domain to attack: a real lab with its logs, the identities of its nodes, and three sessions that are the test's. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { SessionKey } from '@mom4c/core';
+import { startLab } from '@mom4c/lab';
+import type { Lab, LabDomain } from '@mom4c/lab';
+import { takeKey } from '@mom4c/messaging';
+import type { Epoch, PayloadOf } from '@mom4c/messaging';
+import type { Keystore } from '@mom4c/pki';
+import { joinRoom } from '@mom4c/xmpp';
+import type { Room } from '@mom4c/xmpp';
+import { newId, openClient, sealTo, sign, silent, stealIdentity } from './hostile-client.ts';
+import type { HostileClient } from './hostile-client.ts';
+import { openNodeLog } from './node-log.ts';
+import type { NodeLog } from './node-log.ts';
+import { openServerLog } from './server-log.ts';
+import type { ServerLog } from './server-log.ts';
+
+export const DOMAIN = 'alpha.test';
+export const SERVICE = `cm@${DOMAIN}`;
+export const ACTIVE = `${SERVICE}/active`;
+export const ROOM = `cluster@conference.${DOMAIN}`;
+export const ADMIN = `admin@${DOMAIN}`;
+/** Task executor in the hands of an attacker: its program is stopped, its key is known. */
+export const MALLORY = `te3@${DOMAIN}`;
+
+/** A reading that stands nowhere else: what an eavesdropper would look for. */
+export const SECRET = { sensor: 'zaphodchip', millidegrees: 42_424, reading: '42.424' };
+
+export type ExecutorName = 'te1' | 'te2';
+export type NodeName = ExecutorName | 'cm1';
+
+export type Range = {
+  readonly domain: LabDomain;
+  readonly identities: Readonly<Record<NodeName | 'admin' | 'te3', Keystore>>;
+  readonly authority: Keystore;
+  readonly logs: Readonly<Record<NodeName, NodeLog>>;
+  readonly server: ServerLog;
+  readonly admin: HostileClient;
+  /** The service address of the managers, beside the real one: for what a thief of cm1's key could do, or the server. */
+  readonly manager: HostileClient;
+  /** te3, a member of the room. */
+  readonly mallory: HostileClient;
+  /** What te3 got with its admission: the room's key, and the epoch. */
+  readonly admission: () => Admission;
+  /** Has te3 admitted (again): a manager that was started anew has a new key. */
+  admit(): Promise<void>;
+  down(): Promise<void>;
+};
+
+export type Admission = { readonly key: SessionKey; readonly epoch: Epoch };
+
+/** @param folder a new one; the caller removes it after `down` */
+export async function openRange(folder: string): Promise<Range> {
+  const lab = await startLab({
+    folder: join(folder, 'lab'),
+    domains: [DOMAIN],
+    executors: 3,
+    sensors: { sysfs: makeSensor(join(folder, 'sys')), procfs: '/proc' },
+    showStanzas: true,
+  });
+  const clients: HostileClient[] = [];
+  const down = async (): Promise<void> => {
+    for (const client of clients) await client.stop();
+    await lab.down();
+  };
+  try {
+    return { ...(await fill(lab, clients)), down };
+  } catch (error) {
+    await down();
+    throw error;
+  }
+}
+
+async function fill(lab: Lab, clients: HostileClient[]): Promise<Omit<Range, 'down'>> {
+  const domain = lab.domain(DOMAIN);
+  const steal = (own: string): Promise<Keystore> => stealIdentity(lab.folder, DOMAIN, own);
+  const identities = {
+    admin: await steal('admin'),
+    cm1: await steal('nodes/cm1'),
+    te1: await steal('nodes/te1'),
+    te2: await steal('nodes/te2'),
+    te3: await steal('nodes/te3'),
+  };
+  const logIn = async (identity: Keystore, jid: string): Promise<HostileClient> => {
+    const client = await openClient(domain, identity, jid);
+    clients.push(client);
+    return client;
+  };
+  const logOf = (name: string): NodeLog => openNodeLog(domain.node(name).process!.logFile);
+  await domain.node('te3').stop();
+  const mallory = await logIn(identities.te3, `${MALLORY}/agent`);
+
+  let admission = await admitted(mallory, identities);
+  await enterRoom(mallory);
+  return {
+    domain,
+    identities,
+    authority: await steal('certificate-authority'),
+    logs: { cm1: logOf('cm1'), te1: logOf('te1'), te2: logOf('te2') },
+    server: openServerLog(join(lab.folder, DOMAIN, 'ejabberd', 'ejabberd.log')),
+    admin: await logIn(identities.admin, `${ADMIN}/attacks`),
+    manager: await logIn(identities.cm1, `${SERVICE}/attacks`),
+    mallory,
+    admission: () => admission,
+    async admit() {
+      admission = await admitted(mallory, identities);
+    },
+  };
+}
+
+/** The honest way in of a task executor: its letter `join`, by the functions that the attacks use. */
+async function admitted(mallory: HostileClient, identities: Range['identities']): Promise<Admission> {
+  const time = Date.now();
+  const head = { id: newId(), from: MALLORY, to: SERVICE, time, expires: time + 30_000 };
+  const asked = await sign(identities.te3, { type: 'join', ...head, version: 'test' });
+  const { letter, code } = await mallory.ask(ACTIVE, await sealTo(asked, identities.cm1));
+  if (!letter) throw new Error(`te3 was not admitted: ${code}`);
+  const joined = (await mallory.open(letter, [identities.cm1.certificate])) as PayloadOf<'joined'>;
+  return { key: takeKey(joined.key), epoch: joined.epoch };
+}
+
+function enterRoom({ session }: HostileClient): Promise<Room> {
+  return joinRoom(session, { room: ROOM, nick: 'te3', log: silent });
+}
+
+function makeSensor(sysfs: string): string {
+  const chip = join(sysfs, 'class/hwmon/hwmon0');
+  mkdirSync(chip, { recursive: true });
+  writeFileSync(join(chip, 'name'), `${SECRET.sensor}\n`);
+  writeFileSync(join(chip, 'temp1_input'), `${SECRET.millidegrees}\n`);
+  return sysfs;
+}

@@ -1,0 +1,45 @@
+/** What an XMPP server sees: the stanzas in ejabberd's own log (the lab's option `showStanzas`). */
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { whenWritten } from './node-log.ts';
+
+export type ServerLog = {
+  /** Octets so far. */
+  mark(): number;
+  since(mark: number): string;
+  /** The text since the mark, as soon as it holds this; the server writes its log with a delay. */
+  whenIt(mark: number, what: string, holds: (text: string) => boolean): Promise<string>;
+  /** The base64 of a sealed letter that the server handed on, of one addressee and sender. */
+  letter(mark: number, name: 'iq' | 'message', to: string, from: string): Promise<string>;
+};
+
+export function openServerLog(file: string): ServerLog {
+  const since = (mark: number): string => read(file, mark).toString('latin1');
+  const log: ServerLog = {
+    mark: () => read(file, 0).length,
+    since,
+    whenIt: (mark, what, holds) =>
+      whenWritten(file, what, () => {
+        const text = since(mark);
+        return holds(text) ? text : undefined;
+      }),
+    letter(mark, name, to, from) {
+      const pattern = new RegExp(
+        `Send XML [^\n]*<${name} [^>]*to='${escaped(to)}' from='${escaped(from)}'[^>]*><x xmlns='jabber:x:encrypted'>([^<]+)</x></${name}>`,
+      );
+      return whenWritten(file, `letter to ${to}`, () => pattern.exec(since(mark))?.[1]);
+    },
+  };
+  return log;
+}
+
+function read(file: string, start: number): Buffer {
+  const descriptor = openSync(file, 'r');
+  try {
+    const octets = Buffer.alloc(Math.max(0, fstatSync(descriptor).size - start));
+    return octets.subarray(0, readSync(descriptor, octets, 0, octets.length, start));
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+const escaped = (text: string): string => text.replaceAll('.', '\\.');
