@@ -525,7 +525,7 @@ async function capture(): Promise<Captured> {
   const command = sealed(await server.letter(mark, 'iq', `${TE1}/agent`, ACTIVE));
   const heard = new Promise<Element>((resolve) => {
     const stop = mallory.session.onMessage(({ from, element }) => {
-      if (from !== `${ROOM}/cm1`) return;
+      if (!from.startsWith(`${ROOM}/cm1-`)) return;
       stop();
       resolve(sealed(textOf(element.getChild('x', NS_ENCRYPTED))));
     });

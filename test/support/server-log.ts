@@ -1,6 +1,6 @@
 /** What an XMPP server sees: the stanzas in ejabberd's own log (the lab's option `showStanzas`). */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { whenWritten } from './node-log.ts';
+import { whenWritten } from '@mom4c/lab';
 
 export type ServerLog = {
   /** Octets so far. */

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { listsensors, nodes } from '@mom4c/commands';
 import { EXIT } from '@mom4c/core';
 import type { Outcome } from '@mom4c/messaging';
-import { checkedOutcomes, exitCodeOf, formatAnswer } from './outcomes.ts';
+import { FORMATS, checkedOutcomes, exitCodeOf, formatAnswer } from './outcomes.ts';
 
 const load = { n: 'host/load1', v: 0.25, u: '/' };
 const ok = (target: string, sensors: object[] = [load]): Outcome => ({
@@ -48,7 +48,13 @@ test('a device cannot steer the terminal', () => {
   const hostile = '\u001b]0;owned\u0007\u001b[2J\r\u202Eevil\u009b31m\nte9  ok';
   const answer = { id: 'i', command: 'listsensors', outcomes: [ok('te1', [{ n: hostile, vs: hostile }])] };
   const table = formatAnswer(listsensors, answer, 'table');
-  assert.doesNotMatch(table.replaceAll('\n', ''), /[\p{Cc}\p{Cf}]/u);
+  for (const format of FORMATS)
+    assert.doesNotMatch(
+      formatAnswer(listsensors, answer, format).replaceAll('\n', ''),
+      /[\p{Cc}\p{Cf}]/u,
+      format,
+    );
+  assert.deepEqual(JSON.parse(formatAnswer(listsensors, answer, 'json')), answer, 'and JSON loses nothing');
   assert.equal(table.trimEnd().split('\n').length, 2, 'one line of head, one of data');
 });
 

@@ -4,6 +4,7 @@ import type { Command } from '@mom4c/core';
 import type { Outcome } from '@mom4c/messaging';
 import { toYaml } from '@mom4c/runtime';
 import { formatTable } from './table.ts';
+import { printable } from './terminal.ts';
 
 export const FORMATS = ['table', 'json', 'yaml'] as const;
 export type Format = (typeof FORMATS)[number];
@@ -13,12 +14,21 @@ export type Answer = { id: string; command: string; outcomes: readonly Outcome[]
 export function formatAnswer(command: Command, answer: Answer, format: Format): string {
   switch (format) {
     case 'json':
-      return `${JSON.stringify(answer, null, 2)}\n`;
+      return `${escaped(JSON.stringify(answer, null, 2))}\n`;
     case 'yaml':
-      return toYaml(answer);
+      return toYaml(answer).split('\n').map(printable).join('\n');
     case 'table':
       return tableOf(command, answer.outcomes);
   }
+}
+
+/** JSON lets most of what steers a terminal stand as it is; escaped it says the same. */
+function escaped(json: string): string {
+  return json.replace(/[\p{Cf}\p{Zl}\p{Zp}\p{Co}\u007F-\u009F]/gu, (hostile) =>
+    Array.from({ length: hostile.length }, (_, index) => hostile.charCodeAt(index))
+      .map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`)
+      .join(''),
+  );
 }
 
 /** Silence is no success, and worse than a refusal: nobody knows what happened. */

@@ -13,14 +13,23 @@ const LAB_FOLDER = '.mom4c';
 
 /** @throws Mom4cError M4C_NO_PROFILE, M4C_CONFIG */
 export function loadProfile(options: ProfileOptions, env: NodeJS.ProcessEnv = process.env): AdminSettings {
-  return loadConfig(adminSettings, { file: profileFile(options, env), env });
+  const { file, found } = profileFile(options, env);
+  const settings = loadConfig(adminSettings, { file, env });
+  // A lab that merely lies in the current folder may be anybody's: it must not name a file to be sent as a token.
+  return found ? { ...settings, tokenFile: undefined } : settings;
 }
 
-function profileFile({ state, domain }: ProfileOptions, env: NodeJS.ProcessEnv): string {
-  if (state !== undefined) return labProfile(state, domain);
-  if (env.MOM4C_PROFILE) return env.MOM4C_PROFILE;
+/** `found`: nobody named it. */
+function profileFile(
+  { state, domain }: ProfileOptions,
+  env: NodeJS.ProcessEnv,
+): { file: string; found: boolean } {
+  if (state !== undefined) return { file: labProfile(state, domain), found: false };
+  if (env.MOM4C_PROFILE) return { file: env.MOM4C_PROFILE, found: false };
   const own = join(env.XDG_CONFIG_HOME || join(homedir(), '.config'), 'mom4c', 'profile.yaml');
-  return existsSync(own) ? own : labProfile(LAB_FOLDER, domain);
+  return existsSync(own)
+    ? { file: own, found: false }
+    : { file: labProfile(LAB_FOLDER, domain), found: true };
 }
 
 /** A lab keeps one administrator in each of its domains. */

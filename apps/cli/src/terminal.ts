@@ -7,7 +7,8 @@ export function printable(text: string): string {
 }
 
 export function printError(error: Mom4cError): void {
-  const correlation = error.correlation === undefined ? '' : ` (correlation id ${error.correlation})`;
+  const correlation =
+    error.correlation === undefined ? '' : ` (correlation id ${printable(error.correlation)})`;
   process.stderr.write(`mom4c: ${printable(error.message)}${correlation}\n  → ${error.entry.fix}\n`);
 }
 

@@ -40,12 +40,15 @@ export type DeskParts = {
 };
 
 const MAX_PENDING = 1000;
+/** As many as can be reported in one message, whatever becomes of them and however long their names are. */
+const MAX_TARGETS = 900;
 /** The rest of the payload needs less than a kilobyte. */
 const OUTCOMES_CAPACITY = MAX_PAYLOAD - 1024;
 
 export class CommandDesk {
   readonly #parts: DeskParts;
   readonly #pending = new Map<string, PendingCommand>();
+  #stopped = false;
 
   constructor(parts: DeskParts) {
     this.#parts = parts;
@@ -86,19 +89,20 @@ export class CommandDesk {
     return this.#pending.get(payload.id)?.settle({ target: signer.name, state, result, error }) ?? false;
   }
 
-  /** Commands that an earlier run of this process accepted and did not finish get their outcome now. */
-  async finishLeftovers(): Promise<void> {
-    const { journal, member } = this.#parts;
-    for (const entry of await journal.unfinished()) {
-      const detail = 'the cluster manager was restarted while the command ran';
+  /** Commands that an earlier run of this process accepted and did not finish get their outcome now.
+   *  @param entries as the journal had them before this run accepted anything */
+  finishLeftovers(entries: readonly JournalEntry[]): void {
+    const detail = 'the cluster manager was restarted while the command ran';
+    for (const entry of entries) {
       const outcomes = entry.targets.map((target) => noAnswer(target, 'M4C_NO_ANSWER', detail));
-      member.log.warn({ id: entry.id }, 'was under way when the last run ended');
-      await this.#report(entry, outcomes, undefined);
+      this.#parts.member.log.warn({ id: entry.id }, 'was under way when the last run ended');
+      this.#guard(entry.id, this.#report(entry, outcomes, undefined));
     }
   }
 
   /** What is under way stays in the journal. */
   stop(): void {
+    this.#stopped = true;
     for (const pending of this.#pending.values()) pending.abandon();
     this.#pending.clear();
   }
@@ -112,7 +116,7 @@ export class CommandDesk {
     const { member, journal } = this.#parts;
     const command = findCommand(COMMANDS, payload.name);
     authorise(command, (access) => roleMay(signer.role, access));
-    const args = parseArguments(command, payload.args);
+    parseArguments(command, payload.args);
     const known = await journal.find(payload.id);
     if (known) return this.#again(known, signer);
     if (this.#pending.size >= MAX_PENDING)
@@ -130,12 +134,14 @@ export class CommandDesk {
       targets,
     };
     if (!(await journal.accept(entry))) return this.#again((await journal.find(payload.id))!, signer);
+    // It is in the journal: the next run reports it.
+    if (this.#stopped) throw new Mom4cError('M4C_STOPPED');
     const pending = new PendingCommand(payload.id, targets, payload.timeout, member.clock, (outcomes) => {
       this.#pending.delete(payload.id);
       this.#guard(payload.id, this.#report(entry, outcomes, signer));
     });
     this.#pending.set(payload.id, pending);
-    this.#guard(payload.id, this.#carryOut(command, args, pending, entry));
+    this.#guard(payload.id, this.#carryOut(command, payload.args, pending, entry));
     return entry;
   }
 
@@ -167,6 +173,11 @@ export class CommandDesk {
     const unknown = targets.filter((target) => !enrolled.includes(target));
     if (unknown.length > 0) throw new Mom4cError('M4C_UNKNOWN_TARGET', unknown.slice(0, 10).join(', '));
     if (targets.length === 0) throw new Mom4cError('M4C_NO_TARGETS');
+    if (targets.length > MAX_TARGETS)
+      throw new Mom4cError(
+        'M4C_TOO_LARGE',
+        `${targets.length} targets; at most ${MAX_TARGETS} in one command`,
+      );
     return targets;
   }
 
@@ -206,9 +217,9 @@ export class CommandDesk {
       await outbox.toExecutor(executor.jid, direct, executor.certificate, remaining);
     } catch (thrown) {
       const error = this.#mapped(thrown, payload.id);
-      // No word at all: the deadline will say so. A refusal of a message is an answer.
-      if (error.code === 'M4C_TIMEOUT') return;
-      if (error.retryable) pending.settle(noAnswer(target, 'M4C_TARGET_ABSENT', error.code));
+      // No word, or the connection went: it may be at work. Its result, or the deadline, will say so.
+      if (error.code === 'M4C_TIMEOUT' || error.code === 'M4C_XMPP_OFFLINE') return;
+      if (error.code === 'M4C_XMPP_RECIPIENT') pending.settle(noAnswer(target, 'M4C_TARGET_ABSENT'));
       else pending.settle({ target, state: 'refused', error: error.toBody() });
     }
   }

@@ -1,7 +1,7 @@
 /** The two sessions of a cluster manager: its own in the room, and the service address. Letters in, letters out. */
 import { Mom4cError, asMom4cError, bareJid } from '@mom4c/core';
 import type { Certificate, FullJid } from '@mom4c/core';
-import { NS_ENCRYPTED, SERVICE_RESOURCE, letterIn, lettersElements } from '@mom4c/member';
+import { NS_ENCRYPTED, SERVICE_RESOURCE, letterIn, lettersElements, roomNick } from '@mom4c/member';
 import type { Member } from '@mom4c/member';
 import type { Payload, Received } from '@mom4c/messaging';
 import { joinRoom, xml } from '@mom4c/xmpp';
@@ -9,7 +9,7 @@ import type { Element, Incoming, IncomingRequest, Room, XmppSession } from '@mom
 import { admit } from './admission.ts';
 import { CommandDesk } from './command-desk.ts';
 import type { DeskParts, Outbox } from './command-desk.ts';
-import { LEADERSHIP_REPEAT_MS } from './leadership.ts';
+import { LEADERSHIP_REPEAT_MS, LEADERSHIP_RETRY_MS } from './leadership.ts';
 import type { Leadership } from './leadership.ts';
 
 /** More than any domain that one room is meant for; see docs, "Limits". */
@@ -18,22 +18,32 @@ const MAX_OCCUPANTS = 5000;
 export type Doors = {
   readonly desk: CommandDesk;
   readonly room: Room;
-  readonly own: XmppSession;
   readonly service: XmppSession;
 };
 
 /** Counts what was refused, by code, for the metrics. */
 export type OnRefused = (code: string) => void;
 
+export type DoorEvents = {
+  readonly onRefused: OnRefused;
+  /** A session is gone for good: somebody else holds the address, or the server refuses us. */
+  readonly onEnded: (error: Mom4cError) => void;
+  readonly onStop: (name: string, stop: () => void | Promise<void>) => void;
+};
+
 export async function openDoors(
   parts: Omit<DeskParts, 'outbox'>,
-  onRefused: OnRefused,
-  onStop: (name: string, stop: () => void | Promise<void>) => void,
+  { onRefused, onEnded, onStop }: DoorEvents,
 ): Promise<Doors> {
   const { member, leadership } = parts;
   const own = member.session('manager');
   onStop('session', () => own.stop());
   await own.start(member.signal);
+  const watch = (session: XmppSession): void => {
+    session.on('conflict', ({ error }) => onEnded(error));
+    session.on('fatal', ({ error }) => onEnded(error));
+  };
+  watch(own);
   const { room, restate } = await enterRoom(member, own, leadership);
   onStop('room', () => room.leave());
 
@@ -46,12 +56,13 @@ export async function openDoors(
   service.onMessage((message) => door.message(message));
   service.onPresence((presence) => door.presence(presence));
   await service.start(member.signal);
+  watch(service);
   // Whoever left while we were away is not reported any more.
   service.on('online', () => {
     parts.roster.forgetPresence();
     restate();
   });
-  return { desk, room, own, service };
+  return { desk, room, service };
 }
 
 type Lectern = {
@@ -65,7 +76,7 @@ async function enterRoom(member: Member, session: XmppSession, leadership: Leade
   const statement = async (): Promise<Element[]> => lettersElements(await leadership.statement());
   const room = await joinRoom(session, {
     room: member.room,
-    nick: settings.name,
+    nick: roomNick(settings.name, random),
     presence: await statement(),
     create: { whois: 'moderators', maxUsers: MAX_OCCUPANTS },
     log,
@@ -73,19 +84,20 @@ async function enterRoom(member: Member, session: XmppSession, leadership: Leade
     random,
   });
   let cancel = (): void => {};
-  const plan = (): void => {
-    cancel = clock.after(LEADERSHIP_REPEAT_MS, restate);
+  const plan = (ms: number): void => {
+    cancel();
+    if (!signal.aborted) cancel = clock.after(ms, restate);
   };
   const restate = (): void => {
-    cancel();
-    plan();
+    plan(LEADERSHIP_REPEAT_MS);
     statement()
       .then((elements) => room.updatePresence(...elements))
-      .catch((error: unknown) =>
-        log.warn({ code: codeOf(error) }, 'the leadership statement could not be repeated'),
-      );
+      .catch((error: unknown) => {
+        log.warn({ code: codeOf(error) }, 'the leadership statement could not be repeated');
+        plan(LEADERSHIP_RETRY_MS);
+      });
   };
-  plan();
+  plan(LEADERSHIP_REPEAT_MS);
   signal.addEventListener('abort', () => cancel(), { once: true });
   return { room, restate };
 }
@@ -114,6 +126,7 @@ type DoorParts = Omit<DeskParts, 'outbox'> & { room: Room; desk: CommandDesk; on
 /** What arrives at the service address. */
 class Door {
   readonly #parts: DoorParts;
+  readonly #presences = new Map<string, Promise<void>>();
 
   constructor(parts: DoorParts) {
     this.#parts = parts;
@@ -147,13 +160,25 @@ class Door {
     }
   }
 
-  async presence({ from, type, element }: Incoming): Promise<void> {
+  /** One after the other of each sender: the loss of a node must not be overtaken by what it said before. */
+  presence(stanza: Incoming): Promise<void> {
+    const { from } = stanza;
+    const generation = this.#parts.roster.generation;
+    const before = this.#presences.get(from) ?? Promise.resolve();
+    const handled = before.then(() => this.#presence(stanza, generation));
+    this.#presences.set(from, handled);
+    return handled.finally(() => {
+      if (this.#presences.get(from) === handled) this.#presences.delete(from);
+    });
+  }
+
+  async #presence({ from, type, element }: Incoming, generation: number): Promise<void> {
     const { roster } = this.#parts;
     if (type === 'unavailable' || type === 'error') return roster.gone(from);
     if (type !== undefined) return;
     try {
       const { payload, signer } = await this.#open(element, ['presence'], from);
-      roster.announced(signer, from, payload);
+      if (generation === roster.generation) roster.announced(signer, from, payload);
     } catch (thrown) {
       this.#refused(thrown, from);
     }

@@ -1,4 +1,4 @@
-// Mutations seen red: giving up the smallest first; leaving out what does not fit; never giving up.
+// Mutations seen red: giving up the smallest first; leaving out what does not fit; never giving up; details kept.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
@@ -24,6 +24,19 @@ test('the largest goes first, stated', () => {
   assert.deepEqual([te1!.state, te3!.state], ['ok', 'ok']);
   assert.equal(te2!.state, 'failed');
   assert.equal(te2!.error?.code, 'M4C_TOO_LARGE');
+});
+
+test('with very many targets the details of errors go as well', () => {
+  const long = (index: number) => `${index}`.padEnd(64, 'x');
+  const absent = Array.from({ length: 900 }, (_, index): Outcome => {
+    const error = { code: 'M4C_TARGET_ABSENT' as const, detail: 'd'.repeat(400) };
+    return { target: long(index), state: 'no-answer', error };
+  });
+  const capacity = 127 * 1024;
+  const fitted = fitOutcomes(absent, capacity);
+  assert.ok(Buffer.byteLength(JSON.stringify(fitted)) <= capacity);
+  assert.deepEqual(new Set(fitted.map(({ error }) => error?.code)), new Set(['M4C_TARGET_ABSENT']));
+  assert.equal(fitted.length, 900);
 });
 
 test('every target keeps its line and its place, and the whole fits', () => {

@@ -17,7 +17,13 @@ export function fitOutcomes(outcomes: readonly Outcome[], capacity: number): Out
     entry.outcome = givenUp(entry.outcome.target, entry.octets);
     total -= entry.octets - sizeOf(entry.outcome);
   }
-  return sized.map(({ outcome }) => outcome);
+  const fitted = sized.map(({ outcome }) => outcome);
+  return total <= capacity ? fitted : fitted.map(withoutDetail);
+}
+
+/** With very many targets not even the details of their errors fit. */
+function withoutDetail({ error, ...outcome }: Outcome): Outcome {
+  return error ? { ...outcome, error: { code: error.code } } : outcome;
 }
 
 function givenUp(target: string, octets: number): Outcome {

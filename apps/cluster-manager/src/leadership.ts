@@ -8,6 +8,8 @@ import type { Member } from '@mom4c/member';
 /** How long a leadership statement holds without being repeated, and when it is repeated. */
 export const LEADERSHIP_VALID_MS = 10 * 60_000;
 export const LEADERSHIP_REPEAT_MS = LEADERSHIP_VALID_MS / 2;
+/** Where the repetition failed. */
+export const LEADERSHIP_RETRY_MS = 5_000;
 
 /** As the statement bounds it. */
 const MAX_MANAGERS = 16;

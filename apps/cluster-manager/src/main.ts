@@ -46,18 +46,18 @@ async function start(app: App): Promise<void> {
   const metrics = createMetrics(app.name);
   const refused = metrics.counter('refused_total', 'Messages that were refused, by error code.', ['code']);
   metrics.gauge('executors_present', 'Task executors that are present.', () => roster.presentCount);
+  const leftovers = await journal.unfinished();
   const doors = await openDoors(
     { member, journal, roster, leadership },
-    (code) => refused.add({ code }),
-    onStop,
+    {
+      onRefused: (code) => refused.add({ code }),
+      // Going on in the dark, or fighting for the address, would help nobody.
+      onEnded: (error) => void app.fail(error),
+      onStop,
+    },
   );
-  // Somebody else serves under our address, or the server refuses us: going on in the dark would help nobody.
-  for (const session of [doors.own, doors.service]) {
-    session.on('conflict', ({ error }) => app.fail(error));
-    session.on('fatal', ({ error }) => app.fail(error));
-  }
   metrics.gauge('commands_pending', 'Commands that are under way.', () => doors.desk.pendingCount);
-  await doors.desk.finishLeftovers();
+  doors.desk.finishLeftovers(leftovers);
 
   if (settings.health) {
     const checks = new Map([

@@ -30,6 +30,7 @@ export class Roster implements NodeRegistry {
   readonly #log: Log;
   readonly #own: Omit<NodeInfo, 'present'>;
   readonly #present = new Map<string, PresentExecutor>();
+  #generation = 0;
   #enrolled = new Map<string, Certificate>();
   #refreshedAt = Number.NEGATIVE_INFINITY;
 
@@ -60,6 +61,12 @@ export class Roster implements NodeRegistry {
   /** Who is present is not known any more: whoever is will say so again. */
   forgetPresence(): void {
     this.#present.clear();
+    this.#generation += 1;
+  }
+
+  /** Raised whenever presence is forgotten: what was said before does not count after. */
+  get generation(): number {
+    return this.#generation;
   }
 
   present(name: string): PresentExecutor | undefined {

@@ -65,12 +65,11 @@ export class Executor {
   /** A command to a room. What cannot be opened or verified gets no answer: whoever shouts in a room must not make
    *  every node in it speak. */
   async roomMessage({ nick, element }: RoomMessage): Promise<void> {
-    const { member, membership } = this.#parts;
+    const { member } = this.#parts;
     try {
       this.#serve(await this.#open(element, { addresses: [], rooms: [member.room] }, undefined));
     } catch (thrown) {
-      const error = this.#refused(thrown, nick);
-      if (error.code === 'M4C_CANNOT_OPEN') membership.keyUnknown();
+      this.#refused(thrown, nick);
     }
   }
 

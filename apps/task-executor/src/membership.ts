@@ -8,7 +8,7 @@
  */
 import { Mom4cError, asMom4cError, jitteredBackoff } from '@mom4c/core';
 import type { Certificate } from '@mom4c/core';
-import { SERVICE_RESOURCE, currentManagers, letterIn, lettersElements } from '@mom4c/member';
+import { SERVICE_RESOURCE, currentManagers, letterIn, lettersElements, roomNick } from '@mom4c/member';
 import type { Member } from '@mom4c/member';
 import { compareEpochs, takeKey } from '@mom4c/messaging';
 import type { Epoch, PayloadOf } from '@mom4c/messaging';
@@ -20,8 +20,8 @@ const BACKOFF = { baseMs: 500, capMs: 15_000 };
 const JOIN_TIMEOUT_MS = 10_000;
 const JOIN_VALID_MS = 30_000;
 const PRESENCE_VALID_MS = 24 * 3_600_000;
-/** Any member can say what nobody can open: that must not make every node in the room ask its manager each time. */
-const KEY_QUESTION_MS = 30_000;
+/** A whole cluster hears a statement at the same moment; its announcements are spread over this. */
+const ANNOUNCE_WITHIN_MS = 1000;
 
 export class Membership {
   readonly #member: Member;
@@ -32,11 +32,12 @@ export class Membership {
   #epoch: Epoch | undefined;
   #leadership: PayloadOf<'leadership'> | undefined;
   #announced = false;
-  #askedForKeyAt = Number.NEGATIVE_INFINITY;
   /** A reason to go through it (again) is counted; the loop runs until it has served the latest. */
   #wanted = 0;
+  #served = 0;
   #loop: Promise<void> | undefined;
   #cancelPause = (): void => {};
+  #cancelAnnouncement = (): void => {};
   readonly #whenJoined = Promise.withResolvers<void>();
 
   constructor(member: Member, session: XmppSession, onRoomMessage: Listener<RoomMessage>) {
@@ -45,7 +46,7 @@ export class Membership {
     this.#started = member.clock.now();
     this.#onRoomMessage = onRoomMessage;
     session.on('online', () => this.#want());
-    member.signal.addEventListener('abort', () => this.#cancelPause(), { once: true });
+    member.signal.addEventListener('abort', () => this.#cancel(), { once: true });
   }
 
   /** Resolves when the node is in the room, announced, and knows its manager, for the first time. */
@@ -61,6 +62,8 @@ export class Membership {
   checkEpoch(epoch: Epoch): void {
     if (!this.#leadership || !this.#epoch)
       throw new Mom4cError('M4C_NO_MANAGER', 'no leadership statement was seen yet');
+    if (this.#leadership.expires <= this.#member.clock.now())
+      throw new Mom4cError('M4C_NO_MANAGER', 'the last leadership statement has expired');
     if (compareEpochs(epoch, this.#epoch) < 0) throw new Mom4cError('M4C_EPOCH');
     this.#epoch = epoch;
   }
@@ -75,52 +78,66 @@ export class Membership {
   }
 
   async leave(): Promise<void> {
-    this.#cancelPause();
+    this.#cancel();
     await this.#loop;
     await this.#room?.leave();
-  }
-
-  /** Maybe the room's key is not the one that we hold: ask for the current one. A change of it is in the leadership
-   *  statement; this is for where that was lost. */
-  keyUnknown(): void {
-    const now = this.#member.clock.monotonic();
-    if (now - this.#askedForKeyAt < KEY_QUESTION_MS) return;
-    this.#askedForKeyAt = now;
-    this.#want();
   }
 
   #want(): void {
     this.#wanted += 1;
     this.#announced = false;
-    this.#loop ??= this.#run().finally(() => (this.#loop = undefined));
+    this.#start();
+  }
+
+  get #isWanted(): boolean {
+    return this.#served !== this.#wanted && !this.#member.signal.aborted && this.#session.online;
+  }
+
+  #start(): void {
+    this.#loop ??= this.#run().finally(() => {
+      this.#loop = undefined;
+      // A reason may have come up between the loop's last look and here.
+      if (this.#isWanted) this.#start();
+    });
   }
 
   async #run(): Promise<void> {
-    const { clock, random, log, signal } = this.#member;
+    const { random, log, newId } = this.#member;
     const backoff = jitteredBackoff({ ...BACKOFF, random });
     let reported: string | undefined;
-    for (let served = 0; served !== this.#wanted && !signal.aborted && this.#session.online; ) {
+    while (this.#isWanted) {
       const serving = this.#wanted;
       try {
         await this.#enter();
-        served = serving;
+        this.#served = serving;
         backoff.reset();
       } catch (thrown) {
-        const error = asMom4cError(thrown, this.#member.newId, (bug, correlation) =>
+        const error = asMom4cError(thrown, newId, (bug, correlation) =>
           log.error({ err: bug, correlation }, 'bug'),
         );
         if (reported !== error.code)
           log.warn({ code: error.code, detail: error.detail }, 'not in the cluster, trying on');
         reported = error.code;
-        await new Promise<void>((resolve) => {
-          const cancel = clock.after(backoff.next(), resolve);
-          this.#cancelPause = () => {
-            cancel();
-            resolve();
-          };
-        });
+        await this.#pause(backoff.next());
       }
     }
+  }
+
+  #pause(ms: number): Promise<void> {
+    const { clock, signal } = this.#member;
+    return new Promise((resolve) => {
+      const cancel = clock.after(ms, resolve);
+      this.#cancelPause = () => {
+        cancel();
+        resolve();
+      };
+      if (signal.aborted) this.#cancelPause();
+    });
+  }
+
+  #cancel(): void {
+    this.#cancelPause();
+    this.#cancelAnnouncement();
   }
 
   async #enter(): Promise<void> {
@@ -138,7 +155,8 @@ export class Membership {
   async #askToJoin(): Promise<PayloadOf<'joined'>> {
     const { postbox, service, address, settings } = this.#member;
     const join = { type: 'join' as const, ...this.#headFor(JOIN_VALID_MS), version: VERSION };
-    const [letter] = lettersElements(await postbox.sealTo(join, await this.managers()));
+    // To all managers of the directory: the last statement may name one that has enrolled anew since.
+    const [letter] = lettersElements(await postbox.sealTo(join, await currentManagers(this.#member)));
     const answer = await this.#session.request(`${service}/${SERVICE_RESOURCE}`, 'set', letter!, {
       timeoutMs: JOIN_TIMEOUT_MS,
     });
@@ -155,7 +173,7 @@ export class Membership {
     const { room, settings, log, clock, random } = this.#member;
     const joined = await joinRoom(this.#session, {
       room,
-      nick: settings.name,
+      nick: roomNick(settings.name, random),
       log,
       clock,
       random,
@@ -163,6 +181,8 @@ export class Membership {
     // Gets the moderators as well that were shown while we joined.
     joined.onOccupantPresence((presence) => this.#occupant(presence));
     joined.onMessage(this.#onRoomMessage);
+    // The room may have been made anew, without us among its members.
+    joined.onLost(() => this.#want());
     return joined;
   }
 
@@ -175,14 +195,14 @@ export class Membership {
       if (!letter) return;
       const audience = { addresses: [], rooms: [room], name: settings.name };
       const { payload } = await postbox.open(letter, ['leadership'], audience);
-      await this.#follow(payload);
+      this.#follow(payload);
     } catch (thrown) {
       const { code, detail } = asMom4cError(thrown, this.#member.newId);
       log.warn({ code, detail, nick }, 'refused a leadership statement');
     }
   }
 
-  async #follow(statement: PayloadOf<'leadership'>): Promise<void> {
+  #follow(statement: PayloadOf<'leadership'>): void {
     if (this.#epoch && compareEpochs(statement.epoch, this.#epoch) < 0) throw new Mom4cError('M4C_EPOCH');
     const isNew = statement.id !== this.#leadership?.id;
     this.#epoch = statement.epoch;
@@ -190,7 +210,19 @@ export class Membership {
     if (this.#announced) this.#whenJoined.resolve();
     if (!this.#member.keys.has(statement.key)) this.#want();
     // The manager says it anew when it may have missed who is here.
-    else if (isNew && this.#announced) await this.#announce();
+    else if (isNew && this.#announced) this.#announceSoon();
+  }
+
+  #announceSoon(): void {
+    const { clock, random, log } = this.#member;
+    this.#cancelAnnouncement();
+    const share = Buffer.from(random.bytes(2)).readUInt16BE() / 0x1_0000;
+    this.#cancelAnnouncement = clock.after(share * ANNOUNCE_WITHIN_MS, () => {
+      this.#announce().catch((thrown: unknown) => {
+        const { code, detail } = asMom4cError(thrown, this.#member.newId);
+        log.warn({ code, detail }, 'not announced');
+      });
+    });
   }
 
   async #announce(): Promise<void> {

@@ -20,3 +20,4 @@ export { familyOf, identify, isAlive } from './process-table.ts';
 export type { ProcessIdentity } from './process-table.ts';
 export { signalProcess, startProcess, stopProcess, tailOf, until } from './keeper.ts';
 export type { ProcessRecord, StartOptions, StartedProcess, StopOptions } from './keeper.ts';
+export { whenWritten } from './log-reader.ts';

@@ -3,7 +3,7 @@ import type { ErrorCode } from './errors.ts';
 import type { NodeRegistry, SensorPort } from './ports.ts';
 import type { Clock } from './clock.ts';
 
-/** A right, `area:verb`. Which roles hold it is decided by policy, see access.ts. */
+/** A right, `area:verb`. Which roles hold it is decided by policy: packages/access. */
 export type Access = 'cluster:read' | 'sensors:read';
 
 /** What a running command may use. `task executor` and `cluster manager` provide what fits `runsOn`. */

@@ -111,7 +111,6 @@ export const ERRORS = {
   M4C_NO_ANSWER: entry(403, 'wait', 'remote-server-timeout', EXIT.noAnswer, 'The target did not answer by the deadline.', 'Check the node; raise --timeout; send the command again.'),
   M4C_TARGET_ABSENT: entry(404, 'wait', 'recipient-unavailable', EXIT.noAnswer, 'The target is enrolled but not present.', 'Start the node, or check its network.'),
   M4C_JOURNAL: entry(405, 'wait', 'resource-constraint', EXIT.unavailable, 'The journal cannot be written, so the command was not accepted.', 'Check the disk of the cluster manager and the NATS server.'),
-  M4C_NOT_MEMBER: entry(406, 'auth', 'not-authorized', EXIT.refused, 'The node is not a member of the cluster.', 'Enrol it in this domain with the role of a task executor.'),
 
   // 5xx: node and sensors
   M4C_SENSOR_UNREADABLE: entry(500, 'cancel', 'internal-server-error', EXIT.partial, 'The sensor cannot be read.', 'Check the device and its driver on the node.'),

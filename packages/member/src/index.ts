@@ -1,6 +1,7 @@
 export { ensureIdentity, tlsOf } from './first-start.ts';
 export type { Enrolled, Surroundings } from './first-start.ts';
 export { currentManagers } from './managers.ts';
+export { roomNick } from './room-nick.ts';
 export { startMember } from './member.ts';
 export type { Member } from './member.ts';
 export { SERVICE_RESOURCE, adminSettings, clusterRoom, memberShape, serviceAddress } from './settings.ts';

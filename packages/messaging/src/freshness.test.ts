@@ -109,7 +109,7 @@ test('a state may be shown again, an older one may not, and it ends when it expi
   assert.throws(() => freshness.admit(presence(START), te1), code('M4C_EXPIRED'));
 });
 
-test('a request may come again under its id when it was signed anew', () => {
+test('a request, and its answer, may come again under its id when it was signed anew', () => {
   const freshness = new Freshness(settableClock(START), memoryFloor(), limits);
   const request = (time: number): PayloadOf<'request'> => {
     const { version: _version, ...head } = ping(1, time);
@@ -118,4 +118,11 @@ test('a request may come again under its id when it was signed anew', () => {
   freshness.admit(request(START), te1);
   freshness.admit(request(START + 1), te1);
   assert.throws(() => freshness.admit(request(START + 1), te1), code('M4C_REPLAY'));
+  const rejected = (time: number): PayloadOf<'rejected'> => {
+    const { version: _version, ...head } = ping(1, time);
+    return { ...head, type: 'rejected', error: { code: 'M4C_BUSY' } };
+  };
+  freshness.admit(rejected(START), te1);
+  freshness.admit(rejected(START + 1), te1);
+  assert.throws(() => freshness.admit(rejected(START), te1), code('M4C_REPLAY'));
 });

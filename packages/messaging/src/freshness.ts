@@ -93,10 +93,13 @@ export class Freshness {
   }
 }
 
-/** A request may be sent again under its id, signed anew, until it is answered; the journal makes it count once. */
+/** A request may be sent again under its id, signed anew, until it is accepted; the journal makes it count once. Each time
+ *  it gets an answer, signed anew as well. */
+const REPEATED: ReadonlySet<Payload['type']> = new Set(['request', 'accepted', 'rejected']);
+
 function eventKey(payload: Payload, signer: Certificate): string {
   const key = `${payload.type} ${signer.fingerprint} ${payload.id}`;
-  return payload.type === 'request' ? `${key} ${payload.time}` : key;
+  return REPEATED.has(payload.type) ? `${key} ${payload.time}` : key;
 }
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;

@@ -73,6 +73,8 @@ export type Room = {
   leave(): Promise<void>;
 };
 
+/** What may be worked on at once; more is dropped: whoever shouts in a room must not fill our memory. */
+const MAX_RUNNING_LISTENERS = 256;
 const JOIN_MS = 20_000;
 const BACKOFF_BASE_MS = 500;
 const BACKOFF_CAP_MS = 30_000;
@@ -94,8 +96,8 @@ export async function joinRoom(session: XmppSession, settings: RoomSettings): Pr
 
   /** Whose presence the room shows us now. */
   const present = new Map<string, OccupantPresence>();
-  const occupants = createListeners<OccupantPresence>('occupant', log);
-  const messages = createListeners<RoomMessage>('room message', log);
+  const occupants = createListeners<OccupantPresence>('occupant', log, MAX_RUNNING_LISTENERS);
+  const messages = createListeners<RoomMessage>('room message', log, MAX_RUNNING_LISTENERS);
   const joins = createListeners<void>('joined', log);
   const losses = createListeners<Mom4cError>('lost', log);
 
