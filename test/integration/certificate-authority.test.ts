@@ -86,7 +86,13 @@ test('a token enrols RSA; the certificate renews to P-256, and P-256 to P-256', 
   assert.equal(first.key.asymmetricKeyType, 'rsa');
   const second = await renew({ url, authority, identity: first, signal, clock, random });
   assert.equal(second.key.asymmetricKeyDetails?.namedCurve, 'prime256v1');
-  const third = await renew({ url, authority, identity: second, signal, clock, random });
+  const renewAgain = () => renew({ url, authority, identity: second, signal, clock, random });
+  await assert.rejects(renewAgain(), isCode('M4C_CA_REFUSED'), 'too soon');
+  assert.match(output, /"audit":"refused".*"failInfo":"badRequest".*te1 got a certificate \d+ ms ago/);
+  const database = new DatabaseSync(join(folder, 'state', 'certificate-authority.sqlite'));
+  database.prepare('UPDATE certificates SET issued = issued - 60000 WHERE name = ?').run('te1');
+  database.close();
+  const third = await renewAgain();
   assert.equal(third.certificate.role, 'te');
   assert.deepEqual(third.certificate.addresses, ['te1@alpha.test']);
 });

@@ -8,12 +8,21 @@ export type CertificateStore = {
   record(certificate: Certificate, publish: boolean): void;
   /** Issued by us and not revoked. Says nothing of its time. */
   isStanding(certificate: Certificate): boolean;
+  /** How many a name holds that are valid now, and when the last one was issued, in milliseconds since 1970. */
+  holdingsOf(name: string): { count: number; lastIssued: number | undefined };
+  /** Revokes those of a name that are valid now, but for so many of the newest. @returns how many that were */
+  retire(name: string, keep: number): number;
+  /** Forgets what expired long ago. @returns how many that were */
+  purge(): number;
   /** The roles for which a name holds certificates that are valid now. */
   rolesOf(name: string): Role[];
   /** Those that the directory does not have yet, oldest first. */
   unpublished(): Certificate[];
   published(certificate: Certificate): void;
 };
+
+/** How long an expired certificate is remembered, for whoever asks what happened. */
+const REMEMBER_EXPIRED = 30 * 86_400_000;
 
 export function createCertificateStore(database: DatabaseSync, clock: Pick<Clock, 'now'>): CertificateStore {
   const insert = database.prepare(
@@ -23,6 +32,15 @@ export function createCertificateStore(database: DatabaseSync, clock: Pick<Clock
   const roles = database.prepare(
     'SELECT DISTINCT role FROM certificates WHERE name = ? AND not_after > ? AND revoked IS NULL',
   );
+  const holdings = database.prepare(
+    'SELECT count(*) AS count, max(issued) AS lastIssued FROM certificates WHERE name = ? AND not_after > ? AND revoked IS NULL',
+  );
+  const revokeOldest = database.prepare(
+    `UPDATE certificates SET revoked = ? WHERE serial IN (
+      SELECT serial FROM certificates WHERE name = ? AND not_after > ? AND revoked IS NULL
+      ORDER BY issued DESC, rowid DESC LIMIT -1 OFFSET ?)`,
+  );
+  const forget = database.prepare('DELETE FROM certificates WHERE not_after < ?');
   const waiting = database.prepare(
     'SELECT der FROM certificates WHERE unpublished = 1 AND not_after > ? AND revoked IS NULL ORDER BY issued, rowid LIMIT 1000',
   );
@@ -37,6 +55,15 @@ export function createCertificateStore(database: DatabaseSync, clock: Pick<Clock
       const row = select.get(serial) as { der: Uint8Array } | undefined;
       return row !== undefined && Buffer.compare(row.der, der) === 0;
     },
+    holdingsOf(name) {
+      const row = holdings.get(name, clock.now()) as { count: number; lastIssued: number | null };
+      return { count: row.count, lastIssued: row.lastIssued ?? undefined };
+    },
+    retire(name, keep) {
+      const now = clock.now();
+      return Number(revokeOldest.run(now, name, now, keep).changes);
+    },
+    purge: () => Number(forget.run(clock.now() - REMEMBER_EXPIRED).changes),
     rolesOf: (name) => (roles.all(name, clock.now()) as { role: Role }[]).map(({ role }) => role),
     unpublished: () =>
       (waiting.all(clock.now()) as { der: Uint8Array }[]).map(({ der }) => readCertificate(der)),

@@ -43,6 +43,12 @@ export type IssuingParts = {
 type Subject = { readonly name: string; readonly role: Role };
 
 const DAY = 86_400_000;
+/** Certificates of one name that are valid at the same time: as many as its entry in the directory holds. */
+const MAX_HELD = 4;
+/** What a name keeps at an enrolment: one that its token brings, and the renewal after it, must fit beside them. */
+const KEPT_AT_ENROLMENT = MAX_HELD - 2;
+/** Between issuances to one name, where the certificate that is renewed has a P-256 key already. */
+const MIN_INTERVAL = 10_000;
 /** Clocks of nodes may be slow by this much. */
 const BACKDATE = 300_000;
 
@@ -102,6 +108,25 @@ export function createIssuing(parts: IssuingParts): Issuing {
     return current;
   };
 
+  /** A member in the wrong hands, or one that renews in a circle, must fill neither the database nor the directory. */
+  const checkBounds = (current: Certificate): void => {
+    const { name } = current;
+    const { count, lastIssued = 0 } = certificates.holdingsOf(name);
+    if (count >= MAX_HELD)
+      throw new ScepFault('badRequest', `${name} holds ${count} valid certificates: no renewal`);
+    // RSA is what an enrolment gives; the move away from it comes right after. The count bounds that.
+    const since = current.publicKey.asymmetricKeyType === 'rsa' ? MIN_INTERVAL : clock.now() - lastIssued;
+    // Below zero the clock was put back: that must not keep a name from renewing until it has caught up.
+    if (since >= 0 && since < MIN_INTERVAL)
+      throw new ScepFault('badRequest', `${name} got a certificate ${since} ms ago: no renewal yet`);
+  };
+
+  /** A new token is the will of the operator: it is honoured, at the cost of the oldest. */
+  const makeRoom = (name: string): void => {
+    const retired = certificates.retire(name, KEPT_AT_ENROLMENT);
+    if (retired > 0) log.info({ audit: 'retired', name, retired }, 'oldest certificates retired');
+  };
+
   return {
     async answer(request, transactionId) {
       const { token, name, role }: Subject & { token?: string } = request.renews
@@ -114,6 +139,8 @@ export function createIssuing(parts: IssuingParts): Issuing {
           throw new ScepFault('badRequest', 'the name holds a valid certificate of another role');
         // While the certificate was being made, somebody else may have used the token.
         if (token !== undefined) withTokenFaults(() => tokens.consume(token));
+        if (request.renews) checkBounds(request.renews);
+        else makeRoom(name);
         certificates.record(certificate, true);
       });
       audit(log, certificate, {

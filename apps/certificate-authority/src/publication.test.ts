@@ -1,4 +1,5 @@
-/** Mutation seen red: no retry after a failure; the round not ended where the directory is unreachable. */
+/** Mutation seen red: no retry after a failure; the round not ended where the directory is unreachable; a failure of
+ *  the database not caught. */
 import assert from 'node:assert/strict';
 import { once, EventEmitter } from 'node:events';
 import { test } from 'node:test';
@@ -14,13 +15,14 @@ function setUp(...names: string[]) {
   const events = new EventEmitter();
   const tried: string[] = [];
   let failure: ErrorCode | undefined;
+  let isLocked = false;
   let retry: (() => void) | undefined;
   const publication = startPublication({
     certificates: {
-      record() {},
-      isStanding: () => true,
-      rolesOf: () => [],
-      unpublished: () => [...waiting],
+      unpublished() {
+        if (isLocked) throw new Error('database is locked');
+        return [...waiting];
+      },
       published: (certificate) => void waiting.splice(waiting.indexOf(certificate), 1),
     },
     publisher: {
@@ -47,6 +49,7 @@ function setUp(...names: string[]) {
     waiting,
     events,
     fail: (code?: ErrorCode) => (failure = code),
+    lock: (locked: boolean) => (isLocked = locked),
     retry: () => retry?.(),
     hasTimer: () => retry !== undefined,
   };
@@ -104,4 +107,18 @@ test('after the stop nothing is tried any more', LIMIT, async () => {
   publication.wake();
   await new Promise(setImmediate);
   assert.deepEqual(tried, ['a']);
+});
+
+test('a database that fails for a while is asked again', LIMIT, async () => {
+  const { publication, waiting, events, lock, retry } = setUp('a');
+  lock(true);
+  const waits = once(events, 'wait');
+  publication.wake();
+  await waits;
+  await new Promise(setImmediate);
+  lock(false);
+  retry();
+  await new Promise(setImmediate);
+  assert.deepEqual(waiting, []);
+  await publication.stop();
 });

@@ -14,7 +14,7 @@ export type Publication = {
 };
 
 export function startPublication(parts: {
-  readonly certificates: CertificateStore;
+  readonly certificates: Pick<CertificateStore, 'unpublished' | 'published'>;
   readonly publisher: DirectoryPublisher;
   readonly clock: Pick<Clock, 'after'>;
   readonly random: Random;
@@ -41,7 +41,7 @@ export function startPublication(parts: {
   const run = async (): Promise<void> => {
     while (isWoken && !isStopped) {
       isWoken = false;
-      if (await publishAll()) backoff.reset();
+      if (await publishAll().catch(storeFailed)) backoff.reset();
       else if (!isStopped) cancelRetry = clock.after(backoff.next(), wake);
     }
   };
@@ -65,6 +65,12 @@ export function startPublication(parts: {
     // The store gives them in portions.
     isWoken ||= isComplete && certificates.unpublished().length > 0;
     return isComplete;
+  };
+
+  /** The database is locked or damaged: nothing that a later round could not find mended. */
+  const storeFailed = (error: unknown): boolean => {
+    log.error({ err: error }, 'publication failed, trying again later');
+    return false;
   };
 
   const logFailure = ({ serial, name }: Certificate, error: unknown): void => {

@@ -43,6 +43,8 @@ export async function serve(app: App, config: CertificateAuthorityConfig): Promi
   const keys = await openAuthority(config);
   const stores = openStores(config, keys, log);
   app.onStop('database', () => stores.database.close());
+  const purged = { certificates: stores.certificates.purge(), tokens: stores.tokens.purge() };
+  log.debug(purged, 'forgot what expired long ago');
   const issuing = createIssuing(stores);
 
   const publication = config.directory && (await publish(config.directory, stores, issuing));

@@ -17,6 +17,8 @@ export type TokenStore = {
   check(token: string): TokenGrant;
   /** Call it inside of the transaction that records the certificate. @throws as `check` */
   consume(token: string): void;
+  /** Forgets what expired long ago. @returns how many that were */
+  purge(): number;
 };
 
 const TOKEN_OCTETS = 20;
@@ -61,6 +63,8 @@ export function createTokenStore(
     },
 
     check,
+
+    purge: () => Number(forget.run(clock.now() - REMEMBER_EXPIRED).changes),
 
     consume(token) {
       const now = clock.now();

@@ -2,15 +2,18 @@
  * From nothing to an identity: account, certificate, keystore. A later start only opens the keystore.
  *
  * INVARIANTS:
- * - What a token paid for is in the keystore before anything else is tried, so that no crash loses it.
- * - The RSA key that enrolled is gone once the P-256 key has been obtained.
+ * - A token is spent only when the keystore can be written, and what it paid for is written before anything else is
+ *   tried. An answer of the authority that is lost on its way, or a crash before it is written, costs the token: the
+ *   node then needs another one.
+ * - The RSA key that enrolled is gone once the P-256 key has been obtained. Until then every start tries again, and the
+ *   node works under RSA where the authority is down or refuses.
  * - An identity is used only if it names this node, in this domain, and was issued by the pinned authority.
  */
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Mom4cError, jitteredBackoff } from '@mom4c/core';
-import type { Clock, Log, Random, Role } from '@mom4c/core';
+import type { Clock, ErrorCode, Log, Random, Role } from '@mom4c/core';
 import { enroll, fetchAuthority, readKeystore, renew, toPem, verifyIssued, writeKeystore } from '@mom4c/pki';
 import type { Authority, Identity } from '@mom4c/pki';
 import { readSecret } from '@mom4c/runtime';
@@ -43,6 +46,8 @@ export async function ensureIdentity(
   return moveToP256(settings, { identity: { key, certificate }, authority }, password, around);
 }
 
+const PROBE_OCTETS = 16_384;
+
 async function firstEnrolment(
   settings: MemberSettings,
   role: Role,
@@ -52,14 +57,31 @@ async function firstEnrolment(
   const { domain, name, tokenFile } = settings;
   if (tokenFile === undefined || !existsSync(tokenFile)) throw new Mom4cError('M4C_NO_TOKEN');
   const token = readSecret(tokenFile);
+  prepareFolder(settings.keystore.file);
   const authority = await fetchAuthority({ ...settings.authority, signal: around.signal });
   await makeAccount(settings, authority, around);
   const { url } = settings.authority;
   const { key, certificate } = await enroll({ url, authority, domain, name, role, token, ...around });
-  mkdirSync(dirname(settings.keystore.file), { recursive: true, mode: 0o700 });
   await writeKeystore(settings.keystore.file, { key, certificate, authority }, password);
   await rm(tokenFile, { force: true });
   around.log.info({ member: name, role, serial: certificate.serial }, 'enrolled');
+}
+
+/** Writes and deletes a file: modes tell nothing of a file system that is full or mounted read-only.
+ *  @throws Mom4cError M4C_CONFIG */
+function prepareFolder(keystore: string): void {
+  const probe = `${keystore}.probe`;
+  try {
+    mkdirSync(dirname(keystore), { recursive: true, mode: 0o700 });
+    try {
+      // As large as a keystore, so that a full disk shows.
+      writeFileSync(probe, Buffer.alloc(PROBE_OCTETS), { mode: 0o600, flush: true });
+    } finally {
+      rmSync(probe, { force: true });
+    }
+  } catch (cause) {
+    throw new Mom4cError('M4C_CONFIG', `keystore.file: ${keystore} cannot be written`, { cause });
+  }
 }
 
 /** The password is thrown away at once: from here on the certificate logs in. */
@@ -117,7 +139,10 @@ function pause(ms: number, clock: Clock, signal: AbortSignal): Promise<void> {
   });
 }
 
-/** An authority that cannot issue P-256 leaves the node with its RSA identity, which serves as well, only slower. */
+const FORGIVEN: readonly ErrorCode[] = ['M4C_CA_REFUSED', 'M4C_CA_UNREACHABLE'];
+
+/** An authority that is down or issues no P-256 leaves the node with its RSA identity, which serves as well, only
+ *  slower; the next start tries again. */
 async function moveToP256(
   settings: MemberSettings,
   enrolled: Enrolled,
@@ -131,11 +156,11 @@ async function moveToP256(
     around.log.info({ serial: identity.certificate.serial }, 'renewed under a P-256 key');
     return { identity, authority };
   } catch (error) {
-    if (!(error instanceof Mom4cError) || error.code !== 'M4C_CA_REFUSED') throw error;
-    around.log.warn(
-      { code: error.code, detail: error.detail },
-      'the authority issues no P-256 certificate; staying with RSA',
-    );
+    const isForgiven = error instanceof Mom4cError && FORGIVEN.includes(error.code);
+    // A request that the stop of the process broke off looks like an authority that is down.
+    if (!isForgiven || around.signal.aborted) throw error;
+    const { code, detail } = error;
+    around.log.warn({ code, detail }, 'no P-256 certificate; staying with RSA until the next start');
     return enrolled;
   }
 }

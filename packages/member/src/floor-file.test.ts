@@ -1,4 +1,5 @@
-// Mutations seen red: `save` without the write; no floor after a reboot; a damaged file read as no floor.
+// Mutations seen red: `save` without the write; no floor after a reboot; a damaged file read as no floor;
+// an empty file read as no floor; no first record in a new file.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -41,6 +42,27 @@ test('after a reboot, which may have lost the last write, the floor is the time 
   const later = openFloorFile(path, clock, BOOT);
   assert.equal(later.load(), 1_900_000_000_000, 'never lower than what was stored');
   later.close();
+});
+
+test('an empty file is what a power cut left: the floor is the time of the start', () => {
+  const path = join(folder, 'empty');
+  writeFileSync(path, '');
+  const opened = openFloorFile(path, clock, BOOT);
+  assert.equal(opened.load(), clock.now());
+  opened.close();
+});
+
+test('a file that was made under this boot and never written stands for no floor, until the next boot', () => {
+  const path = join(folder, 'unused');
+  for (const [boot, floor] of [
+    [BOOT, 0],
+    [BOOT, 0],
+    [OTHER_BOOT, clock.now()],
+  ] as const) {
+    const opened = openFloorFile(path, clock, boot);
+    assert.equal(opened.load(), floor);
+    opened.close();
+  }
 });
 
 test('a damaged file is refused, not taken for no floor', () => {

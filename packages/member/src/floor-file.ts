@@ -1,9 +1,10 @@
 /**
  * Keeps the time of the latest accepted message in one small file: `<milliseconds> <boot id>`. Every change is handed to
  * the system at once, and so survives the death of the process. A power cut may lose the last seconds of it: after a
- * reboot the floor is therefore not below the time of the start.
+ * reboot the floor is therefore not below the time of the start. The same holds for a file that is there but empty, as a
+ * power cut leaves one whose first record was not written yet; only a file that was never there stands for no floor.
  */
-import { closeSync, mkdirSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Mom4cError } from '@mom4c/core';
 import type { Clock } from '@mom4c/core';
@@ -21,14 +22,20 @@ export function openFloorFile(
   clock: Pick<Clock, 'now'>,
   boot: string = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
 ): FloorFile {
-  const descriptor = open(path);
+  const { descriptor, isNew } = open(path);
+  const save = (latest: number): void => {
+    writeSync(descriptor, `${String(latest).padStart(16, '0')} ${boot}\n`, 0);
+  };
+  if (isNew) {
+    // Told apart from an empty file from now on; and a power cut must not take the file away again.
+    save(0);
+    sync(descriptor, dirname(path));
+  }
   const stored = read(descriptor, path);
-  const floor = !stored ? 0 : stored.boot === boot ? stored.latest : Math.max(stored.latest, clock.now());
+  const floor = stored?.boot === boot ? stored.latest : Math.max(stored?.latest ?? 0, clock.now());
   return {
     load: () => floor,
-    save(latest) {
-      writeSync(descriptor, `${String(latest).padStart(16, '0')} ${boot}\n`, 0);
-    },
+    save,
     close: () => closeSync(descriptor),
   };
 }
@@ -44,14 +51,21 @@ function read(descriptor: number, path: string): { latest: number; boot: string 
   return { latest: Number(record[1]), boot: record[2]! };
 }
 
-function open(path: string): number {
+function sync(descriptor: number, folder: string): void {
+  fsyncSync(descriptor);
+  const opened = openSync(folder, 'r');
+  fsyncSync(opened);
+  closeSync(opened);
+}
+
+function open(path: string): { descriptor: number; isNew: boolean } {
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     try {
-      return openSync(path, 'wx+', 0o600);
+      return { descriptor: openSync(path, 'wx+', 0o600), isNew: true };
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      return openSync(path, 'r+');
+      return { descriptor: openSync(path, 'r+'), isNew: false };
     }
   } catch (cause) {
     throw new Mom4cError('M4C_CONFIG', `state: ${path} cannot be opened`, { cause });

@@ -7,7 +7,7 @@ import { Mom4cError, uuidv7 } from '@mom4c/core';
 import type { BareJid, Certificate, CertificateDirectory, Role, Uuid } from '@mom4c/core';
 import { Freshness, Postbox, SessionKeyRing } from '@mom4c/messaging';
 import { createLdapDirectory, createOpener, createSealer, createSigner, createVerifier } from '@mom4c/pki';
-import type { Authority } from '@mom4c/pki';
+import type { Authority, LdapDirectory } from '@mom4c/pki';
 import { connect } from '@mom4c/xmpp';
 import type { XmppSession } from '@mom4c/xmpp';
 import { ensureIdentity, tlsOf } from './first-start.ts';
@@ -86,23 +86,19 @@ const PUBLICATION_LIMIT_MS = 30_000;
 const PUBLICATION_POLL_MS = 200;
 
 /** Peers find us through the directory; until the certificate is there nothing that we sign is believed. LDAP as
- *  slapd 2.5 speaks it with us tells of no changes, so we ask. */
-async function waitUntilPublished(
-  directory: CertificateDirectory,
-  certificate: Certificate,
-  { clock, signal }: Surroundings,
+ *  slapd 2.5 speaks it with us tells of no changes, so we ask, each time anew: a kept answer would say for 30 s what was
+ *  there before. @throws Mom4cError M4C_NOT_PUBLISHED, M4C_STOPPED, M4C_DIRECTORY_UNREACHABLE */
+export async function waitUntilPublished(
+  directory: Pick<LdapDirectory, 'fetch'>,
+  { issuer, serial, fingerprint }: Pick<Certificate, 'issuer' | 'serial' | 'fingerprint'>,
+  { clock, signal }: Pick<Surroundings, 'clock' | 'signal'>,
 ): Promise<void> {
   const limit = clock.monotonic() + PUBLICATION_LIMIT_MS;
-  while (!(await isPublished(directory, certificate))) {
-    if (clock.monotonic() > limit) throw new Mom4cError('M4C_NOT_PUBLISHED');
+  while ((await directory.fetch(issuer, serial))?.fingerprint !== fingerprint) {
+    if (clock.monotonic() >= limit) throw new Mom4cError('M4C_NOT_PUBLISHED');
     await new Promise<void>((resolve) => clock.after(PUBLICATION_POLL_MS, resolve));
     if (signal.aborted) throw new Mom4cError('M4C_STOPPED');
   }
-}
-
-async function isPublished(directory: CertificateDirectory, certificate: Certificate): Promise<boolean> {
-  const published = await directory.byAddress(certificate.addresses[0]!);
-  return published.some((one) => one.fingerprint === certificate.fingerprint);
 }
 
 export type { Enrolled };

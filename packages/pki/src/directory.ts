@@ -9,14 +9,16 @@ import type { Entry, Filter } from 'ldapts';
 import { isBareJid, Mom4cError, ROLES } from '@mom4c/core';
 import type { Certificate, CertificateDirectory, Clock } from '@mom4c/core';
 import { AnswerCache } from './directory-cache.ts';
+import { CertificateMemory } from './certificate-memory.ts';
 import { certificatesOf, connectDirectory } from './directory-connection.ts';
-import type { DirectoryOptions } from './directory-connection.ts';
-import { readCertificate, verifyIssued } from './certificates.ts';
+import type { DirectoryConnection, DirectoryOptions } from './directory-connection.ts';
 import type { Authority } from './certificates.ts';
 import { readSubject } from './certificate-names.ts';
 import { decode } from './der.ts';
 
 export type LdapDirectory = CertificateDirectory & {
+  /** As `byIssuerAndSerial`, but asked of the server now: for what is expected to change. */
+  fetch(issuer: string, serial: string): Promise<Certificate | undefined>;
   /** How many questions have gone to the server. */
   readonly lookups: number;
   close(): Promise<void>;
@@ -28,10 +30,13 @@ const KEEP = { serial: 300_000, address: 30_000, nothing: 2_000 } as const;
 const MAX_SERIAL_DIGITS = 40;
 const MAX_NAME_OCTETS = 1024;
 
-export function createLdapDirectory(options: DirectoryOptions & { readonly clock: Clock }): LdapDirectory {
+export function createLdapDirectory(
+  options: DirectoryOptions & { readonly clock: Clock },
+  connection: Pick<DirectoryConnection, 'search' | 'close'> = connectDirectory(options),
+): LdapDirectory {
   const { authority, base, clock } = options;
-  const connection = connectDirectory(options);
   const cache = new AnswerCache(clock);
+  const memory = new CertificateMemory(authority, clock);
   const tree = `ou=devices,${base}`;
   const issuerName = distinguishedName(authority);
   let lookups = 0;
@@ -41,30 +46,48 @@ export function createLdapDirectory(options: DirectoryOptions & { readonly clock
     return connection.search(tree, { scope: 'one', filter });
   };
 
+  /** One or none. */
+  const lookUp = async (issuer: string, serial: string): Promise<Certificate[]> => {
+    const entries = await ask(exactMatch(serial, issuerName));
+    const certificates = entries.flatMap(certificatesOf).map(memory.read);
+    const wanted = certificates.filter((each) => each.issuer === issuer && each.serial === serial);
+    if (entries.length > 0 && wanted.length === 0)
+      throw misfit('an entry without the certificate that was asked for');
+    return wanted.slice(0, 1).map(memory.verified);
+  };
+
+  // Whoever else has issued it, we could not verify it.
+  const isOurs = (issuer: string, serial: string): boolean =>
+    issuer === authority.subject && isSerial(serial);
+
+  /** Those of an entry that have not expired, each verified. @throws Mom4cError M4C_CERTIFICATE_INVALID */
+  const currentOf = (entry: Entry): Certificate[] =>
+    certificatesOf(entry)
+      .map(memory.read)
+      .filter(({ notAfter }) => notAfter > clock.now())
+      .map(memory.verified);
+
   return {
     get lookups() {
       return lookups;
     },
 
     async byIssuerAndSerial(issuer, serial) {
-      // Whoever else has issued it, we could not verify it.
-      if (issuer !== authority.subject || !isSerial(serial)) return undefined;
-      const [found] = await cache.get(`serial ${serial}`, KEEP.serial, KEEP.nothing, async () => {
-        const entries = await ask(exactMatch(serial, issuerName));
-        const certificates = entries.flatMap(certificatesOf).map(readCertificate);
-        const wanted = certificates.filter((each) => each.issuer === issuer && each.serial === serial);
-        if (entries.length > 0 && wanted.length === 0)
-          throw misfit('an entry without the certificate that was asked for');
-        return wanted.slice(0, 1).map((each) => verified(each, authority, clock));
-      });
+      if (!isOurs(issuer, serial)) return undefined;
+      const question = `serial ${serial}`;
+      const [found] = await cache.get(question, KEEP.serial, KEEP.nothing, () => lookUp(issuer, serial));
       return found;
+    },
+
+    async fetch(issuer, serial) {
+      return isOurs(issuer, serial) ? (await lookUp(issuer, serial))[0] : undefined;
     },
 
     byAddress(address) {
       if (!isBareJid(address)) return Promise.reject(new Mom4cError('M4C_MALFORMED', 'not an XMPP address'));
       return cache.get(`address ${address}`, KEEP.address, KEEP.nothing, async () => {
         const entries = await ask(new EqualityFilter({ attribute: 'labeledURI', value: `xmpp:${address}` }));
-        const current = entries.flatMap((entry) => currentOf(entry, authority, clock));
+        const current = entries.flatMap(currentOf);
         if (!current.every((each) => each.addresses.includes(address)))
           throw misfit('a certificate of another name');
         return newestFirst(current);
@@ -76,7 +99,7 @@ export function createLdapDirectory(options: DirectoryOptions & { readonly clock
       // Coalesced but not kept: who asks for everybody wants to know who is there now.
       return cache.get(`role ${role}`, 0, 0, async () => {
         const entries = await ask(new EqualityFilter({ attribute: 'ou', value: role }));
-        const current = newestFirst(entries.flatMap((entry) => currentOf(entry, authority, clock)));
+        const current = newestFirst(entries.flatMap(currentOf));
         if (current.some((each) => each.role !== role))
           throw misfit('an entry with a certificate of another role');
         return [...new Map(current.toReversed().map((each) => [each.name, each])).values()];
@@ -85,19 +108,6 @@ export function createLdapDirectory(options: DirectoryOptions & { readonly clock
 
     close: () => connection.close(),
   };
-}
-
-/** Those of an entry that have not expired, each verified. @throws Mom4cError M4C_CERTIFICATE_INVALID */
-function currentOf(entry: Entry, authority: Authority, clock: Clock): Certificate[] {
-  const current = certificatesOf(entry)
-    .map(readCertificate)
-    .filter(({ notAfter }) => notAfter > clock.now());
-  return current.map((each) => verified(each, authority, clock));
-}
-
-function verified(certificate: Certificate, authority: Authority, clock: Clock): Certificate {
-  verifyIssued(certificate, authority, clock.now());
-  return certificate;
 }
 
 function newestFirst(certificates: readonly Certificate[]): Certificate[] {
