@@ -1,11 +1,11 @@
 /** The node's bus and the agents on it, each a process that does not outlive this one. */
 import type { ChildProcess } from 'node:child_process';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import {
   agentUser,
   callerUser,
   connectBus,
+  forwardAgentLog,
   startNodeBus,
   superviseProcess,
   type Bus,
@@ -100,35 +100,7 @@ async function clientTls(authority: BusAuthority, name: string): Promise<BusTls>
 
 /** Hands over the settings; resolves once the agent says that it serves. Its log becomes part of ours. */
 function startAgent(child: ChildProcess, settings: AgentSettings, log: Log): Promise<void> {
-  const ready = Promise.withResolvers<void>();
-  createInterface({ input: child.stdout! }).on('line', (line) => {
-    if (line === agentReadyLine) ready.resolve();
-    else forward(line, log);
-  });
-  createInterface({ input: child.stderr! }).on('line', (line) =>
-    log.warn({ agent: SENSOR_AGENT, text: cut(line) }, 'agent'),
-  );
+  const ready = forwardAgentLog(child, { agent: SENSOR_AGENT, ready: agentReadyLine, log });
   child.stdin!.write(`${JSON.stringify(settings)}\n`);
-  return ready.promise;
-}
-
-function forward(line: string, log: Log): void {
-  try {
-    const {
-      level,
-      msg,
-      time: _time,
-      name: _name,
-      pid: agentPid,
-      ...fields
-    } = JSON.parse(line) as Record<string, unknown>;
-    const write = level === 'error' || level === 'warn' || level === 'debug' ? level : 'info';
-    log[write]({ ...fields, agent: SENSOR_AGENT, agentPid }, cut(String(msg)));
-  } catch {
-    log.warn({ agent: SENSOR_AGENT, text: cut(line) }, 'agent');
-  }
-}
-
-function cut(text: string): string {
-  return text.slice(0, 1000);
+  return ready;
 }

@@ -5,26 +5,23 @@ import type { JournalEntry, JournalState, Uuid } from '@mom4c/core';
 
 export type Write =
   | { kind: 'accept'; entry: JournalEntry }
-  /** Accepted elsewhere, known from the stream. */
-  | { kind: 'copy'; entry: JournalEntry }
   | { kind: 'withdraw'; id: Uuid }
-  | { kind: 'finish'; id: Uuid; outcome: Uint8Array; at: number }
-  /** The stream has been read up to this sequence. */
-  | { kind: 'seen'; sequence: number };
+  | { kind: 'finish'; id: Uuid; outcome: Uint8Array; at: number };
 
 export type JournalFile = {
   /** All or nothing, on the disk when it returns; for each write, whether it changed anything. */
   commit(writes: readonly Write[]): boolean[];
   /** Is not synced by itself but with the next commit: if it is lost, the stream sees a duplicate. */
-  markPublished(id: Uuid): void;
+  markPublished(what: 'accepted' | 'finished', id: Uuid): void;
   find(id: Uuid): JournalState | undefined;
   /** Oldest first. */
   unfinished(): JournalEntry[];
+  /** Accepted, but the stream has no copy of it. */
   unpublished(): JournalEntry[];
-  /** Up to which sequence the stream has been read. */
-  seen(): number;
+  /** Finished, but the stream has no copy of the outcome. */
+  unpublishedOutcomes(): Uuid[];
   /** Deletes what finished before this Unix time in milliseconds. */
-  purge(before: number): void;
+  purge(before: number, which: 'published' | 'all'): void;
   close(): void;
 };
 
@@ -51,13 +48,14 @@ const SCHEMA = `
     targets TEXT NOT NULL,
     published INTEGER NOT NULL DEFAULT 0,
     outcome BLOB,
-    finished_at INTEGER
+    finished_at INTEGER,
+    finish_published INTEGER NOT NULL DEFAULT 0
   ) STRICT, WITHOUT ROWID;
-  CREATE TABLE stream (one INTEGER PRIMARY KEY CHECK (one = 1), seen INTEGER NOT NULL) STRICT;
-  INSERT INTO stream VALUES (1, 0);
   CREATE INDEX entries_open ON entries (accepted_at) WHERE finished_at IS NULL;
   CREATE INDEX entries_finished ON entries (finished_at) WHERE finished_at IS NOT NULL;
   CREATE INDEX entries_unpublished ON entries (published) WHERE published = 0;
+  CREATE INDEX entries_finish_unpublished ON entries (finished_at)
+    WHERE finished_at IS NOT NULL AND finish_published = 0;
   PRAGMA user_version = ${SCHEMA_VERSION};`;
 
 export function openJournalFile(path: string): JournalFile {
@@ -82,35 +80,38 @@ function prepareSchema(database: DatabaseSync): void {
 
 function wrap(database: DatabaseSync): JournalFile {
   const insert = database.prepare(
-    `INSERT OR IGNORE INTO entries (id, command, requester, accepted_at, deadline, evidence, targets, published)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT OR IGNORE INTO entries (id, command, requester, accepted_at, deadline, evidence, targets)
+     VALUES (?, ?, ?, ?, ?, ?, ?)`,
   );
   const withdraw = database.prepare('DELETE FROM entries WHERE id = ? AND published = 0');
   const finish = database.prepare(
     'UPDATE entries SET outcome = ?, finished_at = ? WHERE id = ? AND finished_at IS NULL',
   );
-  const publish = database.prepare('UPDATE entries SET published = 1 WHERE id = ?');
+  const publish = {
+    accepted: database.prepare('UPDATE entries SET published = 1 WHERE id = ?'),
+    finished: database.prepare('UPDATE entries SET finish_published = 1 WHERE id = ?'),
+  };
   const find = database.prepare('SELECT * FROM entries WHERE id = ?');
   const open = database.prepare('SELECT * FROM entries WHERE finished_at IS NULL ORDER BY accepted_at, id');
   const unpublished = database.prepare('SELECT * FROM entries WHERE published = 0 ORDER BY accepted_at, id');
-  const purge = database.prepare('DELETE FROM entries WHERE finished_at < ?');
-  const setSeen = database.prepare('UPDATE stream SET seen = ?');
-  const seen = database.prepare('SELECT seen FROM stream');
-  const published: Uuid[] = [];
+  const unpublishedOutcomes = database.prepare(
+    'SELECT id FROM entries WHERE finished_at IS NOT NULL AND finish_published = 0 ORDER BY finished_at, id',
+  );
+  const purge = {
+    published: database.prepare('DELETE FROM entries WHERE finished_at < ? AND finish_published = 1'),
+    all: database.prepare('DELETE FROM entries WHERE finished_at < ?'),
+  };
+  const published: { what: keyof typeof publish; id: Uuid }[] = [];
 
-  const add = (entry: JournalEntry, isPublished: boolean): boolean => {
+  const add = (entry: JournalEntry): boolean => {
     const { id, command, requester, acceptedAt, deadline, evidence, targets } = entry;
     const values = [id, command, requester, acceptedAt, deadline, evidence, JSON.stringify(targets)];
-    return insert.run(...values, Number(isPublished)).changes === 1;
+    return insert.run(...values).changes === 1;
   };
   const apply = (write: Write): boolean => {
     switch (write.kind) {
       case 'accept':
-        return add(write.entry, false);
-      case 'copy':
-        return add(write.entry, true);
-      case 'seen':
-        return setSeen.run(write.sequence).changes === 1;
+        return add(write.entry);
       case 'withdraw':
         return withdraw.run(write.id).changes === 1;
       case 'finish':
@@ -121,7 +122,7 @@ function wrap(database: DatabaseSync): JournalFile {
   const commit = (writes: readonly Write[]): boolean[] => {
     database.exec('BEGIN IMMEDIATE');
     try {
-      for (const id of published) publish.run(id);
+      for (const { what, id } of published) publish[what].run(id);
       const changed = writes.map(apply);
       database.exec('COMMIT');
       published.length = 0;
@@ -134,8 +135,8 @@ function wrap(database: DatabaseSync): JournalFile {
 
   return {
     commit,
-    markPublished(id) {
-      published.push(id);
+    markPublished(what, id) {
+      published.push({ what, id });
     },
     find(id) {
       const row = find.get(id) as Row | undefined;
@@ -147,9 +148,9 @@ function wrap(database: DatabaseSync): JournalFile {
     },
     unfinished: () => (open.all() as Row[]).map(toEntry),
     unpublished: () => (unpublished.all() as Row[]).map(toEntry),
-    seen: () => (seen.get() as { seen: number }).seen,
-    purge(before) {
-      purge.run(before);
+    unpublishedOutcomes: () => (unpublishedOutcomes.all() as { id: Uuid }[]).map((row) => row.id),
+    purge(before, which) {
+      purge[which].run(before);
     },
     close() {
       if (published.length > 0) commit([]);

@@ -1,9 +1,11 @@
 // Mutation seen red: (1) no commit awaited in accept (the killed process then loses acknowledged entries: `commit` put
 // behind a resolved promise); (2) duplicates reported as new; (3) each accept a transaction of its own; (4) purge
-// comparing the wrong way round; (5) `accepting` not consulted.
+// comparing the wrong way round; (5) `accepting` not consulted by accept, (6) by find; (7) finish waiting for the stream; (8) no retry of an
+// outcome; (9) unpublished outcomes not read at the start; (10) purge taking unpublished outcomes; (11) close not
+// waiting for the outcome that is being sent.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -68,19 +70,102 @@ test('calls of one moment share a transaction, and one of several with the same 
 });
 
 test('who repeats an id while it is being accepted learns the outcome, not that there is a row', async () => {
+  const answer = Promise.withResolvers<void>();
+  const asked = Promise.withResolvers<void>();
   const stream: JournalStream = {
-    accepted: () => Promise.reject(new Error('no quorum')),
+    accepted() {
+      asked.resolve();
+      return answer.promise;
+    },
     finished: async () => {},
-    async *after() {},
   };
   const journal = createJournal(openJournalFile(newFile()), stream, systemClock, log);
   const one = entry();
-  const both = await Promise.allSettled([journal.accept(one), journal.accept(one)]);
+  const both = Promise.allSettled([journal.accept(one), journal.accept(one)]);
+  await asked.promise;
+  // The row is in the file, but may be withdrawn.
+  const found = journal.find(one.id);
+  answer.reject(new Error('no quorum'));
   assert.deepEqual(
-    both.map((result) => result.status),
+    (await both).map((result) => result.status),
     ['rejected', 'rejected'],
   );
-  assert.equal(await journal.find(one.id), undefined);
+  assert.equal(await found, undefined);
+  await journal.close();
+});
+
+test('an outcome is finished without the stream, which gets it later: by retry, or after the next start', async () => {
+  let now = 1_000_000;
+  /** Retries of the publisher; the other timer is the hourly purge. */
+  const timers = new Set<() => void>();
+  const clock: Clock = {
+    ...systemClock,
+    now: () => now,
+    after(ms, callback) {
+      if (ms <= 60_000) timers.add(callback);
+      return () => timers.delete(callback);
+    },
+  };
+  const sent = new EventEmitter();
+  const next = async (): Promise<unknown[]> => await once(sent, 'finished');
+  let answer = (): Promise<void> => Promise.reject(new Error('no quorum'));
+  const stream: JournalStream = {
+    accepted: async () => {},
+    finished(id, outcome) {
+      const answered = answer();
+      // Once the journal has seen the answer.
+      void answered.catch(() => {}).then(() => setImmediate(() => sent.emit('finished', id, outcome)));
+      return answered;
+    },
+  };
+  const file = newFile();
+  const restart = () => createJournal(openJournalFile(file), stream, clock, log);
+  const [one, two] = [entry(), entry()];
+
+  const first = restart();
+  await Promise.all([first.accept(one), first.accept(two)]);
+  const failed = next();
+  await first.finish(one.id, Uint8Array.of(9));
+  await failed;
+  answer = async () => {};
+  const retried = next();
+  for (const retry of timers) retry();
+  assert.deepEqual(await retried, [one.id, Uint8Array.of(9)]);
+  answer = () => Promise.reject(new Error('no quorum'));
+  const failedAgain = next();
+  await first.finish(two.id, Uint8Array.of(8));
+  await failedAgain;
+  await first.close();
+
+  // After a day the published one goes, the other one stays until the stream has it.
+  now += 25 * 3_600_000;
+  const stuck = Promise.withResolvers<void>();
+  answer = () => stuck.promise;
+  const second = restart();
+  assert.equal(await second.find(one.id), undefined);
+  assert.equal((await second.find(two.id))?.state, 'finished');
+  const published = next();
+  const closed = second.close();
+  // Time for a close that does not wait.
+  await new Promise(setImmediate);
+  stuck.resolve();
+  assert.deepEqual(await published, [two.id, Uint8Array.of(8)]);
+  await closed;
+
+  const third = restart();
+  assert.equal(await third.find(two.id), undefined);
+  await third.close();
+});
+
+test('finish does not wait for a stream that is silent', async () => {
+  const silent = Promise.withResolvers<void>();
+  const stream: JournalStream = { accepted: async () => {}, finished: () => silent.promise };
+  const journal = createJournal(openJournalFile(newFile()), stream, systemClock, log);
+  const one = entry();
+  await journal.accept(one);
+  await journal.finish(one.id, Uint8Array.of(9));
+  assert.equal((await journal.find(one.id))?.state, 'finished');
+  silent.resolve();
   await journal.close();
 });
 

@@ -5,7 +5,10 @@
  *  - a row in the file is an accepted command; `accept` resolves only after the row is synced to the disk and, with a
  *    stream, after the stream has acknowledged it;
  *  - if the stream does not acknowledge, the row is deleted again before `accept` rejects;
- *  - what other cluster managers have accepted comes out of the stream, at the start and before `unfinished` answers;
+ *  - `find` does not show a row before its `accept` has resolved;
+ *  - an outcome is finished when it is synced to the disk; the stream gets its copy in the background, at the next start
+ *    at the latest, and no row goes before that;
+ *  - nothing is read back from the stream: who can write to it is not the manager;
  *  - a row that a crash left between the two is kept as accepted and published at the next start: its requester got no
  *    answer, sends the same id again, and learns that it is there.
  */
@@ -21,6 +24,7 @@ import {
 import type { Bus } from './connection.ts';
 import { openJournalFile, type JournalFile, type Write } from './journal-file.ts';
 import { openJournalStream, type JournalStream } from './journal-stream.ts';
+import { startOutcomePublisher } from './outcome-publisher.ts';
 
 export type JournalOptions = {
   /** Made if missing, mode 0600. */
@@ -44,10 +48,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
     file = openJournalFile(options.file);
     const stream = options.jetstream && (await openJournalStream(options.jetstream));
     const clock = options.clock ?? systemClock;
-    if (stream) {
-      await publishLeftovers(file, stream);
-      await catchUp(file, stream, clock);
-    }
+    if (stream) await publishLeftovers(file, stream);
     return createJournal(file, stream, clock, options.log);
   } catch (error) {
     file?.close();
@@ -63,6 +64,7 @@ export function createJournal(
   log: Log,
 ): Journal {
   const commit = groupCommit(file);
+  const outcomes = stream && startOutcomePublisher(file, stream, clock, log);
   /** Accepts in work, so that a repetition learns their outcome and not only that there is a row. */
   const accepting = new Map<Uuid, Promise<boolean>>();
   let closed = false;
@@ -70,7 +72,7 @@ export function createJournal(
 
   const purge = (): void => {
     try {
-      file.purge(clock.now() - RETENTION_MS);
+      file.purge(clock.now() - RETENTION_MS, stream ? 'published' : 'all');
     } catch (error) {
       log.error({ err: error }, 'journal: old entries cannot be deleted');
     }
@@ -87,7 +89,7 @@ export function createJournal(
       await commit({ kind: 'withdraw', id: entry.id });
       throw error;
     }
-    file.markPublished(entry.id);
+    file.markPublished('accepted', entry.id);
     return true;
   };
 
@@ -116,20 +118,22 @@ export function createJournal(
       guard(async () => {
         const changed = await commit({ kind: 'finish', id, outcome, at: clock.now() });
         // Of several outcomes the first one stays.
-        if (!changed && file.find(id)?.state !== 'finished')
+        if (changed) outcomes?.add(id);
+        else if (file.find(id)?.state !== 'finished')
           throw new Mom4cError('M4C_JOURNAL', `no accepted command ${id}`);
-        await stream?.finished(id, outcome);
       }),
-    find: (id) => guard(async () => file.find(id)),
-    unfinished: () =>
+    find: (id) =>
       guard(async () => {
-        if (stream) await catchUp(file, stream, clock);
-        return file.unfinished();
+        // Its caller learns why it failed; here only the row counts.
+        await accepting.get(id)?.catch(() => {});
+        return file.find(id);
       }),
+    unfinished: () => guard(async () => file.unfinished()),
     async close() {
       closed = true;
       cancelPurge();
       await Promise.allSettled(accepting.values());
+      await outcomes?.close();
       file.close();
     },
   };
@@ -159,13 +163,8 @@ function groupCommit(file: JournalFile): (write: Write) => Promise<boolean> {
 async function publishLeftovers(file: JournalFile, stream: JournalStream): Promise<void> {
   for (const entry of file.unpublished()) {
     await stream.accepted(entry);
-    file.markPublished(entry.id);
+    file.markPublished('accepted', entry.id);
   }
-}
-
-/** Takes over what other cluster managers have accepted and finished. */
-async function catchUp(file: JournalFile, stream: JournalStream, clock: Clock): Promise<void> {
-  for await (const writes of stream.after(file.seen(), clock.now())) file.commit(writes);
 }
 
 function journalError(error: unknown): Mom4cError {

@@ -3,8 +3,8 @@ import type { ChildProcess } from 'node:child_process';
 import { watch } from 'node:fs';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { Mom4cError, type Log } from '@mom4c/core';
+import { readOutput } from './child-output.ts';
 import { nodeServerConfig, type BusUser } from './node-server-config.ts';
 import { findProgram, superviseProcess } from './process.ts';
 
@@ -123,11 +123,13 @@ async function readPort(pid: number, folder: string): Promise<number | undefined
 }
 
 function forwardLog(child: ChildProcess, log: Log): void {
-  for (const stream of [child.stdout!, child.stderr!])
-    createInterface({ input: stream }).on('line', (line) => {
+  readOutput(child, {
+    name: 'nats-server',
+    log,
+    write(line) {
       const text = line.slice(0, 500);
-      if (text === '') return;
       if (/\[(INF|DBG|TRC)\]/.test(text)) log.debug({ text }, 'nats-server');
       else log.warn({ text }, 'nats-server');
-    });
+    },
+  });
 }

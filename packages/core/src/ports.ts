@@ -59,7 +59,7 @@ export type JournalState =
   | { state: 'accepted'; entry: JournalEntry }
   | { state: 'finished'; entry: JournalEntry; outcome: Uint8Array };
 
-/** Accepted commands; what `record` has returned for survives the death of the process. */
+/** Accepted commands; what `accept` has resolved for survives the death of the process. */
 export interface Journal {
   /** Writes durably. @returns false if this id is already there (nothing was written).
    *  @throws Mom4cError M4C_JOURNAL */
