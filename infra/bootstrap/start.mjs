@@ -41,7 +41,9 @@ function provideDebianPackages() {
 
 function runTask(node, command) {
   const path = [`${root}node_modules/.bin`, process.env.PATH].join(':');
-  const child = spawn(node, command, { cwd: root, stdio: 'inherit', env: { ...process.env, PATH: path } });
+  // What Node has compiled once it need not compile again: a quarter less for the many processes of tests and lab.
+  const env = { NODE_COMPILE_CACHE: `${root}node_modules/.cache/node-compile`, ...process.env, PATH: path };
+  const child = spawn(node, command, { cwd: root, stdio: 'inherit', env });
   const forward = (signal) => {
     // At a terminal Ctrl-C has already reached the child; a second one would look like an impatient user.
     if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);

@@ -94,7 +94,10 @@ test('a new token is honoured however many there are: the oldest are retired', a
   const second = await renew(first);
   for (let times = 0; times < 3; times++) await renew(await enrol());
   assert.equal(count(), 4);
-  assert.deepEqual([first, second].map(certificates.isStanding), [false, false]);
+  assert.deepEqual(
+    [first, second].map((one) => certificates.isStanding(one)),
+    [false, false],
+  );
   await assert.rejects(
     renew(second),
     (error) => error instanceof ScepFault && error.failInfo === 'badCertID',
@@ -109,7 +112,10 @@ test('what expired long ago is forgotten, and nothing else', async (t) => {
   assert.deepEqual([certificates.purge(), tokens.purge()], [0, 0], 'creating a token has purged them too');
   advance(21 * DAY);
   assert.deepEqual([certificates.purge(), tokens.purge()], [1, 0]);
-  assert.deepEqual([old, late].map(certificates.isStanding), [false, true]);
+  assert.deepEqual(
+    [old, late].map((one) => certificates.isStanding(one)),
+    [false, true],
+  );
   advance(10 * DAY);
   assert.deepEqual([certificates.purge(), tokens.purge()], [0, 1]);
 });

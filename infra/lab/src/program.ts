@@ -26,6 +26,8 @@ const READY_LIMIT_MS = 90_000;
 const VERB_LIMIT_MS = 60_000;
 const MAX_OUTPUT = 65_536;
 const APPS = fileURLToPath(new URL('../../../apps/', import.meta.url));
+/** What Node has compiled once it need not compile again for each of the many processes. */
+const COMPILED = fileURLToPath(new URL('../../../node_modules/.cache/node-compile', import.meta.url));
 
 /** Of our environment, what a program may see: nothing that could hold a secret, or change what Node runs. */
 const PASSED_ON = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR'];
@@ -98,7 +100,6 @@ function mainOf(program: Program): string {
 }
 
 function passedOn(): Record<string, string> {
-  return Object.fromEntries(
-    PASSED_ON.map((name) => [name, process.env[name] ?? '']).filter(([, value]) => value),
-  );
+  const inherited = PASSED_ON.map((name) => [name, process.env[name] ?? '']).filter(([, value]) => value);
+  return { NODE_COMPILE_CACHE: COMPILED, ...Object.fromEntries(inherited) };
 }
