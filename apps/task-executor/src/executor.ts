@@ -69,6 +69,8 @@ export class Executor {
     try {
       this.#serve(await this.#open(element, { addresses: [], rooms: [member.room] }, undefined));
     } catch (thrown) {
+      // Everybody in the room hears what is for some: nothing to refuse, and no line that would hide an attack.
+      if (thrown instanceof Mom4cError && thrown.code === 'M4C_NOT_A_TARGET') return;
       this.#refused(thrown, nick);
     }
   }

@@ -38,10 +38,23 @@ function postboxOf(certificate: Certificate, ring = new SessionKeyRing()): Postb
 }
 
 let count = 0;
-function command(to: PayloadOf<'command'>['to'], from = 'cm@alpha.test'): PayloadOf<'command'> {
+function command(
+  to: string | { room: string; targets: '*' | readonly string[] },
+  from = 'cm@alpha.test',
+): PayloadOf<'command'> {
   const id = `01890a5d-ac96-774b-bcce-${String(++count).padStart(12, '0')}`;
   const epoch = { generation: 1, revision: 1 };
-  return { type: 'command', id, from, to, time: START, expires: START + 5000, epoch, name: 'ping', args: {} };
+  return {
+    type: 'command',
+    id,
+    from,
+    to: to as PayloadOf<'command'>['to'],
+    time: START,
+    expires: START + 5000,
+    epoch,
+    name: 'ping',
+    args: {},
+  };
 }
 
 const audience = { addresses: ['te1@alpha.test'], rooms: [ROOM], name: 'te1' };
@@ -64,13 +77,14 @@ test('a command to one address, or to a room under its key, is received with its
 
 test('refused: another address, another room, not among the targets', async () => {
   const receiver = postboxOf(te1);
-  for (const to of [
-    'te2@alpha.test',
-    { room: 'other@conference.alpha.test', targets: '*' as const },
-    { room: ROOM, targets: ['te2'] },
-  ]) {
+  for (const [to, why] of [
+    ['te2@alpha.test', 'M4C_NOT_FOR_US'],
+    [{ room: 'other@conference.alpha.test', targets: '*' as const }, 'M4C_NOT_FOR_US'],
+    [{ room: 'other@conference.alpha.test', targets: ['te1'] }, 'M4C_NOT_FOR_US'],
+    [{ room: ROOM, targets: ['te2'] }, 'M4C_NOT_A_TARGET'],
+  ] as const) {
     const letter = await postboxOf(manager).sealTo(command(to), [te1]);
-    await assert.rejects(receiver.open(letter, ['command'], audience), code('M4C_NOT_FOR_US'));
+    await assert.rejects(receiver.open(letter, ['command'], audience), code(why));
   }
 });
 

@@ -90,7 +90,7 @@ export class Postbox {
   /**
    * @param expected the types that make sense at this door
    * @param sentBy the bare address that the XMPP server vouches for, where there is one (a room hides it)
-   * @throws Mom4cError any of 3xx, M4C_FORBIDDEN, M4C_CERTIFICATE_UNKNOWN, M4C_CERTIFICATE_INVALID
+   * @throws Mom4cError any of 3xx (M4C_NOT_A_TARGET is no fault of anybody), M4C_FORBIDDEN, M4C_CERTIFICATE_UNKNOWN, M4C_CERTIFICATE_INVALID
    */
   async open<T extends PayloadType>(
     letter: Letter,
@@ -108,7 +108,7 @@ export class Postbox {
       throw new Mom4cError('M4C_FORBIDDEN', `a ${payload.type} from ${signer.name}, which is ${signer.role}`);
     if (!signer.addresses.includes(payload.from) || (sentBy !== undefined && sentBy !== payload.from))
       throw new Mom4cError('M4C_SENDER_MISMATCH', `signed by ${signer.name}, from ${payload.from}`);
-    if (!isFor(payload, audience)) throw new Mom4cError('M4C_NOT_FOR_US');
+    checkAudience(payload, audience);
     this.#parts.freshness.admit(payload, signer);
     return { payload, signer, evidence };
   }
@@ -132,8 +132,12 @@ function isOneOf<T extends PayloadType>(
   return (expected as readonly PayloadType[]).includes(payload.type);
 }
 
-function isFor(payload: Payload, audience: Audience): boolean {
-  const { to } = payload;
-  if (typeof to === 'string') return audience.addresses.includes(to);
-  return audience.rooms.includes(to.room) && (to.targets === '*' || to.targets.includes(audience.name));
+/** @throws Mom4cError M4C_NOT_FOR_US, M4C_NOT_A_TARGET */
+function checkAudience({ to }: Payload, { addresses, rooms, name }: Audience): void {
+  if (typeof to === 'string') {
+    if (!addresses.includes(to)) throw new Mom4cError('M4C_NOT_FOR_US');
+    return;
+  }
+  if (!rooms.includes(to.room)) throw new Mom4cError('M4C_NOT_FOR_US');
+  if (to.targets !== '*' && !to.targets.includes(name)) throw new Mom4cError('M4C_NOT_A_TARGET');
 }
