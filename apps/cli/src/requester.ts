@@ -1,5 +1,5 @@
 /** One request of an administrator: to the service address, accepted or rejected, then its outcome. */
-import { Mom4cError, jitteredBackoff } from '@mom4c/core';
+import { Mom4cError, jitteredBackoff, pause } from '@mom4c/core';
 import type { Certificate } from '@mom4c/core';
 import { SERVICE_RESOURCE, currentManagers, letterIn, lettersElements } from '@mom4c/member';
 import type { Member } from '@mom4c/member';
@@ -67,7 +67,8 @@ async function untilAccepted(
       if (!(thrown instanceof Mom4cError) || !thrown.retryable) throw thrown;
       if (member.clock.monotonic() > limit) throw asNoManager(thrown);
     }
-    await new Promise<void>((resolve) => member.clock.after(backoff.next(), resolve));
+    await pause(backoff.next(), member.clock, member.signal);
+    if (member.signal.aborted) throw new Mom4cError('M4C_STOPPED');
   }
 }
 

@@ -6,7 +6,7 @@
  * - Whenever the session, the manager or its key is new, all of it is done again, ever more slowly while it fails; at
  *   most one attempt is under way, and a reason that comes up meanwhile leads to another one.
  */
-import { Mom4cError, asMom4cError, jitteredBackoff } from '@mom4c/core';
+import { Mom4cError, asMom4cError, jitteredBackoff, pause } from '@mom4c/core';
 import type { Certificate } from '@mom4c/core';
 import { SERVICE_RESOURCE, currentManagers, letterIn, lettersElements, roomNick } from '@mom4c/member';
 import type { Member } from '@mom4c/member';
@@ -36,7 +36,6 @@ export class Membership {
   #wanted = 0;
   #served = 0;
   #loop: Promise<void> | undefined;
-  #cancelPause = (): void => {};
   #cancelAnnouncement = (): void => {};
   readonly #whenJoined = Promise.withResolvers<void>();
 
@@ -46,7 +45,7 @@ export class Membership {
     this.#started = member.clock.now();
     this.#onRoomMessage = onRoomMessage;
     session.on('online', () => this.#want());
-    member.signal.addEventListener('abort', () => this.#cancel(), { once: true });
+    member.signal.addEventListener('abort', () => this.#cancelAnnouncement(), { once: true });
   }
 
   /** Resolves when the node is in the room, announced, and knows its manager, for the first time. */
@@ -77,8 +76,8 @@ export class Membership {
     return current;
   }
 
+  /** When the member's signal has been aborted. */
   async leave(): Promise<void> {
-    this.#cancel();
     await this.#loop;
     await this.#room?.leave();
   }
@@ -102,7 +101,7 @@ export class Membership {
   }
 
   async #run(): Promise<void> {
-    const { random, log, newId } = this.#member;
+    const { clock, random, log, newId, signal } = this.#member;
     const backoff = jitteredBackoff({ ...BACKOFF, random });
     let reported: string | undefined;
     while (this.#isWanted) {
@@ -118,26 +117,9 @@ export class Membership {
         if (reported !== error.code)
           log.warn({ code: error.code, detail: error.detail }, 'not in the cluster, trying on');
         reported = error.code;
-        await this.#pause(backoff.next());
+        await pause(backoff.next(), clock, signal);
       }
     }
-  }
-
-  #pause(ms: number): Promise<void> {
-    const { clock, signal } = this.#member;
-    return new Promise((resolve) => {
-      const cancel = clock.after(ms, resolve);
-      this.#cancelPause = () => {
-        cancel();
-        resolve();
-      };
-      if (signal.aborted) this.#cancelPause();
-    });
-  }
-
-  #cancel(): void {
-    this.#cancelPause();
-    this.#cancelAnnouncement();
   }
 
   async #enter(): Promise<void> {

@@ -8,5 +8,6 @@ export * from './identity.ts';
 export * from './ids.ts';
 export * from './jid.ts';
 export * from './log.ts';
+export * from './pause.ts';
 export * from './ports.ts';
 export * from './random.ts';

@@ -12,7 +12,7 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { Mom4cError, jitteredBackoff } from '@mom4c/core';
+import { Mom4cError, jitteredBackoff, pause } from '@mom4c/core';
 import type { Clock, ErrorCode, Log, Random, Role } from '@mom4c/core';
 import { enroll, fetchAuthority, readKeystore, renew, toPem, verifyIssued, writeKeystore } from '@mom4c/pki';
 import type { Authority, Identity } from '@mom4c/pki';
@@ -124,19 +124,6 @@ async function untilReachable<T>(
     }
     await pause(backoff.next(), clock, signal);
   }
-}
-
-function pause(ms: number, clock: Clock, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      cancel();
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const cancel = clock.after(ms, done);
-    signal.addEventListener('abort', done, { once: true });
-    if (signal.aborted) done();
-  });
 }
 
 const FORGIVEN: readonly ErrorCode[] = ['M4C_CA_REFUSED', 'M4C_CA_UNREACHABLE'];

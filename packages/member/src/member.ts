@@ -3,7 +3,7 @@
  * for. This is the one place that combines pki, messaging and xmpp.
  */
 import { join } from 'node:path';
-import { Mom4cError, uuidv7 } from '@mom4c/core';
+import { Mom4cError, pause, uuidv7 } from '@mom4c/core';
 import type { BareJid, Certificate, CertificateDirectory, Role, Uuid } from '@mom4c/core';
 import { Freshness, Postbox, SessionKeyRing } from '@mom4c/messaging';
 import { createLdapDirectory, createOpener, createSealer, createSigner, createVerifier } from '@mom4c/pki';
@@ -96,7 +96,7 @@ export async function waitUntilPublished(
   const limit = clock.monotonic() + PUBLICATION_LIMIT_MS;
   while ((await directory.fetch(issuer, serial))?.fingerprint !== fingerprint) {
     if (clock.monotonic() >= limit) throw new Mom4cError('M4C_NOT_PUBLISHED');
-    await new Promise<void>((resolve) => clock.after(PUBLICATION_POLL_MS, resolve));
+    await pause(PUBLICATION_POLL_MS, clock, signal);
     if (signal.aborted) throw new Mom4cError('M4C_STOPPED');
   }
 }

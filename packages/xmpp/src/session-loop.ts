@@ -2,6 +2,7 @@
 import {
   jitteredBackoff,
   Mom4cError,
+  pause,
   type Clock,
   type ErrorCode,
   type FullJid,
@@ -68,17 +69,4 @@ export async function keepOnline(loop: Loop, onFirst: () => void): Promise<never
     await pause(backoff.next(), clock, ended);
   }
   throw new Mom4cError('M4C_STOPPED');
-}
-
-function pause(ms: number, clock: Clock, ended: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      cancel();
-      ended.removeEventListener('abort', done);
-      resolve();
-    };
-    const cancel = clock.after(ms, done);
-    ended.addEventListener('abort', done, { once: true });
-    if (ended.aborted) done();
-  });
 }
