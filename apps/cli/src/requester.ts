@@ -1,5 +1,5 @@
 /** One request of an administrator: to the service address, accepted or rejected, then its outcome. */
-import { Mom4cError, jitteredBackoff, pause } from '@mom4c/core';
+import { Mom4cError, bareJid, jitteredBackoff, pause } from '@mom4c/core';
 import type { Certificate } from '@mom4c/core';
 import { SERVICE_RESOURCE, currentManagers, letterIn, lettersElements } from '@mom4c/member';
 import type { Member } from '@mom4c/member';
@@ -112,7 +112,7 @@ async function openFromManager<T extends PayloadType>(
   const letter = letterIn(element);
   if (!letter) throw new Mom4cError('M4C_NOT_SIGNED');
   const audience = { addresses: [member.address], rooms: [], name: member.settings.name };
-  return member.postbox.open(letter, expected, audience, from.split('/', 1)[0]);
+  return member.postbox.open(letter, expected, audience, bareJid(from));
 }
 
 /** The server's word for "nobody is logged in there", in the user's terms. */

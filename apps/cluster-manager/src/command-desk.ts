@@ -8,7 +8,7 @@
  */
 import { roleMay } from '@mom4c/access';
 import { COMMANDS } from '@mom4c/commands';
-import { Mom4cError, asMom4cError, authorise, findCommand, parseArguments, runCommand } from '@mom4c/core';
+import { Mom4cError, authorise, bareJid, findCommand, parseArguments, runCommand } from '@mom4c/core';
 import type { Certificate, Command, FullJid, Journal, JournalEntry, JournalState } from '@mom4c/core';
 import type { Member } from '@mom4c/member';
 import { MAX_PAYLOAD } from '@mom4c/messaging';
@@ -74,7 +74,7 @@ export class CommandDesk {
       const { targets, deadline } = entry;
       return { type: 'accepted', ...head, epoch: leadership.epoch, targets: [...targets], deadline };
     } catch (thrown) {
-      const error = this.#mapped(thrown, payload.id);
+      const error = member.errorOf(thrown, { id: payload.id });
       member.log.info(
         { id: payload.id, command: payload.name, by: signer.name, code: error.code, detail: error.detail },
         'rejected',
@@ -148,7 +148,7 @@ export class CommandDesk {
   /** The requester did not hear our answer and asks again: it gets the same one, and the outcome if there is one. */
   #again(known: JournalState, signer: Certificate): JournalEntry {
     const { entry } = known;
-    if (!signer.addresses.includes(bareOf(entry.requester)))
+    if (!signer.addresses.includes(bareJid(entry.requester)))
       throw new Mom4cError('M4C_REPLAY', 'this id is taken');
     if (known.state === 'finished') {
       const payload = JSON.parse(Buffer.from(known.outcome).toString()) as PayloadOf<'outcome'>;
@@ -216,7 +216,7 @@ export class CommandDesk {
       const remaining = Math.max(1, payload.expires - member.clock.now());
       await outbox.toExecutor(executor.jid, direct, executor.certificate, remaining);
     } catch (thrown) {
-      const error = this.#mapped(thrown, payload.id);
+      const error = member.errorOf(thrown, { id: payload.id });
       // No word, or the connection went: it may be at work. Its result, or the deadline, will say so.
       if (error.code === 'M4C_TIMEOUT' || error.code === 'M4C_XMPP_OFFLINE') return;
       if (error.code === 'M4C_XMPP_RECIPIENT') pending.settle(noAnswer(target, 'M4C_TARGET_ABSENT'));
@@ -240,13 +240,13 @@ export class CommandDesk {
       const result = await runCommand(command, args, { nodes: roster, clock: member.clock, signal });
       pending.settle({ target, state: 'ok', result });
     } catch (thrown) {
-      pending.settle({ target, state: 'failed', error: this.#mapped(thrown, entry.id).toBody() });
+      pending.settle({ target, state: 'failed', error: member.errorOf(thrown, { id: entry.id }).toBody() });
     }
   }
 
   async #report(entry: JournalEntry, outcomes: Outcome[], requester: Certificate | undefined): Promise<void> {
     const { journal, member, leadership, outbox } = this.#parts;
-    const to = bareOf(entry.requester);
+    const to = bareJid(entry.requester);
     const head = this.#headFor(entry.id, to);
     const payload: PayloadOf<'outcome'> = {
       type: 'outcome',
@@ -267,24 +267,18 @@ export class CommandDesk {
     return { id, from: service, to, time, expires: time + ANSWER_VALID_MS };
   }
 
-  #mapped(thrown: unknown, id: string): Mom4cError {
-    const { log, newId } = this.#parts.member;
-    return asMom4cError(thrown, newId, (bug, correlation) => log.error({ err: bug, correlation, id }, 'bug'));
-  }
-
-  /** Work that nobody waits for: its fault goes to the log, and the deadline still gives every target its outcome. */
+  /** Work that nobody waits for: its fault goes to the log. Of a fan-out, the deadline still gives every target its outcome. */
   #guard(id: string, work: Promise<void>): void {
     work.catch((thrown: unknown) => {
-      const { code, detail } = this.#mapped(thrown, id);
-      this.#parts.member.log.warn({ id, code, detail }, 'a step of a command failed');
+      const { member } = this.#parts;
+      const { code, detail } = member.errorOf(thrown, { id });
+      member.log.warn({ id, code, detail }, 'a step of a command failed');
     });
   }
 }
 
 /** Of what is said to a requester. */
 const ANSWER_VALID_MS = 60_000;
-
-const bareOf = (jid: FullJid): string => jid.split('/', 1)[0]!;
 
 function countStates(outcomes: readonly Outcome[]): Record<string, number> {
   const counts: Record<string, number> = {};

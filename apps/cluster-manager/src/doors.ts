@@ -1,5 +1,5 @@
 /** The two sessions of a cluster manager: its own in the room, and the service address. Letters in, letters out. */
-import { Mom4cError, asMom4cError, bareJid } from '@mom4c/core';
+import { Mom4cError, bareJid } from '@mom4c/core';
 import type { Certificate, FullJid } from '@mom4c/core';
 import { NS_ENCRYPTED, SERVICE_RESOURCE, letterIn, lettersElements, roomNick } from '@mom4c/member';
 import type { Member } from '@mom4c/member';
@@ -199,9 +199,7 @@ class Door {
   /** One line for each refusal; what a hostile sender wrote is in it only as far as our own texts quote it. */
   #refused(thrown: unknown, from: string): Mom4cError {
     const { member, onRefused } = this.#parts;
-    const error = asMom4cError(thrown, member.newId, (bug, correlation) =>
-      member.log.error({ err: bug, correlation }, 'bug'),
-    );
+    const error = member.errorOf(thrown);
     onRefused(error.code);
     member.log.warn({ code: error.code, detail: error.detail, from }, 'refused');
     return error;

@@ -41,7 +41,7 @@ async function start(app: App): Promise<void> {
     version: VERSION,
     since: Date.now() / 1000,
   } as const;
-  const roster = new Roster(member.directory, member.clock, log, own);
+  const roster = new Roster(member, own);
   const leadership = new Leadership(member);
   const metrics = createMetrics(app.name);
   const refused = metrics.counter('refused_total', 'Messages that were refused, by error code.', ['code']);

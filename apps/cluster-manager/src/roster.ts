@@ -2,16 +2,8 @@
  * Who belongs to the cluster, and who is here. Enrolled is what the directory says; present is whoever has announced
  * itself, signed, at the service address, until the XMPP server says that this session is gone.
  */
-import type {
-  Certificate,
-  CertificateDirectory,
-  Clock,
-  FullJid,
-  Log,
-  NodeInfo,
-  NodeRegistry,
-} from '@mom4c/core';
-import { asMom4cError } from '@mom4c/core';
+import type { Certificate, FullJid, NodeInfo, NodeRegistry } from '@mom4c/core';
+import type { Member } from '@mom4c/member';
 import type { PayloadOf } from '@mom4c/messaging';
 
 export type PresentExecutor = {
@@ -25,27 +17,26 @@ export type PresentExecutor = {
 const REFRESH_MS = 10_000;
 
 export class Roster implements NodeRegistry {
-  readonly #directory: CertificateDirectory;
-  readonly #clock: Clock;
-  readonly #log: Log;
+  readonly #member: Pick<Member, 'directory' | 'clock' | 'log' | 'errorOf'>;
   readonly #own: Omit<NodeInfo, 'present'>;
   readonly #present = new Map<string, PresentExecutor>();
   #generation = 0;
   #enrolled = new Map<string, Certificate>();
   #refreshedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(directory: CertificateDirectory, clock: Clock, log: Log, own: Omit<NodeInfo, 'present'>) {
-    this.#directory = directory;
-    this.#clock = clock;
-    this.#log = log;
+  constructor(
+    member: Pick<Member, 'directory' | 'clock' | 'log' | 'errorOf'>,
+    own: Omit<NodeInfo, 'present'>,
+  ) {
+    this.#member = member;
     this.#own = own;
   }
 
   announced(certificate: Certificate, jid: FullJid, presence: PayloadOf<'presence'>): void {
     const { name } = certificate;
     if (this.#present.get(name)?.jid !== jid)
-      this.#log.info({ executor: name, version: presence.version }, 'present');
-    this.#present.set(name, { certificate, jid, version: presence.version, since: this.#clock.now() });
+      this.#member.log.info({ executor: name, version: presence.version }, 'present');
+    this.#present.set(name, { certificate, jid, version: presence.version, since: this.#member.clock.now() });
     this.#enrolled.set(name, certificate);
   }
 
@@ -54,7 +45,7 @@ export class Roster implements NodeRegistry {
     for (const [name, executor] of this.#present) {
       if (executor.jid !== jid) continue;
       this.#present.delete(name);
-      this.#log.info({ executor: name }, 'gone');
+      this.#member.log.info({ executor: name }, 'gone');
     }
   }
 
@@ -80,7 +71,7 @@ export class Roster implements NodeRegistry {
   /** Names of all task executors of the domain, sorted. The directory is asked at most every ten seconds, or when one
    *  of `wanted` is unknown. */
   async executors(wanted: readonly string[] = []): Promise<readonly string[]> {
-    const stale = this.#clock.monotonic() - this.#refreshedAt > REFRESH_MS;
+    const stale = this.#member.clock.monotonic() - this.#refreshedAt > REFRESH_MS;
     if (stale || wanted.some((name) => !this.#enrolled.has(name))) await this.#refresh();
     return [...this.#enrolled.keys()].sort();
   }
@@ -99,13 +90,16 @@ export class Roster implements NodeRegistry {
   /** Without the directory the last list serves: a command must not fail because LDAP is away for a moment. */
   async #refresh(): Promise<void> {
     try {
-      const found = await this.#directory.byRole('te');
+      const found = await this.#member.directory.byRole('te');
       this.#enrolled = new Map(found.map((certificate) => [certificate.name, certificate]));
-      this.#refreshedAt = this.#clock.monotonic();
+      this.#refreshedAt = this.#member.clock.monotonic();
     } catch (thrown) {
       if (this.#enrolled.size === 0) throw thrown;
-      const { code, detail } = asMom4cError(thrown, () => '-');
-      this.#log.warn({ code, detail }, 'the directory cannot be asked; going on with the last list of nodes');
+      const { code, detail } = this.#member.errorOf(thrown);
+      this.#member.log.warn(
+        { code, detail },
+        'the directory cannot be asked; going on with the last list of nodes',
+      );
     }
   }
 }

@@ -1,15 +1,7 @@
 /** Commands as they arrive, directly or through the room: open, check, run, answer. */
 import { roleMay } from '@mom4c/access';
 import { COMMANDS } from '@mom4c/commands';
-import {
-  Mom4cError,
-  asMom4cError,
-  authorise,
-  bareJid,
-  findCommand,
-  parseArguments,
-  runCommand,
-} from '@mom4c/core';
+import { Mom4cError, authorise, bareJid, findCommand, parseArguments, runCommand } from '@mom4c/core';
 import type { Certificate, ErrorBody, SensorPort } from '@mom4c/core';
 import { SERVICE_RESOURCE, letterIn, lettersElements } from '@mom4c/member';
 import type { Member } from '@mom4c/member';
@@ -91,13 +83,11 @@ export class Executor {
   }
 
   #serve(received: Received<'command'>): void {
-    const { log, newId } = this.#parts.member;
+    const { log, errorOf } = this.#parts.member;
     this.#perform(received)
       .then((answer) => this.#answer(received, answer))
       .catch((thrown: unknown) => {
-        const { code, detail } = asMom4cError(thrown, newId, (bug, correlation) =>
-          log.error({ err: bug, correlation }, 'bug'),
-        );
+        const { code, detail } = errorOf(thrown);
         log.warn({ id: received.payload.id, code, detail }, 'an answer was not sent');
       });
   }
@@ -126,7 +116,7 @@ export class Executor {
       const result = await runCommand(command, payload.args, { node, sensors, clock, signal });
       return { state: 'ok', result };
     } catch (thrown) {
-      const error = this.#mapped(thrown, payload.id);
+      const error = member.errorOf(thrown, { id: payload.id });
       return { state: acting ? 'failed' : 'refused', error: error.toBody() satisfies ErrorBody };
     } finally {
       if (acting) {
@@ -166,14 +156,9 @@ export class Executor {
 
   #refused(thrown: unknown, from: string): Mom4cError {
     const { member, onRefused } = this.#parts;
-    const error = this.#mapped(thrown, undefined);
+    const error = member.errorOf(thrown);
     onRefused(error.code);
     member.log.warn({ code: error.code, detail: error.detail, from }, 'refused');
     return error;
-  }
-
-  #mapped(thrown: unknown, id: string | undefined): Mom4cError {
-    const { log, newId } = this.#parts.member;
-    return asMom4cError(thrown, newId, (bug, correlation) => log.error({ err: bug, correlation, id }, 'bug'));
   }
 }

@@ -6,7 +6,7 @@
  * - Whenever the session, the manager or its key is new, all of it is done again, ever more slowly while it fails; at
  *   most one attempt is under way, and a reason that comes up meanwhile leads to another one.
  */
-import { Mom4cError, asMom4cError, jitteredBackoff, pause } from '@mom4c/core';
+import { Mom4cError, jitteredBackoff, pause } from '@mom4c/core';
 import type { Certificate } from '@mom4c/core';
 import { SERVICE_RESOURCE, currentManagers, letterIn, lettersElements, roomNick } from '@mom4c/member';
 import type { Member } from '@mom4c/member';
@@ -101,7 +101,7 @@ export class Membership {
   }
 
   async #run(): Promise<void> {
-    const { clock, random, log, newId, signal } = this.#member;
+    const { clock, random, log, errorOf, signal } = this.#member;
     const backoff = jitteredBackoff({ ...BACKOFF, random });
     let reported: string | undefined;
     while (this.#isWanted) {
@@ -111,9 +111,7 @@ export class Membership {
         this.#served = serving;
         backoff.reset();
       } catch (thrown) {
-        const error = asMom4cError(thrown, newId, (bug, correlation) =>
-          log.error({ err: bug, correlation }, 'bug'),
-        );
+        const error = errorOf(thrown);
         if (reported !== error.code)
           log.warn({ code: error.code, detail: error.detail }, 'not in the cluster, trying on');
         reported = error.code;
@@ -179,7 +177,7 @@ export class Membership {
       const { payload } = await postbox.open(letter, ['leadership'], audience);
       this.#follow(payload);
     } catch (thrown) {
-      const { code, detail } = asMom4cError(thrown, this.#member.newId);
+      const { code, detail } = this.#member.errorOf(thrown);
       log.warn({ code, detail, nick }, 'refused a leadership statement');
     }
   }
@@ -201,7 +199,7 @@ export class Membership {
     const share = Buffer.from(random.bytes(2)).readUInt16BE() / 0x1_0000;
     this.#cancelAnnouncement = clock.after(share * ANNOUNCE_WITHIN_MS, () => {
       this.#announce().catch((thrown: unknown) => {
-        const { code, detail } = asMom4cError(thrown, this.#member.newId);
+        const { code, detail } = this.#member.errorOf(thrown);
         log.warn({ code, detail }, 'not announced');
       });
     });

@@ -3,7 +3,7 @@
  * for. This is the one place that combines pki, messaging and xmpp.
  */
 import { join } from 'node:path';
-import { Mom4cError, pause, uuidv7 } from '@mom4c/core';
+import { Mom4cError, asMom4cError, pause, uuidv7 } from '@mom4c/core';
 import type { BareJid, Certificate, CertificateDirectory, Role, Uuid } from '@mom4c/core';
 import { Freshness, Postbox, SessionKeyRing } from '@mom4c/messaging';
 import { createLdapDirectory, createOpener, createSealer, createSigner, createVerifier } from '@mom4c/pki';
@@ -32,6 +32,8 @@ export type Member = Surroundings & {
   /** Session keys that may open what arrives; see messaging. */
   readonly keys: SessionKeyRing;
   readonly newId: () => Uuid;
+  /** What was thrown as an error of the catalogue; a bug goes to the log, whole, with its correlation id and `fields`. */
+  readonly errorOf: (thrown: unknown, fields?: object) => Mom4cError;
   /** A session of one of the own addresses; `start` it. */
   readonly session: (resource: string, address?: BareJid) => XmppSession;
 };
@@ -64,6 +66,7 @@ export async function startMember(
   const { domain, name, xmpp } = settings;
   const tls = tlsOf(enrolled);
   const address = `${name}@${domain}`;
+  const newId = (): Uuid => uuidv7(clock, random);
   return {
     ...around,
     settings,
@@ -76,7 +79,11 @@ export async function startMember(
     directory,
     postbox,
     keys,
-    newId: () => uuidv7(clock, random),
+    newId,
+    errorOf: (thrown, fields) =>
+      asMom4cError(thrown, newId, (bug, correlation) =>
+        log.error({ err: bug, correlation, ...fields }, 'bug'),
+      ),
     session: (resource, as = address) =>
       connect({ ...xmpp, domain, jid: `${as}/${resource}`, tls, log, clock, random }),
   };
