@@ -1,8 +1,20 @@
-/** What the real servers and oracles of the lab need from Debian: package name → why. Add a package with its first user. */
+/**
+ * What is needed from Debian: group → package → why. A task of task-list.mjs names its groups. Add a package with its
+ * first user, to the smallest group that needs it.
+ */
 export const debianPackages = {
-  ejabberd: 'the XMPP server of a domain',
-  slapd: 'the certificate directory (LDAP)',
-  'ldap-utils': 'reads the directory as a stock client, to check ours',
-  'nats-server': 'the node-local bus, the command journal and the leader lease',
-  openssl: 'the oracle that verifies and opens our CMS, certificates and PKCS#12',
+  lab: {
+    ejabberd: 'the XMPP server of a domain',
+    slapd: 'the certificate directory (LDAP)',
+    'nats-server': 'the node-local bus, the command journal and the leader lease',
+  },
+  test: {
+    'ldap-utils': 'reads the directory as a stock client, to check ours',
+    openssl: 'the oracle that verifies and opens our CMS, certificates and PKCS#12',
+    scep: "micromdm's SCEP client and server, as peers of ours",
+    'strongswan-pki': "strongSwan's SCEP client, as a peer of our authority",
+    'libstrongswan-extra-plugins': 'ciphers that the SCEP client of strongSwan needs',
+    certmonger: "certmonger's SCEP client, as a peer of our authority",
+    'dbus-daemon': 'the private bus on which certmonger is run',
+  },
 };

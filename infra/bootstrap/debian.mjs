@@ -1,5 +1,6 @@
 /**
- * Installs the Debian packages that are missing, and nothing else; run as a program under a machine-wide lock.
+ * Installs the Debian packages of the named groups that are missing, and nothing else; run as a program under a
+ * machine-wide lock, with the groups as arguments.
  *
  * INVARIANTS:
  * - No service is started or stopped by the installation: Debian would start ejabberd, slapd and nats-server, and the
@@ -28,8 +29,10 @@ const INSTALL = [
 export const EX_UNAVAILABLE = 69;
 export const DEBIAN_LOCK = '/run/lock/mom4c-debian.lock';
 
-export function missingPackages() {
-  return Object.keys(debianPackages).filter((name) => packageStatus(name) !== 'installed');
+/** Of those groups. @returns package → why it is needed */
+export function missingPackages(groups) {
+  const wanted = groups.flatMap((group) => Object.entries(debianPackages[group]));
+  return Object.fromEntries(wanted.filter(([name]) => packageStatus(name) !== 'installed'));
 }
 
 export function isRoot() {
@@ -55,12 +58,12 @@ function packageStatus(name) {
 }
 
 function install(packages) {
-  const reasons = packages.map((name) => `  ${name}: ${debianPackages[name]}`).join('\n');
-  console.error(`mom4c: installing Debian packages\n${reasons}`);
+  const reasons = Object.entries(packages).map(([name, why]) => `  ${name}: ${why}`);
+  console.error(`mom4c: installing Debian packages\n${reasons.join('\n')}`);
   const epmdBefore = epmdRuns();
   forbidServices();
   try {
-    return aptInstall(packages);
+    return aptInstall(Object.keys(packages));
   } finally {
     restorePolicy();
     // `epmd -kill` refuses while a node is registered, so a node that someone runs meanwhile is safe.
@@ -125,8 +128,8 @@ if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   // Ctrl-C reaches apt-get by itself; this process must live on to put the policy back.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => {});
   restorePolicy();
-  const packages = missingPackages();
-  if (packages.length > 0 && !install(packages)) {
+  const packages = missingPackages(process.argv.slice(2));
+  if (Object.keys(packages).length > 0 && !install(packages)) {
     console.error('mom4c: the installation failed; see above');
     process.exit(EX_UNAVAILABLE);
   }

@@ -1,7 +1,7 @@
 /**
  * node infra/bootstrap/start.mjs <task> [arguments…]
  *
- * Makes a fresh clone runnable, then runs the task: Debian packages if the task needs servers, `npm ci` if the lockfile
+ * Makes a fresh clone runnable, then runs the task: the Debian packages that the task needs, `npm ci` if the lockfile
  * changed, then the task's program under the pinned Node 24. No dependencies; runs on Node 18 and later.
  */
 import { spawn } from 'node:child_process';
@@ -26,17 +26,18 @@ if (!task) {
   process.exit(EX_USAGE);
 }
 
-if (task.servers) provideDebianPackages();
+if (task.debian) provideDebianPackages(task.debian);
 if (!modulesAreCurrent()) orExit(runLocked(MODULES_LOCK, 'modules.mjs'));
 if (task.run) runTask(pinnedNode(), [...task.run, ...args]);
 
-function provideDebianPackages() {
-  const missing = missingPackages();
+function provideDebianPackages(groups) {
+  const missing = Object.keys(missingPackages(groups));
   if (missing.length > 0 && !isRoot()) {
     console.error(`mom4c: install the servers first, as root: ${installCommand(missing)}`);
     process.exit(EX_UNAVAILABLE);
   }
-  if (missing.length > 0 || (isRoot() && policyLeftBehind())) orExit(runLocked(DEBIAN_LOCK, 'debian.mjs'));
+  if (missing.length > 0 || (isRoot() && policyLeftBehind()))
+    orExit(runLocked(DEBIAN_LOCK, 'debian.mjs', groups));
 }
 
 function runTask(node, command) {
