@@ -3,13 +3,13 @@ import { Argument, Command as Verb, InvalidArgumentError, Option } from 'command
 import * as z from 'zod';
 import { Mom4cError, isNodeName, parseArguments, parseDuration } from '@mom4c/core';
 import type { Command } from '@mom4c/core';
+import { Requester } from '@mom4c/member';
 import type { Member } from '@mom4c/member';
 import type { XmppSession } from '@mom4c/xmpp';
 import { withMember } from './connection.ts';
 import { FORMATS, checkedOutcomes, exitCodeOf, formatAnswer } from './outcomes.ts';
 import type { Format } from './outcomes.ts';
 import { loadProfile } from './profile.ts';
-import { sendRequest } from './requester.ts';
 import { progressOn } from './terminal.ts';
 
 type Options = {
@@ -50,15 +50,17 @@ async function perform(command: Command, rawArgs: unknown, options: Options): Pr
     const session = member.session(
       `cli-${process.pid}-${Buffer.from(member.random.bytes(4)).toString('hex')}`,
     );
+    const requester = new Requester(member, session);
     try {
       progress.show('connecting…');
       await logIn(member, session);
       progress.show('asking the cluster manager…');
-      return await sendRequest(member, session, request, ({ targets: asked }) =>
+      return await requester.send(request, ({ targets: asked }) =>
         progress.show(`accepted; waiting for ${asked.length === 1 ? asked[0] : `${asked.length} nodes`}…`),
       );
     } finally {
       progress.end();
+      requester.close();
       await session.stop();
     }
   });

@@ -2,7 +2,7 @@
 import { Mom4cError, bareJid } from '@mom4c/core';
 import type { Certificate, FullJid } from '@mom4c/core';
 import { NS_ENCRYPTED, SERVICE_RESOURCE, letterIn, lettersElements, roomNick } from '@mom4c/member';
-import type { Member } from '@mom4c/member';
+import type { Member, OnStop } from '@mom4c/member';
 import type { Payload, Received } from '@mom4c/messaging';
 import { joinRoom, xml } from '@mom4c/xmpp';
 import type { Element, Incoming, IncomingRequest, Room, XmppSession } from '@mom4c/xmpp';
@@ -28,7 +28,7 @@ export type DoorEvents = {
   readonly onRefused: OnRefused;
   /** A session is gone for good: somebody else holds the address, or the server refuses us. */
   readonly onEnded: (error: Mom4cError) => void;
-  readonly onStop: (name: string, stop: () => void | Promise<void>) => void;
+  readonly onStop: OnStop;
 };
 
 export async function openDoors(

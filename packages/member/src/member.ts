@@ -38,15 +38,26 @@ export type Member = Surroundings & {
   readonly session: (resource: string, address?: BareJid) => XmppSession;
 };
 
-/** @param onStop gets what must be closed when the process stops
- *  @throws Mom4cError what `ensureIdentity` throws; M4C_NOT_PUBLISHED, M4C_DIRECTORY_UNREACHABLE */
+/** Called with a name and a function for each thing that must be closed when the process stops. */
+export type OnStop = (name: string, stop: () => void | Promise<void>) => void;
+
+/** From its first start on. @throws Mom4cError what `ensureIdentity` throws; M4C_NOT_PUBLISHED, M4C_DIRECTORY_UNREACHABLE */
 export async function startMember(
   settings: MemberSettings,
   role: Role,
   around: Surroundings,
-  onStop: (name: string, stop: () => void | Promise<void>) => void,
+  onStop: OnStop,
 ): Promise<Member> {
-  const enrolled = await ensureIdentity(settings, role, around);
+  return openMember(settings, await ensureIdentity(settings, role, around), around, onStop);
+}
+
+/** With an identity in hand. @throws Mom4cError M4C_NOT_PUBLISHED, M4C_DIRECTORY_UNREACHABLE */
+export async function openMember(
+  settings: MemberSettings,
+  enrolled: Enrolled,
+  around: Surroundings,
+  onStop: OnStop,
+): Promise<Member> {
   const { identity, authority } = enrolled;
   const { clock, random, log } = around;
   const directory = createLdapDirectory({ ...settings.directory, authority, identity, clock, log });

@@ -1,0 +1,157 @@
+/**
+ * Requests of an administrator, any number at once on one session: each to the service address, accepted or rejected,
+ * then its outcome.
+ */
+import { Mom4cError, bareJid, jitteredBackoff, pause } from '@mom4c/core';
+import type { Certificate } from '@mom4c/core';
+import type { PayloadOf, PayloadType, Received } from '@mom4c/messaging';
+import type { Element, Incoming, XmppSession } from '@mom4c/xmpp';
+import { currentManagers } from './managers.ts';
+import type { Member } from './member.ts';
+import { SERVICE_RESOURCE } from './settings.ts';
+import { letterIn, lettersElements } from './wire.ts';
+
+export type Request = {
+  readonly name: string;
+  readonly args: unknown;
+  readonly targets: readonly string[] | undefined;
+  /** Milliseconds that the targets have. */
+  readonly timeout: number;
+};
+
+/** How long the manager may take to accept; after two seconds without word the same id is sent again. */
+const ACCEPT_MS = 10_000;
+const ACCEPT_TRY_MS = 2_000;
+/** For the way of the outcome, after the deadline. */
+const GRACE_MS = 5_000;
+const RETRY = { baseMs: 250, capMs: 2_000 };
+
+export class Requester {
+  readonly #member: Member;
+  readonly #session: XmppSession;
+  /** By id of the request: what its outcome resolves. */
+  readonly #awaited = new Map<string, (outcome: PayloadOf<'outcome'>) => void>();
+  readonly #unsubscribe: () => void;
+
+  constructor(member: Member, session: XmppSession) {
+    this.#member = member;
+    this.#session = session;
+    this.#unsubscribe = session.onMessage((message) => this.#message(message));
+  }
+
+  /** @throws Mom4cError what the manager rejects with; M4C_NO_MANAGER, M4C_TIMEOUT, M4C_STOPPED */
+  async send(
+    request: Request,
+    onAccepted: (accepted: PayloadOf<'accepted'>) => void = () => {},
+  ): Promise<PayloadOf<'outcome'>> {
+    const id = this.#member.newId();
+    const arrived = Promise.withResolvers<PayloadOf<'outcome'>>();
+    this.#awaited.set(id, arrived.resolve);
+    try {
+      const accepted = await this.#untilAccepted(id, request, arrived.promise);
+      if (accepted) onAccepted(accepted);
+      return await this.#within(request.timeout + GRACE_MS, arrived.promise);
+    } finally {
+      this.#awaited.delete(id);
+    }
+  }
+
+  /** Outcomes are not heard any more. */
+  close(): void {
+    this.#unsubscribe();
+  }
+
+  async #message({ from, element }: Incoming): Promise<void> {
+    try {
+      const { payload } = await this.#open(element, ['outcome'], from);
+      this.#awaited.get(payload.id)?.(payload);
+    } catch (thrown) {
+      const { code, detail } = this.#member.errorOf(thrown);
+      this.#member.log.warn({ code, detail, from }, 'refused');
+    }
+  }
+
+  /** Sends the id again, signed anew, as long as there is a reason to hope. @returns undefined if the outcome was faster */
+  async #untilAccepted(
+    id: string,
+    request: Request,
+    outcome: Promise<unknown>,
+  ): Promise<PayloadOf<'accepted'> | undefined> {
+    const { clock, random, signal } = this.#member;
+    const managers = await currentManagers(this.#member);
+    const backoff = jitteredBackoff({ ...RETRY, random });
+    const limit = clock.monotonic() + ACCEPT_MS;
+    let finished = false;
+    void outcome.then(() => (finished = true));
+    for (;;) {
+      try {
+        return await this.#ask(id, request, managers);
+      } catch (thrown) {
+        if (finished) return undefined;
+        if (!(thrown instanceof Mom4cError) || !thrown.retryable) throw thrown;
+        if (clock.monotonic() > limit) throw asNoManager(thrown);
+      }
+      await pause(backoff.next(), clock, signal);
+      if (signal.aborted) throw new Mom4cError('M4C_STOPPED');
+    }
+  }
+
+  async #ask(
+    id: string,
+    { name, args, targets, timeout }: Request,
+    managers: readonly Certificate[],
+  ): Promise<PayloadOf<'accepted'>> {
+    const { clock, address, service, postbox } = this.#member;
+    const time = clock.now();
+    const payload: PayloadOf<'request'> = {
+      type: 'request',
+      id,
+      from: address,
+      to: service,
+      time,
+      expires: time + Math.max(timeout, ACCEPT_MS),
+      name,
+      args,
+      timeout,
+      ...(targets && { targets: [...targets] }),
+    };
+    const [letter] = lettersElements(await postbox.sealTo(payload, managers));
+    const to = `${service}/${SERVICE_RESOURCE}`;
+    const answer = await this.#session.request(to, 'set', letter!, { timeoutMs: ACCEPT_TRY_MS });
+    const { payload: said } = await this.#open(answer, ['accepted', 'rejected'], to);
+    if (said.id !== id) throw new Mom4cError('M4C_UNEXPECTED', 'the answer to another request');
+    if (said.type === 'rejected')
+      throw new Mom4cError(said.error.code, said.error.detail, { correlation: said.error.correlation });
+    return said;
+  }
+
+  async #open<T extends PayloadType>(
+    element: Element,
+    expected: readonly T[],
+    from: string,
+  ): Promise<Received<T>> {
+    const { postbox, address, settings } = this.#member;
+    const letter = letterIn(element);
+    if (!letter) throw new Mom4cError('M4C_NOT_SIGNED');
+    const audience = { addresses: [address], rooms: [], name: settings.name };
+    return postbox.open(letter, expected, audience, bareJid(from));
+  }
+
+  async #within<T>(ms: number, promise: Promise<T>): Promise<T> {
+    const late = Promise.withResolvers<never>();
+    const cancel = this.#member.clock.after(ms, () =>
+      late.reject(new Mom4cError('M4C_TIMEOUT', 'the outcome did not arrive')),
+    );
+    try {
+      return await Promise.race([promise, late.promise]);
+    } finally {
+      cancel();
+    }
+  }
+}
+
+/** The server's word for "nobody is logged in there", in the user's terms. */
+function asNoManager(error: Mom4cError): Mom4cError {
+  if (error.code !== 'M4C_XMPP_RECIPIENT' && error.code !== 'M4C_TIMEOUT') return error;
+  return new Mom4cError('M4C_NO_MANAGER', `tried for ${ACCEPT_MS / 1000} s`, { cause: error });
+}

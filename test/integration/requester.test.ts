@@ -1,0 +1,63 @@
+/**
+ * One session, many requests at once: each gets its own outcome.
+ *
+ * Mutation seen red: every request with a listener of its own, so that the first one that opens an outcome is the only
+ * one that ever sees it.
+ */
+import assert from 'node:assert/strict';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { systemClock, systemRandom } from '@mom4c/core';
+import { startLab } from '@mom4c/lab';
+import type { Lab } from '@mom4c/lab';
+import { Requester, adminSettings, startMember } from '@mom4c/member';
+import type { Member } from '@mom4c/member';
+import { createLogger, loadConfig } from '@mom4c/runtime';
+import type { XmppSession } from '@mom4c/xmpp';
+
+const stop = new AbortController();
+const stops: (() => void | Promise<void>)[] = [];
+let lab: Lab;
+let member: Member;
+let session: XmppSession;
+
+before(async () => {
+  lab = await startLab({ folder: mkdtempSync(join(tmpdir(), 'mom4c-requester-')), executors: 2 });
+  const file = lab.domain('alpha.test').describe().adminProfile.path;
+  const log = createLogger({ name: 'requester', level: 'silent' });
+  const around = { clock: systemClock, random: systemRandom, log, signal: stop.signal };
+  member = await startMember(loadConfig(adminSettings, { file }), 'admin', around, (_name, close) =>
+    stops.push(close),
+  );
+  session = member.session('many');
+  await session.start(stop.signal);
+});
+
+after(async () => {
+  stop.abort();
+  await session?.stop();
+  for (const close of stops.reverse()) await close();
+  await lab?.down();
+});
+
+test('twenty requests at once on one session: each gets the outcome of its own target', async () => {
+  const requester = new Requester(member, session);
+  const targets = Array.from({ length: 20 }, (_, index) => `te${(index % 2) + 1}`);
+  const accepted: string[] = [];
+  const outcomes = await Promise.all(
+    targets.map((target) =>
+      requester.send({ name: 'ping', args: {}, targets: [target], timeout: 10_000 }, ({ targets: [only] }) =>
+        accepted.push(only!),
+      ),
+    ),
+  );
+  requester.close();
+  assert.deepEqual(
+    outcomes.map((one) => one.outcomes.map(({ target, state }) => `${target} ${state}`)),
+    targets.map((target) => [`${target} ok`]),
+  );
+  assert.equal(new Set(outcomes.map(({ id }) => id)).size, 20);
+  assert.deepEqual(accepted.toSorted(), targets.toSorted());
+});
