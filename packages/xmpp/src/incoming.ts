@@ -5,6 +5,8 @@ import type { Element } from './element.ts';
 export type Incoming = {
   /** The sender's address; the server vouches for it. Of a room's occupant: the room with the nick as resource. */
   readonly from: string;
+  /** Which of our addresses was meant, where that must stand in the answer: a component's. */
+  readonly to?: string | undefined;
   readonly type: string | undefined;
   readonly element: Element;
 };

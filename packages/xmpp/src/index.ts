@@ -1,3 +1,6 @@
+export { createComponent } from './component.ts';
+export type { ComponentSettings, XmppComponent } from './component.ts';
+export { isLoopback } from './component-stream.ts';
 export { MAX_STANZA_OCTETS, textOf, xml } from './element.ts';
 export type { Attributes, Child, Element } from './element.ts';
 export type { Incoming } from './incoming.ts';

@@ -35,8 +35,8 @@ export function createResponder(
 
   async function respond(stanza: Incoming): Promise<void> {
     const answer = await outcomeOf(stanza);
-    const { from: to, element } = stanza;
-    const base = { to, id: element.attrs.id };
+    const { from: to, to: from, element } = stanza;
+    const base = { from, to, id: element.attrs.id };
     try {
       if (answer?.is('error')) await transmit(xml('iq', { ...base, type: 'error' }, answer));
       else await transmit(xml('iq', { ...base, type: 'result' }, answer));

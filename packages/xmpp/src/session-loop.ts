@@ -5,23 +5,23 @@ import {
   pause,
   type Clock,
   type ErrorCode,
-  type FullJid,
   type Log,
   type Random,
 } from '@mom4c/core';
-import type { XmlStream } from './stream.ts';
 
-export type Loop = {
-  readonly jid: FullJid;
+/** @typeParam Stream a client's or a component's */
+export type Loop<Stream> = {
+  /** Who gets online, for the log. */
+  readonly jid: string;
   readonly log: Log;
   readonly clock: Clock;
   readonly random: Random;
   /** Aborted by whoever wants the loop to end. */
   readonly ended: AbortSignal;
   /** A stream that is logged in. @throws Mom4cError */
-  establish(): Promise<XmlStream>;
+  establish(): Promise<Stream>;
   /** Resolves when the stream has ended, with the reason. */
-  live(stream: XmlStream): Promise<Mom4cError>;
+  live(stream: Stream): Promise<Mom4cError>;
   /** The stream was lost, and it is tried again. */
   onOffline(error: Mom4cError): void;
 };
@@ -37,7 +37,7 @@ const ENDING: ReadonlySet<ErrorCode> = new Set([
 
 /** @param onFirst online for the first time
  *  @throws Mom4cError M4C_STOPPED, or what ends the session for good */
-export async function keepOnline(loop: Loop, onFirst: () => void): Promise<never> {
+export async function keepOnline<Stream>(loop: Loop<Stream>, onFirst: () => void): Promise<never> {
   const { jid, log, clock, random, ended } = loop;
   const backoff = jitteredBackoff({ baseMs: BACKOFF_BASE_MS, capMs: BACKOFF_CAP_MS, random });
   let wasOnline = false;

@@ -186,7 +186,7 @@ export function connect(settings: SessionSettings): XmppSession {
     else events.fatal.call({ error });
   }
 
-  const loop: Loop = {
+  const loop: Loop<XmlStream> = {
     jid,
     log,
     clock,

@@ -14,7 +14,7 @@ export type Limit = {
  *  @throws Mom4cError what the work throws; M4C_XMPP_UNREACHABLE */
 export async function within<Value>(
   { ms, clock, signal, what }: Limit,
-  stream: XmlStream,
+  stream: Pick<XmlStream, 'close' | 'closed' | 'destroy'>,
   work: () => Promise<Value>,
 ): Promise<Value> {
   const giveUp = (): void => stream.destroy(new Mom4cError('M4C_XMPP_UNREACHABLE', `no ${what} in time`));

@@ -144,7 +144,7 @@ test('a server that sends us elsewhere is not followed', async (context) => {
   peer.end();
   assert.match((await stream.closed).error.detail ?? '', /see-other-host/);
   await new Promise(setImmediate);
-  assert.deepEqual([followed, server.count], [false, 1]);
+  assert.deepEqual([followed, server.count()], [false, 1]);
 });
 
 // Red without `reconnect.stop()` in client.ts.

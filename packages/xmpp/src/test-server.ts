@@ -1,5 +1,5 @@
-/** For tests only: a server that says what the test tells it, over TLS with a shared key, so that none needs certificates. */
-import type { AddressInfo } from 'node:net';
+/** For tests only: a server that says what the test tells it, over TLS with a shared key, so that none needs certificates, or plain. */
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import tls from 'node:tls';
 
 export type Peer = {
@@ -14,9 +14,8 @@ export type Peer = {
 };
 
 export type ScriptedServer = {
-  readonly tls: tls.ConnectionOptions;
   /** How many came so far. */
-  readonly count: number;
+  count(): number;
   /** The next one that nobody has asked for yet. */
   connection(): Promise<Peer>;
   close(): Promise<void>;
@@ -28,42 +27,63 @@ const SHARED = {
 } as const satisfies tls.SecureContextOptions;
 const KEY = Buffer.alloc(32, 1);
 
-export async function startScriptedServer(): Promise<ScriptedServer> {
-  const sockets = new Set<tls.TLSSocket>();
-  const arrived: Peer[] = [];
-  let wake: (() => void) | undefined;
-  let count = 0;
-  const server = tls.createServer({ ...SHARED, pskCallback: () => KEY }, (socket) => {
-    count += 1;
-    sockets.add(socket);
-    arrived.push(peerOf(socket));
-    wake?.();
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  return {
-    tls: {
-      ...SHARED,
-      host: '127.0.0.1',
-      port,
-      pskCallback: () => ({ psk: KEY, identity: 'test' }),
-      checkServerIdentity: () => undefined,
-    },
-    get count() {
-      return count;
-    },
-    async connection() {
-      while (arrived.length === 0) await new Promise<void>((resolve) => (wake = resolve));
-      return arrived.shift()!;
-    },
-    close() {
-      for (const socket of sockets) socket.destroy();
-      return new Promise((resolve) => server.close(() => resolve()));
-    },
+/** Direct TLS, as a client's port. */
+export async function startScriptedServer(): Promise<
+  ScriptedServer & { readonly tls: tls.ConnectionOptions }
+> {
+  const guests = new Guests();
+  const server = tls.createServer({ ...SHARED, pskCallback: () => KEY }, (socket) => guests.admit(socket));
+  const port = await listen(server);
+  const options = {
+    ...SHARED,
+    host: '127.0.0.1',
+    port,
+    pskCallback: () => ({ psk: KEY, identity: 'test' }),
+    checkServerIdentity: () => undefined,
   };
+  return { ...guests.of(server), tls: options };
 }
 
-function peerOf(socket: tls.TLSSocket): Peer {
+/** Plain TCP, as a component's port. */
+export async function startPlainServer(): Promise<ScriptedServer & { readonly port: number }> {
+  const guests = new Guests();
+  const server = createServer((socket) => guests.admit(socket));
+  const port = await listen(server);
+  return { ...guests.of(server), port };
+}
+
+class Guests {
+  readonly #sockets = new Set<Socket>();
+  readonly #arrived: Peer[] = [];
+  #wake: (() => void) | undefined;
+
+  admit(socket: Socket): void {
+    this.#sockets.add(socket);
+    this.#arrived.push(peerOf(socket));
+    this.#wake?.();
+  }
+
+  of(server: Server): ScriptedServer {
+    return {
+      count: () => this.#sockets.size,
+      connection: async () => {
+        while (this.#arrived.length === 0) await new Promise<void>((resolve) => (this.#wake = resolve));
+        return this.#arrived.shift()!;
+      },
+      close: () => {
+        for (const socket of this.#sockets) socket.destroy();
+        return new Promise((resolve) => server.close(() => resolve()));
+      },
+    };
+  }
+}
+
+async function listen(server: Server): Promise<number> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return (server.address() as AddressInfo).port;
+}
+
+function peerOf(socket: Socket): Peer {
   let received = '';
   let wake: (() => void) | undefined;
   socket.on('data', (octets: Buffer) => {

@@ -1,0 +1,184 @@
+/**
+ * One connection of an external component (XEP-0114 §3) to its server: header, handshake, stanzas. No library is in
+ * it: @xmpp/component answers every request that it does not know, so that a gateway could not pass one on.
+ *
+ * The link is plain TCP, and the handshake proves the secret without binding it to the connection: it is for the
+ * loopback interface only.
+ *
+ * INVARIANTS
+ * - Nothing is handed on before the server has accepted the handshake; what comes with its answer is not lost.
+ * - `closed` resolves once, with the first cause; from then on every `send` is rejected.
+ */
+import { createHash } from 'node:crypto';
+import { connect as connectTcp, isIP, BlockList } from 'node:net';
+import { Mom4cError, type Clock, type Log } from '@mom4c/core';
+import { serialise, xml, type Element } from './element.ts';
+import { NS_STREAM } from './namespaces.ts';
+import { createStanzaParser } from './stanza-parser.ts';
+import { offline, streamFault } from './stream-fault.ts';
+import type { StreamEnd, XmlStream } from './stream.ts';
+
+/** What a stream of stanzas offers once it is negotiated, a client's or a component's. */
+export type StanzaStream = Pick<XmlStream, 'consume' | 'send' | 'close' | 'destroy' | 'closed' | 'lastHeard'>;
+
+export type ComponentLink = {
+  /** An address of the loopback interface. */
+  readonly host: string;
+  readonly port: number;
+  /** The domain that the component is. */
+  readonly domain: string;
+  readonly secret: string;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly onDropped?: (reason: 'too large' | 'too deep') => void;
+};
+
+export type ComponentStream = StanzaStream & {
+  /** Resolves when the server has accepted us. @throws Mom4cError M4C_XMPP_LOGIN, M4C_XMPP_CONFLICT, M4C_XMPP_UNREACHABLE */
+  shakeHands(): Promise<void>;
+};
+
+const NS_COMPONENT = 'jabber:component:accept';
+const CLOSE_MS = 1_000;
+/** Stanzas that may come between the handshake and `consume`. */
+const MAX_WAITING = 1_024;
+/** What un-awaited sends may pile up, octets. */
+const MAX_UNSENT = 8 * 1024 * 1024;
+
+const LOOPBACK = new BlockList();
+LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
+LOOPBACK.addAddress('::1', 'ipv6');
+
+export function isLoopback(host: string): boolean {
+  const family = isIP(host);
+  return family !== 0 && LOOPBACK.check(host, family === 6 ? 'ipv6' : 'ipv4');
+}
+
+/** Connects. @throws Mom4cError M4C_CONFIG (not the loopback interface) */
+export function createComponentStream(link: ComponentLink): ComponentStream {
+  const { host, port, domain, secret, log, clock, onDropped } = link;
+  if (!isLoopback(host)) throw new Mom4cError('M4C_CONFIG', 'a component is linked over loopback only');
+  const accepted = Promise.withResolvers<void>();
+  const { promise: closed, resolve: resolveClosed } = Promise.withResolvers<StreamEnd>();
+  const waiting: Element[] = [];
+  let state: 'header' | 'handshake' | 'open' | 'closing' = 'header';
+  let handler: ((element: Element) => void) | undefined;
+  let cause: StreamEnd | undefined;
+  let end: StreamEnd | undefined;
+  let lastHeard = clock.monotonic();
+
+  const parser = createStanzaParser({
+    header(root) {
+      if (state !== 'header' || !root.is('stream', NS_STREAM)) return fault('no XMPP server');
+      state = 'handshake';
+      socket.write(serialise(xml('handshake', {}, proof(root.attrs.id ?? '', secret))));
+    },
+    element: receive,
+    end: () => fault('the server ended the stream'),
+    dropped(reason) {
+      log.warn({ reason }, 'dropped a stanza');
+      onDropped?.(reason);
+    },
+    fault: (reason) => fault(`unusable stream: ${reason}`),
+  });
+
+  const socket = connectTcp({ host, port, noDelay: true }, () =>
+    socket.write(
+      `<?xml version='1.0'?><stream:stream xmlns='${NS_COMPONENT}' xmlns:stream='${NS_STREAM}' to='${domain}'>`,
+    ),
+  );
+  socket.on('data', (octets: Buffer) => {
+    lastHeard = clock.monotonic();
+    parser.write(octets);
+  });
+  socket.on('error', (error: NodeJS.ErrnoException) => {
+    cause ??= { error: unreachable(error.code ?? 'connection lost') };
+  });
+  socket.on('end', () => fault('the server closed the connection'));
+  socket.on('close', () => {
+    end = cause ?? { error: unreachable('the connection was closed') };
+    accepted.reject(end.error);
+    resolveClosed(end);
+  });
+  // Whoever does not shake hands learns it from `closed`.
+  accepted.promise.catch(() => {});
+
+  function receive(element: Element): void {
+    if (element.is('error', NS_STREAM)) {
+      cause ??= streamFault(element);
+      void close();
+    } else if (state === 'open') {
+      hand(element);
+    } else if (state === 'handshake' && element.is('handshake')) {
+      state = 'open';
+      accepted.resolve();
+    } else if (state !== 'closing') fault('something else than an answer to the handshake');
+  }
+
+  function hand(element: Element): void {
+    if (!handler) {
+      if (waiting.push(element) > MAX_WAITING) fault('too much before anybody listens');
+      return;
+    }
+    try {
+      handler(element);
+    } catch (error) {
+      log.error({ err: error }, 'a fault while handling a stanza');
+    }
+  }
+
+  function fault(detail: string): void {
+    destroy(unreachable(detail));
+  }
+
+  function write(text: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      socket.write(text, (error) => (error ? reject(offline(error)) : resolve()));
+    });
+  }
+
+  function destroy(error: Mom4cError): void {
+    cause ??= { error };
+    socket.destroy();
+  }
+
+  async function close(): Promise<void> {
+    if (state !== 'closing' && !end) {
+      state = 'closing';
+      cause ??= { error: offline() };
+      if (socket.connecting) socket.destroy();
+      else socket.end('</stream:stream>');
+      const force = clock.after(CLOSE_MS, () => socket.destroy());
+      void closed.then(force);
+    }
+    await closed;
+  }
+
+  return {
+    shakeHands: () => accepted.promise,
+    consume(newHandler) {
+      handler = newHandler;
+      for (const element of waiting.splice(0)) hand(element);
+    },
+    async send(element) {
+      if (end || state !== 'open') throw offline(end?.error);
+      if (socket.writableLength > MAX_UNSENT) throw new Mom4cError('M4C_BUSY', 'too much waits to be sent');
+      await write(serialise(element));
+    },
+    close,
+    destroy,
+    closed,
+    get lastHeard() {
+      return lastHeard;
+    },
+  };
+}
+
+/** XEP-0114 §3: SHA-1 is what the protocol says; here it only keeps the secret out of sight on loopback. */
+function proof(streamId: string, secret: string): string {
+  return createHash('sha1').update(`${streamId}${secret}`).digest('hex');
+}
+
+function unreachable(detail: string): Mom4cError {
+  return new Mom4cError('M4C_XMPP_UNREACHABLE', detail);
+}

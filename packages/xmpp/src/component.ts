@@ -1,0 +1,144 @@
+/**
+ * The life of a component at its server: an address of its own, `commands.alpha.test`, that answers requests. As for a
+ * session: one stream at a time, coming back with full jitter, one log line per outage.
+ *
+ * The server vouches for `from` alone. Whatever is not from an address and for ours is dropped and counted.
+ */
+import {
+  isDomain,
+  Mom4cError,
+  systemClock,
+  systemRandom,
+  type Clock,
+  type Log,
+  type Random,
+} from '@mom4c/core';
+import { createComponentStream, type ComponentLink, type ComponentStream } from './component-stream.ts';
+import type { Element } from './element.ts';
+import { isAddress } from './incoming.ts';
+import { createListeners, type Listener } from './listeners.ts';
+import { createResponder, type RequestHandler, type RequestKind } from './responder.ts';
+import type { DropReason } from './session.ts';
+import { keepOnline } from './session-loop.ts';
+import { within } from './stream-limit.ts';
+
+export type ComponentSettings = Pick<ComponentLink, 'host' | 'port' | 'domain' | 'secret'> & {
+  readonly log: Log;
+  readonly clock?: Clock;
+  readonly random?: Random;
+};
+
+export type XmppComponent = {
+  readonly domain: string;
+  readonly online: boolean;
+  /** Stanzas that nobody got to see, by reason. */
+  readonly dropped: Readonly<Record<DropReason, number>>;
+  /** Resolves when online for the first time; keeps trying while the server cannot be reached.
+   *  @throws Mom4cError M4C_XMPP_LOGIN (wrong secret, or a component that the server does not know),
+   *  M4C_XMPP_CONFLICT, M4C_CONFIG, M4C_STOPPED */
+  start(signal?: AbortSignal): Promise<void>;
+  stop(): Promise<void>;
+  /** The server refuses us, or somebody else has taken the address: this component has ended. */
+  onFatal(listener: Listener<Mom4cError>): () => void;
+  /** Answers requests of one kind to the bare domain. @returns removes the handler */
+  onRequest(kind: RequestKind, handler: RequestHandler): () => void;
+};
+
+const LOGIN_MS = 20_000;
+
+export function createComponent(settings: ComponentSettings): XmppComponent {
+  const { domain, log, clock = systemClock, random = systemRandom } = settings;
+  if (!isDomain(domain)) throw new Mom4cError('M4C_MALFORMED', 'a component is a domain');
+  let stream: ComponentStream | undefined;
+  const ended = new AbortController();
+  let running: Promise<void> | undefined;
+  const dropped: Record<DropReason, number> = {
+    'no usable sender': 0,
+    'too large': 0,
+    'too deep': 0,
+    'too many at once': 0,
+    unexpected: 0,
+  };
+  const fatal = createListeners<Mom4cError>('fatal', log);
+  const responder = createResponder(send, { log, clock, random });
+
+  async function send(stanza: Element): Promise<void> {
+    if (!stream) throw new Mom4cError('M4C_XMPP_OFFLINE');
+    await stream.send(stanza);
+  }
+
+  function drop(reason: DropReason): void {
+    dropped[reason] += 1;
+  }
+
+  /** XEP-0114 §3: every stanza has `from` and `to`. */
+  function receive(element: Element): void {
+    const { from, to, type } = element.attrs;
+    if (from === undefined || !isAddress(from)) return drop('no usable sender');
+    const isRequest = element.is('iq') && type !== 'result' && type !== 'error';
+    if (to !== domain || !isRequest) return drop('unexpected');
+    responder.receive({ from, to, type, element });
+  }
+
+  async function establish(): Promise<ComponentStream> {
+    const fresh = createComponentStream({ ...settings, clock, onDropped: drop });
+    const limit = { ms: LOGIN_MS, clock, signal: ended.signal, what: 'handshake' };
+    await within(limit, fresh, () => fresh.shakeHands());
+    return fresh;
+  }
+
+  async function live(current: ComponentStream): Promise<Mom4cError> {
+    const logOut = (): void => void current.close();
+    ended.signal.addEventListener('abort', logOut, { once: true });
+    if (ended.signal.aborted) logOut();
+    stream = current;
+    current.consume(receive);
+    const { error } = await current.closed;
+    ended.signal.removeEventListener('abort', logOut);
+    stream = undefined;
+    return error;
+  }
+
+  function onEnd(thrown: unknown): Mom4cError {
+    ended.abort();
+    const error =
+      thrown instanceof Mom4cError ? thrown : new Mom4cError('M4C_INTERNAL', undefined, { cause: thrown });
+    if (error.code !== 'M4C_STOPPED') {
+      log.error({ code: error.code, detail: error.detail, component: domain }, 'the component has ended');
+      fatal.call(error);
+    }
+    return error;
+  }
+
+  return {
+    domain,
+    dropped,
+    get online() {
+      return stream !== undefined;
+    },
+    start(signal) {
+      if (running) throw new Error('a component starts once');
+      const loop = { jid: domain, log, clock, random, ended: ended.signal, establish, live, onOffline() {} };
+      return new Promise((resolve, reject) => {
+        const stop = (): void => ended.abort();
+        signal?.addEventListener('abort', stop, { once: true });
+        if (signal?.aborted) stop();
+        const settled = (): void => signal?.removeEventListener('abort', stop);
+        const started = (): void => {
+          settled();
+          resolve();
+        };
+        running = keepOnline(loop, started).catch((thrown: unknown) => {
+          settled();
+          reject(onEnd(thrown));
+        });
+      });
+    },
+    async stop() {
+      ended.abort();
+      await running;
+    },
+    onFatal: (listener) => fatal.add(listener),
+    onRequest: (kind, handler) => responder.handle(kind, handler),
+  };
+}
