@@ -23,7 +23,7 @@ export type ExecutorParts = {
 };
 
 /** Commands that may run at once; what is above is refused with M4C_BUSY. */
-const MAX_RUNNING = 32;
+const MAX_RUNNING = 64;
 const RESULT_VALID_MS = 60_000;
 
 /** The manager must have the answer by the deadline, a failure's too: a fifth of the time is for its way, at most this. */

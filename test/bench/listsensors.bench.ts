@@ -1,0 +1,88 @@
+/**
+ * `npm run bench -- listsensors [--seconds 5] [--levels 1,5,10,20,30,40] [--json FILE]`
+ *
+ * One lab, one XMPP server, one run: what a `listsensors` costs in the clear, signed, signed and sealed, and in the
+ * product, with 1 to 40 of them in flight. Level by level through all paths, so that a machine that slows down slows
+ * all of them down; compare ratios, not figures of two runs.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { startLab } from '@mom4c/lab';
+import { figureOf, tablesOf } from './listsensors/figures.ts';
+import type { Figure, Report } from './listsensors/figures.ts';
+import { openPaths } from './listsensors/paths.ts';
+import type { Path } from './listsensors/paths.ts';
+
+const DOMAIN = 'alpha.test';
+const WARM_UP = { inFlight: 40, seconds: 10 };
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '5' },
+    'warm-up': { type: 'string', default: String(WARM_UP.seconds) },
+    levels: { type: 'string', default: '1,5,10,20,30,40' },
+    json: { type: 'string' },
+  },
+});
+const seconds = Number(values.seconds);
+const levels = values.levels.split(',').map(Number);
+
+const abort = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => abort.abort());
+const state = join(mkdtempSync(join(tmpdir(), 'mom4c-bench-')), 'lab');
+const lab = await startLab({ folder: state, domains: [DOMAIN], executors: 1, signal: abort.signal });
+try {
+  const paths = await openPaths(state, lab.domain(DOMAIN));
+  try {
+    const figures: Figure[] = [];
+    for (const path of paths.all) {
+      progress(`warming up: ${path.name}`);
+      await path.load({ ...WARM_UP, seconds: Number(values['warm-up']) });
+    }
+    for (const inFlight of levels)
+      for (const path of paths.all) if (!abort.signal.aborted) figures.push(await point(path, inFlight));
+    if (!abort.signal.aborted) publish({ ...about(), resultOctets: paths.resultOctets, figures });
+  } finally {
+    await paths.stop();
+  }
+} finally {
+  await lab.down();
+}
+
+async function point(path: Path, inFlight: number): Promise<Figure> {
+  const before = await path.usage();
+  const measured = await path.load({ inFlight, seconds });
+  const figure = figureOf(path.name, inFlight, measured, before, await path.usage());
+  const { perSecond, p50, errors } = figure;
+  progress(`${inFlight} in flight, ${path.name}: ${perSecond}/s, p50 ${p50} ms ${failures(errors)}`);
+  return figure;
+}
+
+function failures(errors: Figure['errors']): string {
+  return Object.entries(errors)
+    .map(([code, count]) => `${count} × ${code}`)
+    .join(', ');
+}
+
+function about(): Omit<Report, 'figures' | 'resultOctets'> {
+  const git = (...args: string[]): string => execFileSync('git', args, { encoding: 'utf8' }).trim();
+  return {
+    date: new Date().toISOString(),
+    commit: `${git('rev-parse', '--short', 'HEAD')}${git('status', '--porcelain') === '' ? '' : ' and changes'}`,
+    machine: { cpu: cpus()[0]?.model ?? '', cores: cpus().length, node: process.version },
+    server: 'ejabberd',
+    secondsEach: seconds,
+  };
+}
+
+function publish(report: Report): void {
+  console.log(tablesOf(report));
+  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(report, undefined, 1)}\n`);
+}
+
+function progress(line: string): void {
+  console.error(line);
+}

@@ -1,0 +1,93 @@
+/** The ways that are compared, and the processes on each of them. */
+import { rmSync, mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { DomainDescription, LabDomain } from '@mom4c/lab';
+import { enrolToken } from '../../support/cli.ts';
+import { makeNode } from '../../support/hand-made-node.ts';
+import { startHop } from './hop-process.ts';
+import type { HopProcess } from './hop-process.ts';
+import type { KeyKind, Load, Measured } from './hop-protocol.ts';
+import { processUsage } from './process-usage.ts';
+import { startProduct } from './product.ts';
+
+export type Path = {
+  readonly name: string;
+  readonly load: (point: Pick<Load, 'inFlight' | 'seconds'>) => Promise<Measured>;
+  /** By process, what it has used so far. */
+  readonly usage: () => Promise<Readonly<Record<string, { cpu: number; lookups?: number }>>>;
+};
+
+export type Paths = { readonly all: readonly Path[]; readonly resultOctets: number; stop(): Promise<void> };
+
+const KEYS: readonly KeyKind[] = ['P-256', 'RSA-2048'];
+
+/** The product first: what it answers is what the other paths carry. */
+export async function openPaths(state: string, domain: LabDomain): Promise<Paths> {
+  const folder = mkdtempSync(join(tmpdir(), 'mom4c-bench-'));
+  const server = () => ({ server: { cpu: processUsage(domain.server('ejabberd').process!.pid) } });
+  const product = await startProduct(domain);
+  const { result } = product;
+  const stops: (() => Promise<void> | void)[] = [
+    () => rmSync(folder, { recursive: true, force: true }),
+    () => product.stop(),
+  ];
+
+  const startTrio = async (key: KeyKind) => {
+    const description = domain.describe();
+    const hop = async (role: 'client' | 'manager' | 'executor', next?: string) => {
+      const config = await makeMember(state, folder, description, role, key);
+      const started = await startHop({ role, key, config, next, result });
+      stops.push(() => started.stop());
+      return started;
+    };
+    const executor = await hop('executor');
+    const manager = await hop('manager', executor.jid);
+    return { client: await hop('client', manager.jid), manager, executor };
+  };
+
+  const [fast, slow] = [await startTrio(KEYS[0]!), await startTrio(KEYS[1]!)];
+  const usageOf = async (hops: Record<string, HopProcess>) => {
+    const own = Object.entries(hops).map(async ([name, hop]) => [name, await hop.usage()] as const);
+    return { ...Object.fromEntries(await Promise.all(own)), ...server() };
+  };
+  const hops = (name: string, path: Load['path'], trio: typeof fast): Path => ({
+    name,
+    load: (point) => trio.client.load({ path, ...point }),
+    usage: () => usageOf(path === 'echo' ? { client: trio.client, echo: trio.manager } : trio),
+  });
+  return {
+    all: [
+      hops('floor', 'echo', fast),
+      hops('plain', 'plain', fast),
+      hops('signed P-256', 'signed', fast),
+      hops('signed RSA-2048', 'signed', slow),
+      hops('sealed P-256', 'sealed', fast),
+      hops('sealed RSA-2048', 'sealed', slow),
+      {
+        name: 'product',
+        load: (point) => product.load(point),
+        usage: async () => ({ ...(await product.usage()), ...server() }),
+      },
+    ],
+    resultOctets: JSON.stringify(result).length,
+    async stop() {
+      for (const stop of stops.reverse()) await stop();
+    },
+  };
+}
+
+const ROLES = { client: 'admin', manager: 'cm', executor: 'te' } as const;
+
+/** @returns the path of its configuration */
+async function makeMember(
+  state: string,
+  folder: string,
+  domain: DomainDescription,
+  role: keyof typeof ROLES,
+  key: KeyKind,
+): Promise<string> {
+  const name = `bench-${role}-${key.slice(0, 3).toLowerCase().replace('-', '')}`;
+  const token = await enrolToken(state, name, ROLES[role]);
+  return makeNode(folder, name, domain, token).config;
+}

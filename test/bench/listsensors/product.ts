@@ -1,0 +1,64 @@
+/** The product itself: a real manager with its journal, a real executor with its agent, and one administrator's session. */
+import { systemClock, systemRandom } from '@mom4c/core';
+import { familyOf } from '@mom4c/lab';
+import type { LabDomain, ProcessIdentity } from '@mom4c/lab';
+import { Requester, adminSettings, startMember } from '@mom4c/member';
+import { createLogger, loadConfig } from '@mom4c/runtime';
+import { measure } from './load.ts';
+import type { Load, Measured } from './hop-protocol.ts';
+import { processUsage } from './process-usage.ts';
+
+export type Product = {
+  /** What `te1` answered to the first `listsensors`. */
+  readonly result: unknown;
+  load(point: Pick<Load, 'inFlight' | 'seconds'>): Promise<Measured>;
+  usage(): Promise<Record<string, { cpu: number; lookups?: number }>>;
+  stop(): Promise<void>;
+};
+
+const MANAGER = 'cm1';
+const TARGET = 'te1';
+const REQUEST = { name: 'listsensors', args: {}, targets: [TARGET], timeout: 30_000 };
+
+export async function startProduct(domain: LabDomain): Promise<Product> {
+  const stop = new AbortController();
+  const stops: (() => void | Promise<void>)[] = [];
+  const log = createLogger({ name: 'bench', level: 'warn' }, process.stderr);
+  const around = { clock: systemClock, random: systemRandom, log, signal: stop.signal };
+  const settings = loadConfig(adminSettings, { file: domain.describe().adminProfile.path });
+  const member = await startMember(settings, 'admin', around, (_name, close) => stops.push(close));
+  const session = member.session('bench');
+  const requester = new Requester(member, session);
+  await session.start(stop.signal);
+  const ask = async (): Promise<unknown> => {
+    const [outcome] = (await requester.send(REQUEST)).outcomes;
+    if (outcome?.state !== 'ok') throw new Error(outcome?.error?.code ?? 'no outcome');
+    return outcome.result;
+  };
+  return {
+    result: await ask(),
+    load: (point) => measure(point, async () => void (await ask())),
+    async usage() {
+      const executor = domain.node(TARGET).process!;
+      const { user, system } = process.cpuUsage();
+      return {
+        client: { cpu: (user + system) / 1e6 },
+        manager: { cpu: processUsage(domain.node(MANAGER).process!.pid) },
+        executor: { cpu: processUsage(executor.pid) },
+        // The node's own NATS server and its sensor agent.
+        'bus and agent': { cpu: sum(familyOf(executor).filter(({ pid }) => pid !== executor.pid)) },
+        'nats-server': { cpu: processUsage(domain.server('nats-server').process!.pid) },
+      };
+    },
+    async stop() {
+      stop.abort();
+      requester.close();
+      await session.stop();
+      for (const close of stops.reverse()) await close();
+    },
+  };
+}
+
+function sum(processes: readonly ProcessIdentity[]): number {
+  return processes.reduce((seconds, { pid }) => seconds + processUsage(pid), 0);
+}
