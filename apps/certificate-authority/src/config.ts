@@ -59,7 +59,7 @@ export const certificateAuthorityConfig = z.strictObject({
 export type CertificateAuthorityConfig = z.output<typeof certificateAuthorityConfig>;
 
 /** Roles that are enrolled with a token. `server` and `ca` are not: the operator of this machine makes those. */
-export const ENROLLED_ROLES = ['cm', 'te', 'gateway', 'admin', 'publisher'] as const;
+export const ENROLLED_ROLES = ['cm', 'te', 'gateway', 'admin', 'adapter', 'publisher'] as const;
 export type EnrolledRole = (typeof ENROLLED_ROLES)[number];
 
 /** `cm` is the service address of every cluster manager, `ca` the authority itself. */

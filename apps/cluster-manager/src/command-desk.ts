@@ -6,7 +6,7 @@
  * - A request id is acted on once; the same id again gets the same answer again.
  * - Every accepted command ends with one outcome per target, in the journal before it is sent.
  */
-import { roleMay } from '@mom4c/access';
+import type { Policy } from '@mom4c/access';
 import { COMMANDS } from '@mom4c/commands';
 import { Mom4cError, authorise, bareJid, findCommand, parseArguments, runCommand } from '@mom4c/core';
 import type { Certificate, Command, FullJid, Journal, JournalEntry, JournalState } from '@mom4c/core';
@@ -36,6 +36,7 @@ export type DeskParts = {
   journal: Journal;
   roster: Roster;
   leadership: Leadership;
+  policy: Policy;
   outbox: Outbox;
 };
 
@@ -68,7 +69,12 @@ export class CommandDesk {
     try {
       const entry = await this.#accept(payload, signer, evidence, requester);
       member.log.info(
-        { id: payload.id, command: payload.name, by: signer.name, targets: entry.targets.length },
+        {
+          id: payload.id,
+          command: payload.name,
+          ...whoAsked(payload, signer),
+          targets: entry.targets.length,
+        },
         'accepted',
       );
       const { targets, deadline } = entry;
@@ -76,11 +82,25 @@ export class CommandDesk {
     } catch (thrown) {
       const error = member.errorOf(thrown, { id: payload.id });
       member.log.info(
-        { id: payload.id, command: payload.name, by: signer.name, code: error.code, detail: error.detail },
+        {
+          id: payload.id,
+          command: payload.name,
+          ...whoAsked(payload, signer),
+          code: error.code,
+          detail: error.detail,
+        },
         'rejected',
       );
       return { type: 'rejected', ...head, error: error.toBody() };
     }
+  }
+
+  /** What a person may do for whom an adapter asks. */
+  permissions({ payload, signer }: Received<'permissions'>): PayloadOf<'permitted'> {
+    const asker = { role: signer.role, onBehalfOf: payload.onBehalfOf };
+    const permitted = COMMANDS.filter((command) => this.#parts.policy.permits(asker, command));
+    const head = this.#headFor(payload.id, payload.from);
+    return { type: 'permitted', ...head, commands: permitted.map(({ name }) => name) };
   }
 
   /** A task executor's answer. Whatever is not awaited (any more) is counted by the caller. */
@@ -113,9 +133,10 @@ export class CommandDesk {
     evidence: Uint8Array,
     requester: FullJid,
   ): Promise<JournalEntry> {
-    const { member, journal } = this.#parts;
+    const { member, journal, policy } = this.#parts;
     const command = findCommand(COMMANDS, payload.name);
-    authorise(command, (access) => roleMay(signer.role, access));
+    const asker = { role: signer.role, onBehalfOf: payload.onBehalfOf };
+    authorise(command, () => policy.permits(asker, command));
     parseArguments(command, payload.args);
     const known = await journal.find(payload.id);
     if (known) return this.#again(known, signer);
@@ -275,6 +296,14 @@ export class CommandDesk {
       member.log.warn({ id, code, detail }, 'a step of a command failed');
     });
   }
+}
+
+/** For the log; in the journal it stands in the signed request. */
+function whoAsked(
+  { onBehalfOf }: PayloadOf<'request'>,
+  { name }: Certificate,
+): { by: string; attestedBy?: string } {
+  return onBehalfOf === undefined ? { by: name } : { by: onBehalfOf, attestedBy: name };
 }
 
 /** Of what is said to a requester. */

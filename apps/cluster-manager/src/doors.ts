@@ -132,20 +132,28 @@ class Door {
     this.#parts = parts;
   }
 
-  /** A request or a wish to join; answered by a letter sealed to the sender. */
+  /** A request, a question about rights, or a wish to join; answered by a letter sealed to the sender. */
   async request({ from, element }: IncomingRequest): Promise<Element> {
-    const { member, desk } = this.#parts;
+    const { member } = this.#parts;
     try {
-      const received = await this.#open(element, ['request', 'join'], from);
-      const { payload, signer } = received;
-      const answer =
-        payload.type === 'join'
-          ? await admit({ ...received, payload }, this.#parts)
-          : await desk.request({ ...received, payload }, from as FullJid);
-      const [letter] = lettersElements(await member.postbox.sealTo(answer, [signer]));
+      const received = await this.#open(element, ['request', 'permissions', 'join'], from);
+      const answer = await this.#answer(received, from);
+      const [letter] = lettersElements(await member.postbox.sealTo(answer, [received.signer]));
       return letter!;
     } catch (thrown) {
       throw this.#refused(thrown, from);
+    }
+  }
+
+  async #answer(received: Received<'request' | 'permissions' | 'join'>, from: string): Promise<Payload> {
+    const { payload } = received;
+    switch (payload.type) {
+      case 'request':
+        return this.#parts.desk.request({ ...received, payload }, from as FullJid);
+      case 'permissions':
+        return this.#parts.desk.permissions({ ...received, payload });
+      case 'join':
+        return admit({ ...received, payload }, this.#parts);
     }
   }
 
@@ -184,7 +192,7 @@ class Door {
     }
   }
 
-  async #open<T extends 'request' | 'join' | 'result' | 'presence'>(
+  async #open<T extends 'request' | 'permissions' | 'join' | 'result' | 'presence'>(
     element: Element,
     expected: readonly T[],
     from: string,

@@ -1,5 +1,6 @@
 /** The cluster manager: accepts commands of administrators, sends them to task executors, reports their outcomes. */
 import { join } from 'node:path';
+import { policyOf } from '@mom4c/access';
 import { connectBus, openJournal } from '@mom4c/bus';
 import { systemClock, systemRandom } from '@mom4c/core';
 import { startMember } from '@mom4c/member';
@@ -48,7 +49,7 @@ async function start(app: App): Promise<void> {
   metrics.gauge('executors_present', 'Task executors that are present.', () => roster.presentCount);
   const leftovers = await journal.unfinished();
   const doors = await openDoors(
-    { member, journal, roster, leadership },
+    { member, journal, roster, leadership, policy: policyOf(settings.people) },
     {
       onRefused: (code) => refused.add({ code }),
       // Going on in the dark, or fighting for the address, would help nobody.

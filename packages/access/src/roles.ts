@@ -6,6 +6,8 @@ const RIGHTS: Readonly<Record<Role, readonly Access[]>> = {
   // A manager acts for the requester whom it has authorised; task executors obey no other role.
   cm: ['cluster:read', 'sensors:read'],
   te: [],
+  // Nothing by itself: the person for whom it asks must hold the right (people.ts).
+  adapter: [],
   gateway: [],
   ca: [],
   publisher: [],

@@ -73,3 +73,19 @@ export function defineCommand<Args extends z.ZodType, Result extends z.ZodType>(
 export function defineCommand(command: Command): Command {
   return Object.freeze(command);
 }
+
+/** Paths of the fields that a command marks with `.meta({ secret: true })`, of arguments and result: sealed for their
+ *  final recipient, and never shown to whoever passes them on. */
+export function secretFields(command: Command): readonly string[] {
+  return [command.args, command.result].flatMap((schema: z.ZodType) =>
+    secretsIn(z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }), ''),
+  );
+}
+
+function secretsIn(node: unknown, path: string): string[] {
+  if (typeof node !== 'object' || node === null) return [];
+  if ('secret' in node && node.secret === true) return [path];
+  return Object.entries(node).flatMap(([key, child]) =>
+    secretsIn(child, path === '' ? key : `${path}.${key}`),
+  );
+}

@@ -1,10 +1,10 @@
 /**
- * Requests of an administrator, any number at once on one session: each to the service address, accepted or rejected,
- * then its outcome.
+ * Requests of an administrator, or of an adapter for a person, any number at once on one session: each to the service
+ * address, accepted or rejected, then its outcome.
  */
 import { Mom4cError, bareJid, jitteredBackoff, pause } from '@mom4c/core';
-import type { Certificate } from '@mom4c/core';
-import type { PayloadOf, PayloadType, Received } from '@mom4c/messaging';
+import type { BareJid, Certificate } from '@mom4c/core';
+import type { Payload, PayloadOf, PayloadType, Received } from '@mom4c/messaging';
 import type { Element, Incoming, XmppSession } from '@mom4c/xmpp';
 import { currentManagers } from './managers.ts';
 import type { Member } from './member.ts';
@@ -17,6 +17,8 @@ export type Request = {
   readonly targets: readonly string[] | undefined;
   /** Milliseconds that the targets have. */
   readonly timeout: number;
+  /** The person who asked it; by an adapter only, and always. */
+  readonly onBehalfOf?: BareJid;
 };
 
 /** How long the manager may take to accept; after two seconds without word the same id is sent again. */
@@ -53,6 +55,21 @@ export class Requester {
       return await this.#within(request.timeout + GRACE_MS, arrived.promise);
     } finally {
       this.#awaited.delete(id);
+    }
+  }
+
+  /** Which commands the policy of the manager lets a person run; for adapters.
+   *  @throws Mom4cError M4C_NO_MANAGER, M4C_FORBIDDEN */
+  async permitted(onBehalfOf: BareJid): Promise<readonly string[]> {
+    const { clock, newId } = this.#member;
+    const time = clock.now();
+    const head = { id: newId(), ...this.#ends(), time, expires: time + ACCEPT_MS };
+    const managers = await currentManagers(this.#member);
+    try {
+      const query = { type: 'permissions', ...head, onBehalfOf } as const;
+      return (await this.#exchange(query, managers, ['permitted'])).commands;
+    } catch (thrown) {
+      throw thrown instanceof Mom4cError ? asNoManager(thrown) : thrown;
     }
   }
 
@@ -98,31 +115,44 @@ export class Requester {
 
   async #ask(
     id: string,
-    { name, args, targets, timeout }: Request,
+    { name, args, targets, timeout, onBehalfOf }: Request,
     managers: readonly Certificate[],
   ): Promise<PayloadOf<'accepted'>> {
-    const { clock, address, service, postbox } = this.#member;
-    const time = clock.now();
+    const time = this.#member.clock.now();
     const payload: PayloadOf<'request'> = {
       type: 'request',
       id,
-      from: address,
-      to: service,
+      ...this.#ends(),
       time,
       expires: time + Math.max(timeout, ACCEPT_MS),
       name,
       args,
       timeout,
       ...(targets && { targets: [...targets] }),
+      ...(onBehalfOf !== undefined && { onBehalfOf }),
     };
-    const [letter] = lettersElements(await postbox.sealTo(payload, managers));
-    const to = `${service}/${SERVICE_RESOURCE}`;
-    const answer = await this.#session.request(to, 'set', letter!, { timeoutMs: ACCEPT_TRY_MS });
-    const { payload: said } = await this.#open(answer, ['accepted', 'rejected'], to);
-    if (said.id !== id) throw new Mom4cError('M4C_UNEXPECTED', 'the answer to another request');
+    const said = await this.#exchange(payload, managers, ['accepted', 'rejected']);
     if (said.type === 'rejected')
       throw new Mom4cError(said.error.code, said.error.detail, { correlation: said.error.correlation });
     return said;
+  }
+
+  /** One letter to the managers, and the answer to it. */
+  async #exchange<T extends PayloadType>(
+    payload: Payload,
+    managers: readonly Certificate[],
+    expected: readonly T[],
+  ): Promise<PayloadOf<T>> {
+    const [letter] = lettersElements(await this.#member.postbox.sealTo(payload, managers));
+    const to = `${this.#member.service}/${SERVICE_RESOURCE}`;
+    const answer = await this.#session.request(to, 'set', letter!, { timeoutMs: ACCEPT_TRY_MS });
+    const { payload: said } = await this.#open(answer, expected, to);
+    if (said.id !== payload.id) throw new Mom4cError('M4C_UNEXPECTED', 'the answer to another request');
+    return said;
+  }
+
+  #ends(): { from: BareJid; to: BareJid } {
+    return { from: this.#member.address, to: this.#member.service };
   }
 
   async #open<T extends PayloadType>(

@@ -63,7 +63,8 @@ const outcomeSchema = z.strictObject({
 export type Outcome = z.infer<typeof outcomeSchema>;
 
 const schemas = {
-  /** Administrator → `cm@D`: do this. Without `targets`: every task executor. `timeout` in milliseconds. */
+  /** Administrator → `cm@D`: do this. Without `targets`: every task executor. `timeout` in milliseconds. From an adapter,
+   *  and from nobody else: `onBehalfOf`, the person who asked it. */
   request: z.strictObject({
     ...direct,
     type: z.literal('request'),
@@ -71,6 +72,7 @@ const schemas = {
     args: z.unknown(),
     targets: targets.optional(),
     timeout: z.int().min(100).max(600_000),
+    onBehalfOf: address.optional(),
   }),
   /** The answer once the request is in the journal. `deadline` is the manager's clock. */
   accepted: z.strictObject({
@@ -82,6 +84,14 @@ const schemas = {
   }),
   /** The answer to a request that was understood and will not be served. */
   rejected: z.strictObject({ ...direct, type: z.literal('rejected'), error: errorBody }),
+  /** Adapter → `cm@D`: what may this person do? */
+  permissions: z.strictObject({ ...direct, type: z.literal('permissions'), onBehalfOf: address }),
+  /** The answer: names of commands. */
+  permitted: z.strictObject({
+    ...direct,
+    type: z.literal('permitted'),
+    commands: z.array(commandName).max(1000),
+  }),
   /** Every target's outcome, once. */
   outcome: z.strictObject({
     ...direct,

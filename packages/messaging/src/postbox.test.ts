@@ -1,4 +1,4 @@
-// Mutations seen red, one each: no role check; no sender check; no audience check; admitting before the checks.
+// Mutations seen red, one each: no role check; either half of the check for whom somebody speaks left out; no sender check; no audience check; admitting before the checks.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Mom4cError, systemRandom } from '@mom4c/core';
@@ -24,7 +24,8 @@ const manager = fakeCertificate('cm1', 'cm', ['cm1@alpha.test', 'cm@alpha.test']
 const te1 = fakeCertificate('te1', 'te');
 const te2 = fakeCertificate('te2', 'te');
 const admin = fakeCertificate('admin', 'admin');
-const known = [manager, te1, te2, admin];
+const adapter = fakeCertificate('commands', 'adapter');
+const known = [manager, te1, te2, admin, adapter];
 
 function postboxOf(certificate: Certificate, ring = new SessionKeyRing()): Postbox {
   return new Postbox({
@@ -100,6 +101,22 @@ test('refused: a role that may not say it, a sender that is not the signer, a se
     code('M4C_SENDER_MISMATCH'),
   );
   await receiver.open(honest, ['command'], audience, 'cm@alpha.test');
+});
+
+test('an adapter says for whom it asks, and nobody else speaks for others', async () => {
+  const receiver = postboxOf(manager);
+  const asked = { addresses: ['cm@alpha.test'], rooms: [], name: 'cm1' };
+  const onBehalfOf = 'ann@people.alpha.test';
+  const open = async (from: Certificate, person: object) => {
+    const { epoch: _, ...common } = command('cm@alpha.test', from.addresses[0]);
+    const payload = { ...common, type: 'request', timeout: 1000, ...person } as PayloadOf<'request'>;
+    return receiver.open(await postboxOf(from).sealTo(payload, [manager]), ['request'], asked);
+  };
+  assert.equal((await open(adapter, { onBehalfOf })).payload.onBehalfOf, onBehalfOf);
+  assert.equal((await open(admin, {})).payload.onBehalfOf, undefined);
+  await assert.rejects(open(adapter, {}), code('M4C_FORBIDDEN'));
+  await assert.rejects(open(admin, { onBehalfOf }), code('M4C_FORBIDDEN'));
+  await assert.rejects(open(te1, { onBehalfOf }), code('M4C_FORBIDDEN'));
 });
 
 test('refused: in the clear, of another type than this door takes, sealed for others', async () => {

@@ -38,10 +38,12 @@ export type Audience = {
 };
 
 /** Who may say what. A right signature under the wrong role is no authority. */
-const SENDERS: Readonly<Record<PayloadType, Role>> = {
-  request: 'admin',
+const SENDERS: Readonly<Record<PayloadType, Role | readonly Role[]>> = {
+  request: ['admin', 'adapter'],
   accepted: 'cm',
   rejected: 'cm',
+  permissions: 'adapter',
+  permitted: 'cm',
   outcome: 'cm',
   command: 'cm',
   result: 'te',
@@ -104,8 +106,9 @@ export class Postbox {
     if (!isOneOf(payload, expected)) throw new Mom4cError('M4C_UNEXPECTED', payload.type);
     // A state in the clear is public by design; anything else in the clear is not ours.
     if (letter.kind === 'signed' && !STATES.includes(payload.type)) throw new Mom4cError('M4C_NOT_SEALED');
-    if (signer.role !== SENDERS[payload.type])
+    if (![SENDERS[payload.type]].flat().includes(signer.role))
       throw new Mom4cError('M4C_FORBIDDEN', `a ${payload.type} from ${signer.name}, which is ${signer.role}`);
+    checkBehalf(payload, signer);
     if (!signer.addresses.includes(payload.from) || (sentBy !== undefined && sentBy !== payload.from))
       throw new Mom4cError('M4C_SENDER_MISMATCH', `signed by ${signer.name}, from ${payload.from}`);
     checkAudience(payload, audience);
@@ -130,6 +133,15 @@ function isOneOf<T extends PayloadType>(
   expected: readonly T[],
 ): payload is PayloadOf<T> & Payload {
   return (expected as readonly PayloadType[]).includes(payload.type);
+}
+
+/** An adapter always speaks for somebody, and nobody else ever does. @throws Mom4cError M4C_FORBIDDEN */
+function checkBehalf(payload: Payload, { name, role }: Certificate): void {
+  const person = 'onBehalfOf' in payload ? payload.onBehalfOf : undefined;
+  if (role === 'adapter' && person === undefined)
+    throw new Mom4cError('M4C_FORBIDDEN', `${name} is an adapter and does not say for whom it asks`);
+  if (role !== 'adapter' && person !== undefined)
+    throw new Mom4cError('M4C_FORBIDDEN', `${name}, which is ${role}, speaks for ${person}`);
 }
 
 /** @throws Mom4cError M4C_NOT_FOR_US, M4C_NOT_A_TARGET */
