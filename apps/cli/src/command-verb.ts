@@ -1,7 +1,14 @@
 /** A verb of the command line from a command record: arguments, options, help and examples all come from there. */
 import { Argument, Command as Verb, InvalidArgumentError, Option } from 'commander';
 import * as z from 'zod';
-import { Mom4cError, isNodeName, parseArguments, parseDuration } from '@mom4c/core';
+import {
+  MAX_LABEL_TERMS,
+  Mom4cError,
+  isNodeName,
+  parseArguments,
+  parseDuration,
+  parseLabelTerm,
+} from '@mom4c/core';
 import type { Command } from '@mom4c/core';
 import { Requester } from '@mom4c/member';
 import type { Member } from '@mom4c/member';
@@ -14,6 +21,7 @@ import { progressOn } from './terminal.ts';
 
 type Options = {
   target?: string[];
+  label?: string[];
   timeout: number;
   output: Format;
   state?: string;
@@ -31,6 +39,12 @@ export function commandVerb(command: Command): Verb {
     );
   verb
     .addOption(
+      new Option(
+        '-l, --label <selector>',
+        `${command.runsOn === 'te' ? 'of these only those' : 'only nodes'} with this label: key=value, key, or key!=value; repeat it for more that must hold`,
+      ).argParser(labelTerms),
+    )
+    .addOption(
       new Option('--timeout <duration>', 'how long the targets have')
         .argParser(duration)
         .default(10_000, '10s'),
@@ -45,7 +59,13 @@ export function commandVerb(command: Command): Verb {
 async function perform(command: Command, rawArgs: unknown, options: Options): Promise<void> {
   const args = parseArguments(command, rawArgs);
   const progress = progressOn(process.stderr);
-  const request = { name: command.name, args, targets: options.target, timeout: options.timeout };
+  const request = {
+    name: command.name,
+    args,
+    targets: options.target,
+    labels: options.label,
+    timeout: options.timeout,
+  };
   const answer = await withMember(loadProfile(options), options.verbose ?? false, async (member) => {
     const session = member.session(
       `cli-${process.pid}-${Buffer.from(member.random.bytes(4)).toString('hex')}`,
@@ -105,6 +125,18 @@ function targets(text: string): string[] {
   const wrong = names.find((name) => !isNodeName(name));
   if (wrong !== undefined) throw new InvalidArgumentError(`not the name of a node: ${JSON.stringify(wrong)}`);
   return names;
+}
+
+function labelTerms(text: string, before: readonly string[] = []): string[] {
+  const all = [...before, ...text.split(',')];
+  try {
+    all.forEach(parseLabelTerm);
+  } catch (error) {
+    if (!(error instanceof Mom4cError)) throw error;
+    throw new InvalidArgumentError(error.detail ?? error.message);
+  }
+  if (all.length > MAX_LABEL_TERMS) throw new InvalidArgumentError(`at most ${MAX_LABEL_TERMS} of them`);
+  return all;
 }
 
 /** As the protocol bounds it. */

@@ -8,8 +8,26 @@
  */
 import type { Policy } from '@mom4c/access';
 import { COMMANDS } from '@mom4c/commands';
-import { Mom4cError, authorise, bareJid, findCommand, parseArguments, runCommand } from '@mom4c/core';
-import type { Certificate, Command, FullJid, Journal, JournalEntry, JournalState } from '@mom4c/core';
+import {
+  Mom4cError,
+  authorise,
+  bareJid,
+  findCommand,
+  formatLabels,
+  labelsMatch,
+  parseArguments,
+  parseLabelTerm,
+  runCommand,
+} from '@mom4c/core';
+import type {
+  Certificate,
+  Command,
+  FullJid,
+  Journal,
+  JournalEntry,
+  JournalState,
+  LabelTerm,
+} from '@mom4c/core';
 import type { Member } from '@mom4c/member';
 import { MAX_PAYLOAD } from '@mom4c/messaging';
 import type { Outcome, Payload, PayloadOf, Received } from '@mom4c/messaging';
@@ -142,7 +160,8 @@ export class CommandDesk {
     if (known) return this.#again(known, signer);
     if (this.#pending.size >= MAX_PENDING)
       throw new Mom4cError('M4C_BUSY', `${MAX_PENDING} commands are under way`);
-    const targets = await this.#targets(command, payload.targets);
+    const having = (payload.labels ?? []).map(parseLabelTerm);
+    const targets = await this.#targets(command, payload.targets, having);
     const acceptedAt = member.clock.now();
     const deadline = acceptedAt + payload.timeout;
     const entry: JournalEntry = {
@@ -159,10 +178,12 @@ export class CommandDesk {
     if (this.#stopped) throw new Mom4cError('M4C_STOPPED');
     const pending = new PendingCommand(payload.id, targets, payload.timeout, member.clock, (outcomes) => {
       this.#pending.delete(payload.id);
+      for (const { target, error } of outcomes)
+        if (error?.code === 'M4C_NO_ANSWER') this.#parts.roster.missed(target);
       this.#guard(payload.id, this.#report(entry, outcomes, signer));
     });
     this.#pending.set(payload.id, pending);
-    this.#guard(payload.id, this.#carryOut(command, payload.args, pending, entry));
+    this.#guard(payload.id, this.#carryOut(command, payload.args, having, pending, entry));
     return entry;
   }
 
@@ -179,7 +200,13 @@ export class CommandDesk {
     return entry;
   }
 
-  async #targets(command: Command, asked: readonly string[] | undefined): Promise<readonly string[]> {
+  /** What was asked for, of this whoever has the labels; a selector for the manager's own command narrows what it is
+   *  about instead. */
+  async #targets(
+    command: Command,
+    asked: readonly string[] | undefined,
+    having: readonly LabelTerm[],
+  ): Promise<readonly string[]> {
     const { member, roster } = this.#parts;
     if (command.runsOn === 'cm') {
       if (asked)
@@ -190,10 +217,11 @@ export class CommandDesk {
       return [member.settings.name];
     }
     const enrolled = await roster.executors(asked);
-    const targets = [...new Set(asked ?? enrolled)];
-    const unknown = targets.filter((target) => !enrolled.includes(target));
+    const named = [...new Set(asked ?? enrolled)];
+    const unknown = named.filter((target) => !enrolled.includes(target));
     if (unknown.length > 0) throw new Mom4cError('M4C_UNKNOWN_TARGET', unknown.slice(0, 10).join(', '));
-    if (targets.length === 0) throw new Mom4cError('M4C_NO_TARGETS');
+    const targets = named.filter((target) => labelsMatch(roster.labels(target), having));
+    if (targets.length === 0) throw new Mom4cError('M4C_NO_TARGETS', this.#whyNone(named, having));
     if (targets.length > MAX_TARGETS)
       throw new Mom4cError(
         'M4C_TOO_LARGE',
@@ -202,13 +230,28 @@ export class CommandDesk {
     return targets;
   }
 
+  /** What there is instead, so that a slip in a selector shows. */
+  #whyNone(named: readonly string[], having: readonly LabelTerm[]): string | undefined {
+    if (named.length === 0) return undefined;
+    const labels = new Set(
+      named
+        .flatMap((name) => formatLabels(this.#parts.roster.labels(name)).split(','))
+        .filter((label) => label !== ''),
+    );
+    const some = [...labels].sort().slice(0, 10).join(', ');
+    const has = some === '' ? 'none has announced labels' : `their labels are ${some}`;
+    const more = labels.size > 10 ? ', …' : '';
+    return `${named.length} named or enrolled, none has ${having.length > 1 ? 'all these labels' : 'this label'}; ${has}${more}`;
+  }
+
   async #carryOut(
     command: Command,
     args: unknown,
+    having: readonly LabelTerm[],
     pending: PendingCommand,
     entry: JournalEntry,
   ): Promise<void> {
-    if (command.runsOn === 'cm') return this.#runHere(command, args, pending, entry);
+    if (command.runsOn === 'cm') return this.#runHere(command, args, having, pending, entry);
     const { roster, member, leadership, outbox } = this.#parts;
     for (const target of entry.targets)
       if (!roster.present(target)) pending.settle(noAnswer(target, 'M4C_TARGET_ABSENT'));
@@ -248,6 +291,7 @@ export class CommandDesk {
   async #runHere(
     command: Command,
     args: unknown,
+    having: readonly LabelTerm[],
     pending: PendingCommand,
     entry: JournalEntry,
   ): Promise<void> {
@@ -258,7 +302,7 @@ export class CommandDesk {
       AbortSignal.timeout(Math.max(1, entry.deadline - entry.acceptedAt)),
     ]);
     try {
-      const result = await runCommand(command, args, { nodes: roster, clock: member.clock, signal });
+      const result = await runCommand(command, args, { nodes: roster, having, clock: member.clock, signal });
       pending.settle({ target, state: 'ok', result });
     } catch (thrown) {
       pending.settle({ target, state: 'failed', error: member.errorOf(thrown, { id: entry.id }).toBody() });

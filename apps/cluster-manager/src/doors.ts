@@ -153,6 +153,7 @@ class Door {
       case 'permissions':
         return this.#parts.desk.permissions({ ...received, payload });
       case 'join':
+        this.#parts.roster.heard({ ...received, payload });
         return admit({ ...received, payload }, this.#parts);
     }
   }
@@ -161,6 +162,7 @@ class Door {
     if (type === 'error') return;
     try {
       const { payload, ...rest } = await this.#open(element, ['result'], from);
+      this.#parts.roster.heard({ payload, signer: rest.signer });
       if (!this.#parts.desk.result({ payload, ...rest }))
         throw new Mom4cError('M4C_UNEXPECTED', `a result of ${rest.signer.name} that nobody waits for`);
     } catch (thrown) {
@@ -185,9 +187,10 @@ class Door {
     if (type === 'unavailable' || type === 'error') return roster.gone(from);
     if (type !== undefined) return;
     try {
-      const { payload, signer } = await this.#open(element, ['presence'], from);
-      if (generation === roster.generation) roster.announced(signer, from, payload);
+      const received = await this.#open(element, ['presence'], from);
+      if (generation === roster.generation) roster.announced(received, from);
     } catch (thrown) {
+      if (generation === roster.generation) roster.unsigned(from);
       this.#refused(thrown, from);
     }
   }

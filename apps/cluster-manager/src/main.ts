@@ -8,6 +8,7 @@ import { VERSION, configFile, createMetrics, loadConfig, runApp, startHealthServ
 import type { App } from '@mom4c/runtime';
 import { openDoors } from './doors.ts';
 import { Leadership } from './leadership.ts';
+import { RosterMemory } from './roster-memory.ts';
 import { Roster } from './roster.ts';
 import { clusterManagerSettings } from './settings.ts';
 
@@ -42,7 +43,9 @@ async function start(app: App): Promise<void> {
     version: VERSION,
     since: Date.now() / 1000,
   } as const;
-  const roster = new Roster(member, own);
+  const memory = new RosterMemory(join(settings.state, 'roster.json'), member);
+  onStop('roster', () => memory.close());
+  const roster = new Roster(member, own, memory);
   const leadership = new Leadership(member);
   const metrics = createMetrics(app.name);
   const refused = metrics.counter('refused_total', 'Messages that were refused, by error code.', ['code']);

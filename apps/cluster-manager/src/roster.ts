@@ -1,10 +1,22 @@
 /**
  * Who belongs to the cluster, and who is here. Enrolled is what the directory says; present is whoever has announced
- * itself, signed, at the service address, until the XMPP server says that this session is gone.
+ * itself, signed, at the service address, until the XMPP server says that this session is gone. What a node last said
+ * under its signature is kept beyond its presence: its labels choose it as a target even while it is away.
  */
-import type { Certificate, FullJid, NodeInfo, NodeRegistry } from '@mom4c/core';
+import { bareJid, labelsMatch } from '@mom4c/core';
+import type {
+  Certificate,
+  FullJid,
+  LabelTerm,
+  Labels,
+  NodeInfo,
+  NodeRegistry,
+  SignedKind,
+} from '@mom4c/core';
 import type { Member } from '@mom4c/member';
-import type { PayloadOf } from '@mom4c/messaging';
+import type { PayloadOf, Received } from '@mom4c/messaging';
+import { LEADERSHIP_REPEAT_MS } from './leadership.ts';
+import type { LastWord, RosterMemory } from './roster-memory.ts';
 
 export type PresentExecutor = {
   readonly certificate: Certificate;
@@ -15,36 +27,70 @@ export type PresentExecutor = {
 };
 
 const REFRESH_MS = 10_000;
+/** Every leadership statement makes whoever is present say so anew; who misses two in a row is silent. */
+const SILENT_AFTER_MS = 2 * LEADERSHIP_REPEAT_MS + 60_000;
+const NO_LABELS: Labels = {};
+
+type RosterMember = Pick<Member, 'directory' | 'clock' | 'log' | 'errorOf'>;
 
 export class Roster implements NodeRegistry {
-  readonly #member: Pick<Member, 'directory' | 'clock' | 'log' | 'errorOf'>;
+  readonly #member: RosterMember;
   readonly #own: Omit<NodeInfo, 'present'>;
+  readonly #memory: RosterMemory;
   readonly #present = new Map<string, PresentExecutor>();
+  /** Sessions that the server vouches for, and that have not announced themselves in a way that can be believed. */
+  readonly #unsigned = new Map<string, FullJid>();
+  /** When each was last heard, on the monotonic clock; and who has missed the deadline of a command since. */
+  readonly #heardAt = new Map<string, number>();
+  readonly #missed = new Set<string>();
   #generation = 0;
   #enrolled = new Map<string, Certificate>();
   #refreshedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(
-    member: Pick<Member, 'directory' | 'clock' | 'log' | 'errorOf'>,
-    own: Omit<NodeInfo, 'present'>,
-  ) {
+  constructor(member: RosterMember, own: Omit<NodeInfo, 'present'>, memory: RosterMemory) {
     this.#member = member;
     this.#own = own;
+    this.#memory = memory;
   }
 
-  announced(certificate: Certificate, jid: FullJid, presence: PayloadOf<'presence'>): void {
-    const { name } = certificate;
-    if (this.#present.get(name)?.jid !== jid)
-      this.#member.log.info({ executor: name, version: presence.version }, 'present');
-    this.#present.set(name, { certificate, jid, version: presence.version, since: this.#member.clock.now() });
-    this.#enrolled.set(name, certificate);
+  announced({ payload, signer }: Received<'presence'>, jid: FullJid): void {
+    const { name } = signer;
+    const { version } = payload;
+    const before = this.#present.get(name);
+    if (before?.jid !== jid) this.#member.log.info({ executor: name, version }, 'present');
+    const since = before?.jid === jid ? before.since : this.#member.clock.now();
+    this.#present.set(name, { certificate: signer, jid, version, since });
+    this.#unsigned.delete(name);
+    this.#enrolled.set(name, signer);
+    this.heard({ payload, signer });
+  }
+
+  /** Something of a node whose signature has been verified. */
+  heard({ payload, signer }: Pick<Received<SignedKind>, 'payload' | 'signer'>): void {
+    const { name } = signer;
+    this.#heardAt.set(name, this.#member.clock.monotonic());
+    this.#missed.delete(name);
+    this.#memory.keep(name, wordOf(payload, this.#memory.of(name)));
+  }
+
+  /** A session is there and says so, but not in a way that can be believed. */
+  unsigned(jid: FullJid): void {
+    const name = [...this.#enrolled].find(([, one]) => one.addresses.includes(bareJid(jid)))?.[0];
+    if (name !== undefined && !this.#present.has(name)) this.#unsigned.set(name, jid);
+  }
+
+  /** It was there, had a command, and gave no answer. */
+  missed(name: string): void {
+    if (this.#present.has(name)) this.#missed.add(name);
   }
 
   /** The server says that the session is gone; a newer session of the same node is not touched by that. */
   gone(jid: FullJid): void {
+    for (const [name, unsigned] of this.#unsigned) if (unsigned === jid) this.#unsigned.delete(name);
     for (const [name, executor] of this.#present) {
       if (executor.jid !== jid) continue;
       this.#present.delete(name);
+      this.#missed.delete(name);
       this.#member.log.info({ executor: name }, 'gone');
     }
   }
@@ -52,6 +98,8 @@ export class Roster implements NodeRegistry {
   /** Who is present is not known any more: whoever is will say so again. */
   forgetPresence(): void {
     this.#present.clear();
+    this.#unsigned.clear();
+    this.#missed.clear();
     this.#generation += 1;
   }
 
@@ -76,15 +124,36 @@ export class Roster implements NodeRegistry {
     return [...this.#enrolled.keys()].sort();
   }
 
-  async list(): Promise<readonly NodeInfo[]> {
+  /** As the node last announced them, whether it is present or not; none if it never has. */
+  labels(name: string): Labels {
+    return this.#memory.of(name)?.labels ?? NO_LABELS;
+  }
+
+  async list(having: readonly LabelTerm[] = []): Promise<readonly NodeInfo[]> {
     const names = await this.executors();
-    const executors = names.map((name): NodeInfo => {
-      const here = this.#present.get(name);
-      const address = this.#enrolled.get(name)!.addresses[0]!;
-      if (!here) return { name, role: 'te', address, present: false };
-      return { name, role: 'te', address, present: true, version: here.version, since: here.since / 1000 };
-    });
-    return [{ ...this.#own, present: true }, ...executors];
+    const nodes = [{ ...this.#own, present: true }, ...names.map((name) => this.#infoOf(name))];
+    return nodes.filter(({ labels }) => labelsMatch(labels ?? NO_LABELS, having));
+  }
+
+  #infoOf(name: string): NodeInfo {
+    const word = this.#memory.of(name);
+    const here = this.#present.get(name);
+    return {
+      name,
+      role: 'te',
+      address: this.#enrolled.get(name)!.addresses[0]!,
+      present: here !== undefined,
+      ...(this.#isSilent(name) && { silent: true }),
+      ...(word && { version: word.version, labels: word.labels }),
+      ...(here && { since: here.since / 1000 }),
+      ...(word && { signed: { kind: word.kind, time: word.time / 1000 } }),
+    };
+  }
+
+  #isSilent(name: string): boolean {
+    if (!this.#present.has(name)) return this.#unsigned.has(name);
+    const heardAt = this.#heardAt.get(name) ?? Number.NEGATIVE_INFINITY;
+    return this.#missed.has(name) || this.#member.clock.monotonic() - heardAt > SILENT_AFTER_MS;
   }
 
   /** Without the directory the last list serves: a command must not fail because LDAP is away for a moment. */
@@ -93,6 +162,7 @@ export class Roster implements NodeRegistry {
       const found = await this.#member.directory.byRole('te');
       this.#enrolled = new Map(found.map((certificate) => [certificate.name, certificate]));
       this.#refreshedAt = this.#member.clock.monotonic();
+      this.#memory.forgetOthersThan(this.#enrolled);
     } catch (thrown) {
       if (this.#enrolled.size === 0) throw thrown;
       const { code, detail } = this.#member.errorOf(thrown);
@@ -102,4 +172,12 @@ export class Roster implements NodeRegistry {
       );
     }
   }
+}
+
+/** A result says neither version nor labels: these stay as they were announced. */
+function wordOf(payload: PayloadOf<SignedKind>, before: LastWord | undefined): LastWord {
+  const { type: kind, time } = payload;
+  const version = payload.type === 'result' ? before?.version : payload.version;
+  const labels = payload.type === 'presence' ? payload.labels : before?.labels;
+  return { kind, time, version, labels };
 }

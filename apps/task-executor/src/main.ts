@@ -34,7 +34,9 @@ async function start(app: App): Promise<void> {
   const seconds = metrics.histogram('command_seconds', 'How long commands ran.', ['command']);
   const session = member.session('agent');
   app.onStop('session', () => session.stop());
-  const membership = new Membership(member, session, (message) => executor.roomMessage(message));
+  const membership = new Membership(member, session, settings.labels, (message) =>
+    executor.roomMessage(message),
+  );
   app.onStop('membership', () => membership.leave());
   const executor = new Executor({
     member,

@@ -7,7 +7,7 @@
  *   most one attempt is under way, and a reason that comes up meanwhile leads to another one.
  */
 import { Mom4cError, jitteredBackoff, pause } from '@mom4c/core';
-import type { Certificate } from '@mom4c/core';
+import type { Certificate, Labels } from '@mom4c/core';
 import { SERVICE_RESOURCE, currentManagers, letterIn, lettersElements, roomNick } from '@mom4c/member';
 import type { Member } from '@mom4c/member';
 import { compareEpochs, takeKey } from '@mom4c/messaging';
@@ -27,6 +27,7 @@ export class Membership {
   readonly #member: Member;
   readonly #session: XmppSession;
   readonly #started: number;
+  readonly #labels: Labels;
   readonly #onRoomMessage: Listener<RoomMessage>;
   #room: Room | undefined;
   #epoch: Epoch | undefined;
@@ -39,8 +40,9 @@ export class Membership {
   #cancelAnnouncement = (): void => {};
   readonly #whenJoined = Promise.withResolvers<void>();
 
-  constructor(member: Member, session: XmppSession, onRoomMessage: Listener<RoomMessage>) {
+  constructor(member: Member, session: XmppSession, labels: Labels, onRoomMessage: Listener<RoomMessage>) {
     this.#member = member;
+    this.#labels = labels;
     this.#session = session;
     this.#started = member.clock.now();
     this.#onRoomMessage = onRoomMessage;
@@ -213,6 +215,7 @@ export class Membership {
       ...head,
       version: VERSION,
       started: this.#started,
+      labels: this.#labels,
     });
     await this.#session.sendPresence({
       to: `${service}/${SERVICE_RESOURCE}`,

@@ -56,8 +56,16 @@ export function nodeSettings(
   return {
     ...memberSettings(folder, node.name, services),
     health: { host: '127.0.0.1', port: node.healthPort },
-    ...(node.role === 'cm' ? { nats: services.nats } : { sensors: services.sensors }),
+    ...(node.role === 'cm'
+      ? { nats: services.nats }
+      : { sensors: services.sensors, labels: labelsOf(node.name) }),
   };
+}
+
+/** Executors stand on two sites in turn, so that labels can be tried: te1 on the roof, te2 in the cellar, te3 on the roof. */
+function labelsOf(name: string): Settings {
+  const number = Number(/[0-9]+$/.exec(name)?.[0] ?? 1);
+  return { site: number % 2 === 1 ? 'roof' : 'cellar' };
 }
 
 export function startNode(folder: string, name: string, role: NodeRole, onStart: OnStart): Promise<unknown> {

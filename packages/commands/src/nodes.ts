@@ -1,36 +1,70 @@
 import * as z from 'zod';
-import { ROLES, defineCommand } from '@mom4c/core';
+import { ROLES, SIGNED_KINDS, defineCommand, formatLabels, labelsSchema } from '@mom4c/core';
 
 const node = z.strictObject({
   name: z.string().max(64),
   role: z.enum(ROLES),
   address: z.string().max(320),
-  present: z.boolean(),
-  version: z.string().max(64).optional(),
+  present: z.boolean().describe('It has announced itself under its signature, and its session is there'),
+  silent: z
+    .boolean()
+    .optional()
+    .describe('A session is there, but nothing signed came when it should have: see above'),
+  version: z.string().max(64).optional().describe('As it last said'),
   since: z.number().optional().describe('Present since, Unix seconds'),
+  labels: labelsSchema.optional().describe('As it last announced them, present or not'),
+  signed: z
+    .strictObject({
+      kind: z.enum(SIGNED_KINDS),
+      time: z.number().describe('When it signed that, by its own clock, Unix seconds'),
+    })
+    .optional()
+    .describe('Its last word whose signature the manager verified'),
 });
+type Node = z.output<typeof node>;
 
 export const nodes = defineCommand({
   name: 'nodes',
   runsOn: 'cm',
   access: 'cluster:read',
   idempotent: true,
-  summary: 'List the nodes of the domain: who is enrolled, and who is present.',
+  summary: 'List the nodes of the domain: who is enrolled, who is present, and what each last signed.',
+  description:
+    'A node is `silent` if the XMPP server shows a session of it that gives no signed word: it has not announced ' +
+    'itself in a way that can be believed, did not answer a command that it had, or was not heard for 11 minutes ' +
+    '(nodes that are well sign something every 5). Version, labels and last word are kept for nodes that are away.',
   args: z.strictObject({}),
   result: z.strictObject({ nodes: z.array(node).max(5000) }),
   errors: [],
-  examples: [{ line: 'mom4c nodes', does: 'shows them as a table' }],
+  examples: [
+    { line: 'mom4c nodes', does: 'shows them as a table' },
+    { line: 'mom4c nodes --label site=roof', does: 'shows those with this label' },
+    { line: 'mom4c nodes --watch 5s', does: 'shows them anew every five seconds' },
+  ],
   table: {
-    columns: ['node', 'role', 'address', 'present', 'version', 'since'],
+    columns: ['node', 'role', 'address', 'present', 'version', 'since', 'last signed', 'labels'],
     rows: (result) =>
       result.nodes.map((one) => [
         one.name,
         one.role,
         one.address,
-        one.present ? 'yes' : 'no',
+        presenceOf(one),
         one.version ?? '',
-        one.since === undefined ? '' : new Date(one.since * 1000).toISOString(),
+        one.since === undefined ? '' : timeOf(one.since),
+        one.signed ? `${timeOf(one.signed.time)} ${one.signed.kind}` : '',
+        formatLabels(one.labels ?? {}),
       ]),
   },
-  run: async (_args, context) => ({ nodes: [...(await context.nodes.list())] }),
+  run: async (_args, { nodes: registry, having }) => ({ nodes: [...(await registry.list(having))] }),
 });
+
+function presenceOf({ present, silent }: Node): string {
+  if (silent) return 'silent';
+  return present ? 'yes' : 'no';
+}
+
+/** Seconds: a table is for people. */
+function timeOf(seconds: number): string {
+  const date = new Date(seconds * 1000);
+  return Number.isNaN(date.getTime()) ? 'no time' : date.toISOString().replace(/\.\d+Z$/, 'Z');
+}

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { ErrorCode } from './errors.ts';
+import type { LabelTerm } from './labels.ts';
 import type { NodeRegistry, SensorPort } from './ports.ts';
 import type { Clock } from './clock.ts';
 
@@ -16,6 +17,8 @@ export type TaskExecutorContext = {
 };
 export type ClusterManagerContext = {
   readonly nodes: NodeRegistry;
+  /** What the requester narrowed it to (`--label`). */
+  readonly having: readonly LabelTerm[];
   readonly clock: Clock;
   readonly signal: AbortSignal;
 };

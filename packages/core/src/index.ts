@@ -7,6 +7,7 @@ export * from './errors.ts';
 export * from './identity.ts';
 export * from './ids.ts';
 export * from './jid.ts';
+export * from './labels.ts';
 export * from './log.ts';
 export * from './pause.ts';
 export * from './ports.ts';

@@ -3,6 +3,7 @@ import type { ErrorBody } from './errors.ts';
 import type { Role } from './identity.ts';
 import type { BareJid } from './jid.ts';
 import type { Uuid } from './ids.ts';
+import type { LabelTerm, Labels } from './labels.ts';
 
 /**
  * One sensor in SenML terms (RFC 8428): `n` name, `u` unit, `v` or `vs` value, `t` Unix seconds.
@@ -31,13 +32,24 @@ export type NodeInfo = {
   address: BareJid;
   /** Has it announced itself to the active cluster manager, and is it still there? */
   present: boolean;
+  /** A session of it is there, but nothing signed came when it should have. */
+  silent?: boolean | undefined;
   version?: string | undefined;
   /** Unix seconds. */
   since?: number | undefined;
+  /** As it last announced them, whether it is present or not. */
+  labels?: Labels | undefined;
+  /** The last word of it whose signature was verified; `time` is what it says itself, in Unix seconds. */
+  signed?: { kind: SignedKind; time: number } | undefined;
 };
 
+/** What a node says under its signature. */
+export const SIGNED_KINDS = ['join', 'presence', 'result'] as const;
+export type SignedKind = (typeof SIGNED_KINDS)[number];
+
 export interface NodeRegistry {
-  list(): Promise<readonly NodeInfo[]>;
+  /** @param having only nodes for which all of these hold */
+  list(having?: readonly LabelTerm[]): Promise<readonly NodeInfo[]>;
 }
 
 /** One accepted command, as the journal keeps it. */

@@ -15,6 +15,8 @@ export type Request = {
   readonly name: string;
   readonly args: unknown;
   readonly targets: readonly string[] | undefined;
+  /** Terms of a selector: of the targets whoever has these labels. */
+  readonly labels?: readonly string[] | undefined;
   /** Milliseconds that the targets have. */
   readonly timeout: number;
   /** The person who asked it; by an adapter only, and always. */
@@ -115,7 +117,7 @@ export class Requester {
 
   async #ask(
     id: string,
-    { name, args, targets, timeout, onBehalfOf }: Request,
+    { name, args, targets, labels, timeout, onBehalfOf }: Request,
     managers: readonly Certificate[],
   ): Promise<PayloadOf<'accepted'>> {
     const time = this.#member.clock.now();
@@ -129,6 +131,7 @@ export class Requester {
       args,
       timeout,
       ...(targets && { targets: [...targets] }),
+      ...(labels && { labels: [...labels] }),
       ...(onBehalfOf !== undefined && { onBehalfOf }),
     };
     const said = await this.#exchange(payload, managers, ['accepted', 'rejected']);

@@ -1,4 +1,5 @@
-// Mutations seen red: `z.object` for `z.strictObject` in `command`; no depth check; M4C_PEER mapping removed.
+// Mutations seen red: `z.object` for `z.strictObject` in `command`; no depth check; M4C_PEER mapping removed; any text as
+// a label or as a term of a selector.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
@@ -90,6 +91,20 @@ test('a code that only a newer peer knows stays readable', () => {
   assert.ok(decoded.type === 'result');
   assert.equal(decoded.error?.code, 'M4C_PEER');
   assert.match(decoded.error?.detail ?? '', /M4C_FROM_THE_FUTURE/);
+});
+
+test('a selector and labels are checked where they arrive', () => {
+  const { epoch: _epoch, ...head } = { ...command, from: 'admin@alpha.test', to: 'cm@alpha.test' };
+  const request = (labels: unknown) => octets({ ...head, type: 'request', timeout: 1000, labels });
+  assert.equal(decodePayload(request(['site=roof', 'floor!=3'])).type, 'request');
+  for (const bad of [[], ['Site=roof'], ['site=\u001b[2J'], 'site=roof', Array(17).fill('site'), [{}]])
+    assert.throws(() => decodePayload(request(bad)), code('M4C_MALFORMED'), JSON.stringify(bad));
+  const { name: _name, args: _args, ...bare } = head;
+  const presence = (labels: unknown) =>
+    octets({ ...bare, type: 'presence', version: '1', started: 1, labels });
+  assert.equal(decodePayload(presence({ site: 'roof' })).type, 'presence');
+  for (const bad of [{ Site: 'roof' }, { site: 'a b' }, { site: { a: 'b' } }, ['site'], null])
+    assert.throws(() => decodePayload(presence(bad)), code('M4C_MALFORMED'), JSON.stringify(bad));
 });
 
 test('epochs compare by generation first', () => {

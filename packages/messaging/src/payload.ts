@@ -3,7 +3,16 @@
  * nothing travels under a signature that the receiver did not understand.
  */
 import * as z from 'zod';
-import { Mom4cError, isBareJid, isErrorCode, isNodeName, isUuidv7 } from '@mom4c/core';
+import {
+  MAX_LABEL_TERMS,
+  Mom4cError,
+  isBareJid,
+  isErrorCode,
+  isNodeName,
+  isUuidv7,
+  labelTermSchema,
+  labelsSchema,
+} from '@mom4c/core';
 import type { ErrorCode } from '@mom4c/core';
 
 /** Octets of one payload; base64 of its sealed form stays under the 256 kB that an XMPP stanza may have. */
@@ -63,14 +72,15 @@ const outcomeSchema = z.strictObject({
 export type Outcome = z.infer<typeof outcomeSchema>;
 
 const schemas = {
-  /** Administrator → `cm@D`: do this. Without `targets`: every task executor. `timeout` in milliseconds. From an adapter,
-   *  and from nobody else: `onBehalfOf`, the person who asked it. */
+  /** Administrator → `cm@D`: do this. Without `targets`: every task executor; `labels`: of these, whoever has them.
+   *  `timeout` in milliseconds. From an adapter, and from nobody else: `onBehalfOf`, the person who asked it. */
   request: z.strictObject({
     ...direct,
     type: z.literal('request'),
     name: commandName,
     args: z.unknown(),
     targets: targets.optional(),
+    labels: z.array(labelTermSchema).min(1).max(MAX_LABEL_TERMS).optional(),
     timeout: z.int().min(100).max(600_000),
     onBehalfOf: address.optional(),
   }),
@@ -128,7 +138,13 @@ const schemas = {
     key: z.strictObject({ id: hex(16), secret: z.string().regex(/^[A-Za-z0-9+/]{43}=$/) }),
   }),
   /** Task executor's presence at `cm@D`. `started`: Unix milliseconds. */
-  presence: z.strictObject({ ...direct, type: z.literal('presence'), version, started: instant }),
+  presence: z.strictObject({
+    ...direct,
+    type: z.literal('presence'),
+    version,
+    started: instant,
+    labels: labelsSchema.optional(),
+  }),
   /** The active manager's presence in the room: its epoch, the key in use, fingerprints of all current managers. */
   leadership: z.strictObject({
     ...common,
