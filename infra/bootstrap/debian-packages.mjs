@@ -9,6 +9,7 @@ export const debianPackages = {
     'nats-server': 'the node-local bus, the command journal and the leader lease',
   },
   test: {
+    prosody: 'the other XMPP server that a domain may run on',
     'ldap-utils': 'reads the directory as a stock client, to check ours',
     openssl: 'the oracle that verifies and opens our CMS, certificates and PKCS#12',
     scep: "micromdm's SCEP client and server, as peers of ours",

@@ -3,8 +3,9 @@
  * machine-wide lock, with the groups as arguments.
  *
  * INVARIANTS:
- * - No service is started or stopped by the installation: Debian would start ejabberd, slapd and nats-server, and the
- *   lab runs private instances of its own. A policy-rc.d that forbids it stands for the time of the installation only.
+ * - No service is started or stopped by the installation: Debian would start ejabberd, Prosody, slapd and nats-server,
+ *   and the lab runs private instances of its own. A policy-rc.d that forbids it stands for the time of the
+ *   installation only.
  * - A policy-rc.d that was there before is there afterwards, also if a former run was killed half-way.
  * - epmd, which listens on all addresses, is not left behind.
  */

@@ -2,7 +2,8 @@
 import { spawnSync } from 'node:child_process';
 import { globSync } from 'node:fs';
 import { join } from 'node:path';
-import { addCounts, type Counts, countsLine, runTests } from './test-run.ts';
+import { imports } from './imports.ts';
+import { addCounts, type Counts, countsLine, noCounts, runTests } from './test-run.ts';
 
 const root = join(import.meta.dirname, '../..');
 const IGNORED = ['**/node_modules/**', '**/dist/**'];
@@ -18,6 +19,10 @@ const LONG_TESTS = ['test/**/*.long.test.ts'];
 /** Where timing is what is tested, nothing else may run at the same time. */
 const FAULT_TESTS = ['test/fault/**/*.test.ts'];
 const SERVER_TESTS = ['test/**/*.test.ts'];
+
+/** What imports CHOICE runs on each of them, all else once. */
+const XMPP_SERVERS = ['ejabberd', 'prosody'];
+const CHOICE = join(root, 'test/support/xmpp-server.ts');
 
 const SECOND = 1000;
 const UNIT_TIMEOUT = 30 * SECOND;
@@ -52,10 +57,20 @@ function runUnitTests(): Promise<Counts> {
 async function runServerTests(): Promise<Counts> {
   const together = find(SERVER_TESTS, [...LONG_TESTS, ...FAULT_TESTS, 'test/floors.test.ts']);
   const alone = find(FAULT_TESTS, LONG_TESTS);
-  return addCounts(
-    await runTests({ files: together, concurrency: 2, timeout: SERVER_TIMEOUT }),
-    await runTests({ files: alone, concurrency: 1, timeout: SERVER_TIMEOUT }),
-  );
+  let counts = noCounts;
+  for (const [index, server] of XMPP_SERVERS.entries()) {
+    console.log(`\nTests with real servers, XMPP by ${server}`);
+    const env = { ...process.env, MOM4C_TEST_SERVER: server };
+    const isDue = (file: string) => index === 0 || imports(file, CHOICE);
+    for (const [files, concurrency] of [
+      [together, 2],
+      [alone, 1],
+    ] as const) {
+      const run = { files: files.filter(isDue), concurrency, timeout: SERVER_TIMEOUT, env };
+      counts = addCounts(counts, await runTests(run));
+    }
+  }
+  return counts;
 }
 
 async function check(): Promise<Outcome> {

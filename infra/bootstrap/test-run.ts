@@ -7,12 +7,14 @@ export type TestRun = {
   files: string[];
   concurrency: number /** of each test, milliseconds */;
   timeout: number;
+  /** Of the test processes; ours by default. */
+  env?: NodeJS.ProcessEnv;
 };
 
 /** No test is at work for this long after its time is up: milliseconds. */
 const GRACE = 10_000;
 
-const noCounts: Counts = { passed: 0, failed: 0, skipped: 0 };
+export const noCounts: Counts = { passed: 0, failed: 0, skipped: 0 };
 
 export function addCounts(a: Counts, b: Counts): Counts {
   return { passed: a.passed + b.passed, failed: a.failed + b.failed, skipped: a.skipped + b.skipped };
@@ -26,13 +28,13 @@ export function countsLine({ passed, failed, skipped }: Counts): string {
  * The report goes to stdout. A file that does not load, and a test that was cancelled, count as failed; so does a file
  * whose tests are done but whose process does not end, since a product that leaks handles does not stop either.
  */
-export async function runTests({ files, concurrency, timeout }: TestRun): Promise<Counts> {
+export async function runTests({ files, concurrency, timeout, env = process.env }: TestRun): Promise<Counts> {
   if (files.length === 0) return noCounts;
 
   let counts = noCounts;
   const unfinished = new Set(files);
   const abort = new AbortController();
-  const events = run({ files, concurrency, timeout, isolation: 'process', signal: abort.signal });
+  const events = run({ files, concurrency, timeout, env, isolation: 'process', signal: abort.signal });
   const idle = setTimeout(() => {
     // Reports come in the order of the files, so silence is that of the first one.
     const [file] = unfinished;

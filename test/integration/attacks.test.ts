@@ -441,7 +441,12 @@ test('the XMPP server sees that there are letters, and nothing of what they say'
   // The same words, the same way, not sealed: the search would have found them.
   const twinMark = server.mark();
   const openly = Buffer.from(`{"name":"listsensors","sensors":"${SECRET.sensor} ${SECRET.reading}"}`);
+  const arrived = new Promise<void>((resolve) => {
+    const unsubscribe = admin.session.onMessage(() => (unsubscribe(), resolve()));
+  });
   await admin.message(admin.jid, sealed(openly));
+  // Else the next test would find it.
+  await arrived;
   const twin = await server.whenIt(twinMark, 'open message', (seen) =>
     seen.includes(openly.toString('base64')),
   );

@@ -32,6 +32,7 @@ import { ask, enrolToken } from '../support/cli.ts';
 import { STARTED, fingerprintOf, makeNode, startTaskExecutor } from '../support/hand-made-node.ts';
 import type { HandMadeNode } from '../support/hand-made-node.ts';
 import type { Ended, Program } from '../support/program.ts';
+import { XMPP_SERVER } from '../support/xmpp-server.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'mom4c-first-start-'));
 let lab: Lab | undefined;
@@ -43,7 +44,7 @@ let te1: HandMadeNode;
 before(async () => {
   // Servers that run under users of their own must get to their folders below.
   chmodSync(folder, 0o711);
-  lab = await startLab({ folder: join(folder, 'lab'), executors: 0 });
+  lab = await startLab({ folder: join(folder, 'lab'), server: XMPP_SERVER, executors: 0 });
   servers = lab.domains[0]!;
   domain = servers.describe();
 });

@@ -1,5 +1,6 @@
 // Mutation seen red: TLSVerifyClient allow; `by * write`; NATS `verify: true` for verify_and_map, and users by address
-// instead of subject; a plain ejabberd listener, PLAIN left in, another c2s_cafile, a distributed Erlang node.
+// instead of subject; a plain ejabberd listener, PLAIN left in, another c2s_cafile, a distributed Erlang node. In
+// mod_auth_certificate: the chain not looked at and `issued` neither; the address not compared; a missing certificate not seen.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
@@ -26,15 +27,17 @@ import {
   familyOf,
   isAlive,
   isPortTaken,
-  startEjabberd,
   startNatsServer,
   startSlapd,
+  startXmppServer,
   stopProcess,
+  XMPP_SERVERS,
 } from '@mom4c/lab';
-import type { ProcessRecord, RunningServer, TlsFiles } from '@mom4c/lab';
+import type { ProcessRecord, RunningServer, TlsFiles, XmppServerKind } from '@mom4c/lab';
 import { createAuthority, issueCertificate, toPem } from '@mom4c/pki';
 
 const DOMAIN = 'alpha.test';
+const TE1 = `te1@${DOMAIN}`;
 const BASE = 'dc=alpha,dc=test';
 const LIMIT_MS = 10_000;
 
@@ -57,21 +60,25 @@ after(async () => {
   rmSync(folder, { recursive: true });
 });
 
-test('ejabberd takes no plain text, and logs in who shows a certificate of ours that names the address', async () => {
-  const ejabberd = await startEjabberd({ ...common(), folder: at('ejabberd'), managers: ['cm'] });
-  const te1 = await issue(authority, 'te1', 'te');
-  const stranger = await issue(await newAuthority(), 'te1', 'te');
-  assert.match(await login(ejabberd, te1, 'te1'), /<success/);
-  assert.match(await login(ejabberd, te1, 'cm'), /<failure.*not-authorized/);
-  assert.match(await login(ejabberd, stranger, 'te1'), /<failure.*not-authorized/);
-  assert.match(await login(ejabberd, undefined, 'te1'), /<failure.*not-authorized/);
-  const features = await login(ejabberd, te1, 'te1');
-  assert.match(features, /iq-register/);
-  assert.doesNotMatch(features, /PLAIN|DIGEST/);
-  const plain = connectTcp({ host: '127.0.0.1', port: ejabberd.port });
-  assert.equal(await talk(plain, streamHeader, /stream:features/), undefined);
-  await assertContained(ejabberd);
-});
+for (const kind of XMPP_SERVERS)
+  test(`${kind} takes no plain text, and logs in who shows a certificate of ours that names the address`, async () => {
+    const xmpp = await startXmpp(kind, at(kind));
+    const te1 = await issue(authority, 'te1', 'te');
+    const success = /<success/;
+    const refusal = /<failure.*not-authorized/;
+    assert.match(await login(xmpp, te1, TE1), success);
+    assert.match(await login(xmpp, te1, `cm@${DOMAIN}`), refusal);
+    assert.match(await login(xmpp, te1, 'te1@beta.test'), refusal);
+    const stranger = await issue(await newAuthority(), 'te1', 'te');
+    assert.match(await login(xmpp, stranger, TE1), refusal);
+    assert.match(await login(xmpp, undefined, TE1), refusal);
+    const features = await login(xmpp, te1, TE1);
+    assert.match(features, /iq-register/);
+    assert.deepEqual(features.match(/<mechanism>.*?<\/mechanism>/g), ['<mechanism>EXTERNAL</mechanism>']);
+    const plain = connectTcp({ host: '127.0.0.1', port: xmpp.port });
+    assert.equal(await talk(plain, streamHeader, /stream:features/), undefined);
+    await assertContained(xmpp);
+  });
 
 test('slapd refuses who has no certificate of ours, and only the authority writes', async () => {
   const options = { folder: at('slapd'), ...common() };
@@ -140,13 +147,14 @@ test('a port on which another server listens is refused', async () => {
 
 test('two sets of servers run side by side', async () => {
   const set = (name: string) => [
-    startEjabberd({ folder: at(name, 'ejabberd'), ...common(), managers: ['cm'] }),
+    startXmpp('ejabberd', at(name, 'ejabberd')),
+    startXmpp('prosody', at(name, 'prosody')),
     startSlapd({ folder: at(name, 'slapd'), ...common() }),
     startNatsServer({ folder: at(name, 'nats'), ...common(), managers: ['cm1'] }),
   ];
   for (const name of ['one', 'two']) rmSync(at(name), { recursive: true, force: true });
   const servers = await Promise.all([...set('one'), ...set('two')]);
-  assert.equal(new Set(servers.map(({ port }) => port)).size, 6);
+  assert.equal(new Set(servers.map(({ port }) => port)).size, 8);
   assert.ok(servers.every((one) => isAlive(one.process)));
   const cookies = ['one', 'two'].map((name) => readFileSync(at(name, 'ejabberd', '.erlang.cookie'), 'utf8'));
   assert.notEqual(cookies[0], cookies[1]);
@@ -194,9 +202,9 @@ function addressOf(hex: string): string {
 const streamHeader = `<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='${DOMAIN}' version='1.0'>`;
 
 /** @returns what the server says, up to the outcome of SASL EXTERNAL (RFC 4422, XEP-0178) */
-async function login(one: RunningServer, client: TlsFiles | undefined, name: string): Promise<string> {
+async function login(one: RunningServer, client: TlsFiles | undefined, jid: string): Promise<string> {
   const socket = connectTls({ host: '127.0.0.1', port: one.port, servername: DOMAIN, ...identity(client) });
-  const address = Buffer.from(`${name}@${DOMAIN}`).toString('base64');
+  const address = Buffer.from(jid).toString('base64');
   const auth = `<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='EXTERNAL'>${address}</auth>`;
   return (await talk(socket, streamHeader + auth, /<success|<failure.*>/)) ?? '';
 }
@@ -295,6 +303,10 @@ async function issue(from: Made, name: string, role: Role): Promise<TlsFiles> {
 /** What the servers have in common; what starts with it is stopped at the end, however its test ends. */
 function common() {
   return { domain: DOMAIN, tls: server, onStart: (process: ProcessRecord) => void started.push(process) };
+}
+
+function startXmpp(kind: XmppServerKind, own: string): Promise<RunningServer> {
+  return startXmppServer(kind, { ...common(), folder: own, managers: ['cm'] });
 }
 
 function at(...names: string[]): string {

@@ -15,6 +15,7 @@ import { openNodeLog } from './node-log.ts';
 import type { NodeLog } from './node-log.ts';
 import { openServerLog } from './server-log.ts';
 import type { ServerLog } from './server-log.ts';
+import { XMPP_SERVER } from './xmpp-server.ts';
 
 export const DOMAIN = 'alpha.test';
 export const SERVICE = `cm@${DOMAIN}`;
@@ -55,6 +56,7 @@ export async function openRange(folder: string): Promise<Range> {
   const lab = await startLab({
     folder: join(folder, 'lab'),
     domains: [DOMAIN],
+    server: XMPP_SERVER,
     executors: 3,
     sensors: { sysfs: makeSensor(join(folder, 'sys')), procfs: '/proc' },
     showStanzas: true,
@@ -98,7 +100,7 @@ async function fill(lab: Lab, clients: HostileClient[]): Promise<Omit<Range, 'do
     identities,
     authority: await steal('certificate-authority'),
     logs: { cm1: logOf('cm1'), te1: logOf('te1'), te2: logOf('te2') },
-    server: openServerLog(join(lab.folder, DOMAIN, 'ejabberd', 'ejabberd.log')),
+    server: openServerLog(domain.xmppLog),
     admin: await logIn(identities.admin, `${ADMIN}/attacks`),
     manager: await logIn(identities.cm1, `${SERVICE}/attacks`),
     mallory,

@@ -1,4 +1,7 @@
-/** What an XMPP server sees: the stanzas in ejabberd's own log (the lab's option `showStanzas`). */
+/**
+ * What an XMPP server sees: the stanzas in its own log (the lab's option `showStanzas`). Prosody writes the attributes of
+ * a stanza in any order; they are read in ejabberd's: language, receiver, sender, type, id.
+ */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { whenWritten } from '@mom4c/lab';
 
@@ -13,7 +16,7 @@ export type ServerLog = {
 };
 
 export function openServerLog(file: string): ServerLog {
-  const since = (mark: number): string => read(file, mark).toString('latin1');
+  const since = (mark: number): string => inOrder(read(file, mark).toString('latin1'));
   const log: ServerLog = {
     mark: () => read(file, 0).length,
     since,
@@ -24,7 +27,7 @@ export function openServerLog(file: string): ServerLog {
       }),
     letter(mark, name, to, from) {
       const pattern = new RegExp(
-        `Send XML [^\n]*<${name} [^>]*to='${escaped(to)}' from='${escaped(from)}'[^>]*><x xmlns='jabber:x:encrypted'>([^<]+)</x></${name}>`,
+        `(?:Send XML|SEND:) [^\n]*<${name} [^>]*to='${escaped(to)}' from='${escaped(from)}'[^>]*><x xmlns='jabber:x:encrypted'>([^<]+)</x></${name}>`,
       );
       return whenWritten(file, `letter to ${to}`, () => pattern.exec(since(mark))?.[1]);
     },
@@ -40,6 +43,21 @@ function read(file: string, start: number): Buffer {
   } finally {
     closeSync(descriptor);
   }
+}
+
+const ORDER = ['xml:lang', 'to', 'from', 'type', 'id', 'xmlns'];
+
+function inOrder(text: string): string {
+  return text.replace(
+    /<(iq|message|presence) ([^>]*?)(\/?)>/g,
+    (_, name: string, list: string, end: string) => {
+      const attributes = [...list.matchAll(/([\w:-]+)='([^']*)'/g)]
+        // What stands for what is so by itself.
+        .filter(([, key, value]) => !(key === 'type' && value === 'normal'))
+        .toSorted(([, a], [, b]) => ORDER.indexOf(a!) - ORDER.indexOf(b!));
+      return `<${name} ${attributes.map(([whole]) => whole).join(' ')}${end}>`;
+    },
+  );
 }
 
 const escaped = (text: string): string => text.replaceAll('.', '\\.');

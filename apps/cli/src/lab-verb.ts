@@ -12,7 +12,8 @@ export function labVerb(): Verb {
     .summary('Run whole domains on this machine: up, status, down.')
     .description(
       'Run whole domains on this machine, from real servers, on loopback.\n\n' +
-        '  mom4c lab up [--domain alpha.test]… [--executors 3] [--state DIR] [--json]\n' +
+        '  mom4c lab up [--domain alpha.test]… [--server ejabberd|prosody] [--executors 3] [--state DIR] [--json]\n' +
+        '      --server beta.test=prosody names the XMPP server of one domain\n' +
         '  mom4c lab status [--state DIR] [--json]\n' +
         '  mom4c lab down [--state DIR]',
     )

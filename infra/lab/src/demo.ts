@@ -130,7 +130,7 @@ async function mom4c(
 }
 
 function serverLog(running: Lab): string {
-  return join(running.folder, DOMAIN, 'ejabberd', 'ejabberd.log');
+  return running.domain(DOMAIN).xmppLog;
 }
 
 /** The value of some reading: if the server could see results, it would see that. */

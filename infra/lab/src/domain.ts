@@ -7,7 +7,6 @@ import { all } from './all.ts';
 import { authorityUrl, openAuthority } from './authority.ts';
 import { component } from './component.ts';
 import type { Component } from './component.ts';
-import { startEjabberd } from './ejabberd.ts';
 import type { ComponentState, DomainState } from './lab-state.ts';
 import { startNatsServer } from './nats-server.ts';
 import { nodeSettings, startNode, writeMember } from './node.ts';
@@ -16,6 +15,9 @@ import { freePort } from './ports.ts';
 import type { OnStart, ServerName } from './server.ts';
 import type { TlsFiles } from './server-folder.ts';
 import { directoryBase, startSlapd } from './slapd.ts';
+import { startXmppServer } from './start-xmpp-server.ts';
+import { xmppLog } from './xmpp-server.ts';
+import type { XmppServerKind } from './xmpp-server.ts';
 
 export type ServiceName = ServerName | 'certificate-authority';
 
@@ -25,6 +27,9 @@ export type LabDomain = {
   readonly components: readonly Component[];
   /** @throws Mom4cError M4C_LAB if there is none of that name */
   server(name: ServiceName): Component;
+  readonly xmppServer: Component & { readonly name: XmppServerKind };
+  /** Where it writes, with the lab's option `showStanzas`, each stanza. */
+  readonly xmppLog: string;
   /** @throws Mom4cError M4C_LAB if there is none of that name */
   node(name: string): Component;
   /** Enrols one more task executor and starts it; named te4 after te3 by default. */
@@ -37,7 +42,7 @@ export type LabDomain = {
 /** What a user or program of the domain needs to know. Holds no secret, but paths to some. */
 export type DomainDescription = {
   name: string;
-  xmpp: { host: string; port: number; tls: 'direct' };
+  xmpp: { server: XmppServerKind; host: string; port: number; tls: 'direct' };
   /** The host of the rooms. */
   muc: string;
   ldap: { url: string; base: string };
@@ -61,10 +66,11 @@ export type DomainContext = {
 
 const CERTIFICATE_NAMES: Readonly<Record<ServerName, string>> = {
   ejabberd: 'xmpp',
+  prosody: 'xmpp',
   slapd: 'ldap',
   'nats-server': 'nats',
 };
-const SERVER_NAMES = Object.keys(CERTIFICATE_NAMES) as ServerName[];
+const SERVER_CERTIFICATES = [...new Set(Object.values(CERTIFICATE_NAMES))];
 
 export function openDomain(context: DomainContext): LabDomain {
   const { folder, state, save, checkOpen, progress } = context;
@@ -79,11 +85,17 @@ export function openDomain(context: DomainContext): LabDomain {
     port: portOf(state, name),
     onStart,
   });
+  const startXmpp = (onStart: OnStart) => {
+    const managers = ['cm', ...state.managers];
+    return startXmppServer(state.xmpp, {
+      ...common(state.xmpp, onStart),
+      managers,
+      showStanzas: state.showStanzas,
+    });
+  };
   const launchers: Record<ServiceName, (onStart: OnStart) => Promise<unknown>> = {
-    ejabberd(onStart) {
-      const managers = ['cm', ...state.managers];
-      return startEjabberd({ ...common('ejabberd', onStart), managers, showStanzas: state.showStanzas });
-    },
+    ejabberd: startXmpp,
+    prosody: startXmpp,
     slapd: (onStart) => startSlapd(common('slapd', onStart)),
     'nats-server': (onStart) =>
       startNatsServer({ ...common('nats-server', onStart), managers: state.managers }),
@@ -128,17 +140,19 @@ export function openDomain(context: DomainContext): LabDomain {
     name: domain,
     components,
     server: (name) => find(name),
+    xmppServer: find(state.xmpp) as LabDomain['xmppServer'],
+    xmppLog: xmppLog(state.xmpp, join(folder, state.xmpp)),
     node: (name) => find(name),
     addExecutor: (name = nextName('te')) => addNode('te', name),
     addManager: (name = nextName('cm')) => addNode('cm', name),
     describe: () => ({
       name: domain,
-      xmpp: { ...services.xmpp, tls: 'direct' },
+      xmpp: { server: state.xmpp, ...services.xmpp, tls: 'direct' },
       muc: `conference.${domain}`,
       ldap: services.directory,
       scep: { url: services.authority.url },
       nats: services.nats,
-      caCertificate: tlsOf(folder, 'ejabberd').ca,
+      caCertificate: tlsOf(folder, state.xmpp).ca,
       adminProfile: administratorProfile(adminFolder(folder)),
       nodes: state.components.flatMap(({ name, kind, process }) =>
         kind === 'cm' || kind === 'te'
@@ -157,11 +171,8 @@ export async function createDomain(context: DomainContext): Promise<LabDomain> {
   save();
   checkOpen();
   await all(
-    SERVER_NAMES.map((name) =>
-      authority.serverCertificate(
-        CERTIFICATE_NAMES[name],
-        name === 'ejabberd' ? [`conference.${state.name}`] : [],
-      ),
+    SERVER_CERTIFICATES.map((name) =>
+      authority.serverCertificate(name, name === 'xmpp' ? [`conference.${state.name}`] : []),
     ),
   );
   progress(`${state.name}: authority and server certificates made`);
@@ -208,7 +219,7 @@ function servicesOf(state: DomainState): DomainServices {
     domain: state.name,
     authority: { url: authorityUrl(portOf(state, 'certificate-authority')), fingerprint: state.fingerprint },
     directory: { url: `ldaps://127.0.0.1:${portOf(state, 'slapd')}`, base: directoryBase(state.name) },
-    xmpp: { host: '127.0.0.1', port: portOf(state, 'ejabberd') },
+    xmpp: { host: '127.0.0.1', port: portOf(state, state.xmpp) },
     nats: { url: `tls://127.0.0.1:${portOf(state, 'nats-server')}` },
     sensors: state.sensors,
   };

@@ -1,43 +1,17 @@
 import { existsSync, globSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { Mom4cError, isDomain, isNodeName, systemRandom } from '@mom4c/core';
 import type { Random } from '@mom4c/core';
 import { freePort } from './ports.ts';
 import { answersXmpp } from './readiness.ts';
 import { findProgram, packageMissing, prepareServerFolder } from './server-folder.ts';
-import type { TlsFiles } from './server-folder.ts';
 import { startServer } from './server.ts';
-import type { OnStart, RunningServer } from './server.ts';
+import type { RunningServer } from './server.ts';
 import { fillTemplate } from './template.ts';
+import type { XmppServerOptions } from './xmpp-server.ts';
 
-export type EjabberdOptions = {
-  /** Made if it is not there; an existing one is used again, with its accounts and rooms. */
-  folder: string;
-  domain: string;
-  tls: TlsFiles;
-  /** Local parts of the addresses that may make rooms. */
-  managers: readonly string[];
-  /** Writes every stanza to `<folder>/ejabberd.log`. */
-  showStanzas?: boolean | undefined;
-  /** A free one by default. */
-  port?: number | undefined;
-  onStart?: OnStart | undefined;
-};
-
-/**
- * An XMPP server: direct TLS on 127.0.0.1, rooms at `conference.<domain>`.
- * @throws Mom4cError M4C_PACKAGE_MISSING, M4C_LAB
- */
-export async function startEjabberd(
-  options: EjabberdOptions,
-  random: Random = systemRandom,
-): Promise<RunningServer> {
+/** See `startXmppServer`. @throws Mom4cError M4C_PACKAGE_MISSING, M4C_LAB */
+export async function startEjabberd(options: XmppServerOptions, random: Random): Promise<RunningServer> {
   const { domain, managers } = options;
-  if (!isDomain(domain))
-    throw new Mom4cError('M4C_LAB', `not a domain: ${JSON.stringify(domain.slice(0, 80))}`);
-  for (const name of managers)
-    if (!isNodeName(name))
-      throw new Mom4cError('M4C_LAB', `not a name: ${JSON.stringify(name.slice(0, 80))}`);
   const erl = findProgram('erl', 'ejabberd');
   const libraries = findLibraries();
 

@@ -6,8 +6,9 @@ export type { Component } from './component.ts';
 export { enrollAdministrator } from './administrator.ts';
 export type { AdministratorProfile } from './administrator.ts';
 
-export { startEjabberd } from './ejabberd.ts';
-export type { EjabberdOptions } from './ejabberd.ts';
+export { startXmppServer } from './start-xmpp-server.ts';
+export { XMPP_SERVERS, xmppLog } from './xmpp-server.ts';
+export type { XmppServerKind, XmppServerOptions } from './xmpp-server.ts';
 export { directoryBase, startSlapd } from './slapd.ts';
 export type { SlapdOptions } from './slapd.ts';
 export { startNatsServer } from './nats-server.ts';

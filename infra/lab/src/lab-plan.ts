@@ -3,12 +3,16 @@ import { Mom4cError, isDomain } from '@mom4c/core';
 import type { Random } from '@mom4c/core';
 import type { DomainState } from './lab-state.ts';
 import { freePorts } from './ports.ts';
+import { XMPP_SERVERS } from './xmpp-server.ts';
+import type { XmppServerKind } from './xmpp-server.ts';
 
 export type LabOptions = {
   /** Made if it is not there. */
   folder: string;
   /** `['alpha.test']` by default. */
   domains?: readonly string[] | undefined;
+  /** The XMPP server of all domains, or of each by its name; ejabberd by default. */
+  server?: XmppServerKind | Readonly<Record<string, XmppServerKind>> | undefined;
   /** In each domain; 3 by default. */
   executors?: number | undefined;
   /** In each domain; 1 by default. */
@@ -41,8 +45,15 @@ export async function planOf(options: LabOptions): Promise<DomainState[]> {
   if (!isCount(managers, 1, MAX_MANAGERS))
     throw new Mom4cError('M4C_USAGE', `from 1 to ${MAX_MANAGERS} cluster managers, please`);
 
+  const { server = {} } = options;
+  const stranger = Object.keys(server).find((name) => typeof server !== 'string' && !domains.includes(name));
+  if (stranger !== undefined)
+    throw new Mom4cError(
+      'M4C_USAGE',
+      `a server for ${JSON.stringify(stranger.slice(0, 80))}, which is no domain of the lab`,
+    );
+
   const parts = [
-    { name: 'ejabberd', kind: 'server' },
     { name: 'slapd', kind: 'server' },
     { name: 'nats-server', kind: 'server' },
     { name: 'certificate-authority', kind: 'authority' },
@@ -50,10 +61,13 @@ export async function planOf(options: LabOptions): Promise<DomainState[]> {
     ...numbered('te', executors).map((name) => ({ name, kind: 'te' }) as const),
   ] as const;
   const plans = domains.map(async (name) => {
-    const [adminPort, ...ports] = await freePorts(parts.length + 1);
-    const components = parts.map((part, index) => ({ ...part, port: ports[index]! }));
+    const xmpp = (typeof server === 'string' ? server : server[name]) ?? XMPP_SERVERS[0];
+    const all = [{ name: xmpp, kind: 'server' } as const, ...parts];
+    const [adminPort, ...ports] = await freePorts(all.length + 1);
+    const components = all.map((part, index) => ({ ...part, port: ports[index]! }));
     return {
       name,
+      xmpp,
       fingerprint: '',
       managers: numbered('cm', MAX_MANAGERS),
       adminPort: adminPort!,

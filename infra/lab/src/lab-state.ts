@@ -3,6 +3,7 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Mom4cError, isDomain, isNodeName } from '@mom4c/core';
 import * as z from 'zod';
+import { XMPP_SERVERS } from './xmpp-server.ts';
 
 const FILE = 'lab.json';
 const MAX_STATE = 1_000_000;
@@ -21,6 +22,7 @@ const component = z.strictObject({
 });
 const domain = z.strictObject({
   name: z.string().refine(isDomain),
+  xmpp: z.enum(XMPP_SERVERS).default(XMPP_SERVERS[0]),
   /** Of the authority's certificate: SHA-256, as the authority prints it. */
   fingerprint: z.string(),
   /** Names of cluster managers, present and possible ones. */

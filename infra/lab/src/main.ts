@@ -5,10 +5,14 @@ import type { Component } from './component.ts';
 import type { DomainDescription, LabDomain } from './domain.ts';
 import { openLab, startLab } from './lab.ts';
 import type { Lab } from './lab.ts';
+import type { LabOptions } from './lab-plan.ts';
+import { XMPP_SERVERS } from './xmpp-server.ts';
+import type { XmppServerKind } from './xmpp-server.ts';
 
 type Options = {
   verb: string;
   domains: string[] | undefined;
+  server: LabOptions['server'];
   executors: number;
   state: string;
   json: boolean;
@@ -20,7 +24,8 @@ type DomainStatus = Omit<DomainDescription, 'nodes'> & {
   servers: { name: string; port: number; pid: number | undefined; alive: boolean }[];
 };
 
-const USAGE = 'lab up|status|down [--domain NAME]… [--executors N] [--state DIR] [--json]';
+const USAGE =
+  'lab up|status|down [--domain NAME]… [--server [DOMAIN=]ejabberd|prosody]… [--executors N] [--state DIR] [--json]';
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 function readOptions(argv: readonly string[]): Options {
@@ -30,6 +35,7 @@ function readOptions(argv: readonly string[]): Options {
       allowPositionals: true,
       options: {
         domain: { type: 'string', multiple: true },
+        server: { type: 'string', multiple: true },
         executors: { type: 'string', default: '3' },
         state: { type: 'string', default: '.mom4c' },
         json: { type: 'boolean', default: false },
@@ -38,13 +44,33 @@ function readOptions(argv: readonly string[]): Options {
     const [verb = '', ...rest] = positionals;
     if (rest.length > 0 || !/^\d{1,4}$/.test(values.executors)) throw new Error(USAGE);
     const { domain: domains, state, json } = values;
-    return { verb, domains, executors: Number(values.executors), state, json };
+    const server = readServers(values.server ?? []);
+    return { verb, domains, server, executors: Number(values.executors), state, json };
   } catch (cause) {
     throw new Mom4cError('M4C_USAGE', (cause as Error).message, { cause });
   }
 }
 
-async function up({ domains, executors, state, json }: Options): Promise<void> {
+/** One for all, or one for each domain that is named. */
+function readServers(values: readonly string[]): LabOptions['server'] {
+  const [first] = values;
+  if (values.length === 1 && !first!.includes('=')) return serverKind(first!);
+  const pairs = values.map((value) => {
+    const [domain = '', kind = '', ...rest] = value.split('=');
+    if (domain === '' || rest.length > 0) throw new Error(USAGE);
+    return [domain, serverKind(kind)] as const;
+  });
+  if (new Set(pairs.map(([domain]) => domain)).size < pairs.length) throw new Error(USAGE);
+  return Object.fromEntries(pairs);
+}
+
+function serverKind(text: string): XmppServerKind {
+  const kind = XMPP_SERVERS.find((known) => known === text);
+  if (kind === undefined) throw new Error(`an XMPP server is one of ${XMPP_SERVERS.join(', ')}`);
+  return kind;
+}
+
+async function up({ domains, server, executors, state, json }: Options): Promise<void> {
   const abort = new AbortController();
   const onSignal = () => {
     progress('stops…');
@@ -52,7 +78,7 @@ async function up({ domains, executors, state, json }: Options): Promise<void> {
   };
   for (const signal of SIGNALS) process.on(signal, onSignal);
   try {
-    const lab = await startLab({ folder: state, domains, executors, progress, signal: abort.signal });
+    const lab = await startLab({ folder: state, domains, server, executors, progress, signal: abort.signal });
     progress('the lab is up');
     console.log(json ? JSON.stringify(lab.describe()) : summary(lab));
   } catch (error) {

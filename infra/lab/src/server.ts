@@ -1,11 +1,11 @@
-/** What the three servers have in common: start, wait for the answer, or give the reason from the log. */
+/** What the servers have in common: start, wait for the answer, or give the reason from the log. */
 import { Mom4cError } from '@mom4c/core';
 import { startProcess, stopProcess, tailOf, until } from './keeper.ts';
 import type { ProcessRecord, StartOptions } from './keeper.ts';
 import { isPortTaken, releasePorts } from './ports.ts';
 import { isAlive } from './process-table.ts';
 
-export type ServerName = 'ejabberd' | 'slapd' | 'nats-server';
+export type ServerName = 'ejabberd' | 'prosody' | 'slapd' | 'nats-server';
 
 export type RunningServer = {
   readonly name: ServerName;

@@ -1,0 +1,53 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { freePort } from './ports.ts';
+import { answersXmpp } from './readiness.ts';
+import { findProgram, prepareServerFolder } from './server-folder.ts';
+import { startServer } from './server.ts';
+import type { RunningServer } from './server.ts';
+import { fillTemplate } from './template.ts';
+import type { XmppServerOptions } from './xmpp-server.ts';
+
+/** Ours, which any Prosody of a domain needs. Copied, since Prosody's user may not get at this checkout. */
+const MODULES = ['mod_auth_certificate.lua', 'mod_muc_broadcast_only.lua'] as const;
+const MODULES_FOLDER = new URL('../../prosody/', import.meta.url);
+
+/** See `startXmppServer`. @throws Mom4cError M4C_PACKAGE_MISSING, M4C_LAB */
+export async function startProsody(options: XmppServerOptions): Promise<RunningServer> {
+  const { domain, managers, showStanzas = false } = options;
+  const prosody = findProgram('prosody', 'prosody');
+  const folder = prepareServerFolder(options.folder, options.tls, 'prosody');
+  folder.folder('database');
+  folder.folder('modules');
+  for (const name of MODULES)
+    folder.write(join('modules', name), readFileSync(new URL(name, MODULES_FOLDER)));
+  const port = options.port ?? (await freePort());
+  const config = folder.write(
+    'prosody.cfg.lua',
+    fillTemplate('prosody.cfg.lua', {
+      DOMAIN: domain,
+      FOLDER: folder.path,
+      PORT: port,
+      LOG_LEVEL: showStanzas ? 'debug' : 'info',
+      MORE_MODULES: { text: showStanzas ? '"stanza_debug";' : '' },
+      // Else it would refuse to start where no user of its own can get to its folder.
+      RUN_AS_ROOT: String(process.getuid?.() === 0 && folder.user === undefined),
+      MANAGERS: { text: `{ ${managers.map((name) => JSON.stringify(`${name}@${domain}`)).join(', ')} }` },
+    }),
+  );
+
+  return startServer(
+    'prosody',
+    port,
+    {
+      command: prosody,
+      args: ['--no-daemonize', '--config', config],
+      folder: folder.path,
+      env: { PATH: '/usr/bin:/bin', HOME: folder.path },
+      logFile: join(folder.path, 'output.log'),
+      user: folder.user,
+      onStart: options.onStart,
+    },
+    () => answersXmpp(port, options.tls.ca, domain),
+  );
+}

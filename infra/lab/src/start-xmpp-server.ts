@@ -1,0 +1,25 @@
+import { Mom4cError, isDomain, isNodeName, systemRandom } from '@mom4c/core';
+import type { Random } from '@mom4c/core';
+import { startEjabberd } from './ejabberd.ts';
+import { startProsody } from './prosody.ts';
+import type { RunningServer } from './server.ts';
+import type { XmppServerKind, XmppServerOptions } from './xmpp-server.ts';
+
+const starters = { ejabberd: startEjabberd, prosody: startProsody };
+
+/**
+ * Direct TLS on 127.0.0.1, log-in by certificate only, in-band registration, rooms at `conference.<domain>`.
+ * @throws Mom4cError M4C_PACKAGE_MISSING, M4C_LAB
+ */
+export async function startXmppServer(
+  kind: XmppServerKind,
+  options: XmppServerOptions,
+  random: Random = systemRandom,
+): Promise<RunningServer> {
+  if (!isDomain(options.domain))
+    throw new Mom4cError('M4C_LAB', `not a domain: ${JSON.stringify(options.domain.slice(0, 80))}`);
+  for (const name of options.managers)
+    if (!isNodeName(name))
+      throw new Mom4cError('M4C_LAB', `not a name: ${JSON.stringify(name.slice(0, 80))}`);
+  return starters[kind](options, random);
+}

@@ -1,0 +1,27 @@
+/** The XMPP server of a domain: ejabberd or Prosody, by one interface: what they have in common. */
+import { join } from 'node:path';
+import type { OnStart } from './server.ts';
+import type { TlsFiles } from './server-folder.ts';
+
+/** The first is the default. */
+export const XMPP_SERVERS = ['ejabberd', 'prosody'] as const;
+export type XmppServerKind = (typeof XMPP_SERVERS)[number];
+
+export type XmppServerOptions = {
+  /** Made if it is not there; an existing one is used again, with its accounts and rooms. */
+  folder: string;
+  domain: string;
+  tls: TlsFiles;
+  /** Local parts of the addresses that may make rooms. */
+  managers: readonly string[];
+  /** Writes every stanza to `xmppLog`. */
+  showStanzas?: boolean | undefined;
+  /** A free one by default. */
+  port?: number | undefined;
+  onStart?: OnStart | undefined;
+};
+
+/** Where a server with this folder writes what it does, and with `showStanzas` each stanza, one a line. */
+export function xmppLog(kind: XmppServerKind, folder: string): string {
+  return join(folder, `${kind}.log`);
+}
