@@ -18,7 +18,9 @@ import {
   octetString,
   oid,
   readSequence,
+  readTagged,
   sequence,
+  tagged,
   setOf,
   utf8String,
 } from './der.ts';
@@ -215,10 +217,11 @@ describe('our profile', () => {
 
   test('demands extensions that we know, once each', async () => {
     const altered = async (alter: (extensions: Der[]) => Der[]) => {
-      const certificate = decode(await made(), 4096);
-      const list = ((certificate.value as Der[])[0]!.value as Der[]).at(-1)!.value as Der[];
-      list[0] = sequence(...alter(list[0]!.value as Der[]));
-      return encode(certificate);
+      const [tbs, ...signature] = readSequence(decode(await made(), 4096), 'Certificate', 3);
+      const fields = readSequence(tbs, 'TBSCertificate');
+      const [extensions] = readTagged(fields.at(-1), 3, 'extensions', 1);
+      const altered = tagged(3, sequence(...alter([...readSequence(extensions, 'extensions')])));
+      return encode(sequence(sequence(...fields.slice(0, -1), altered), ...signature));
     };
     const unknown = (critical: boolean) =>
       sequence(oid('1.2.3.4'), ...(critical ? [boolean(true)] : []), octetString(Buffer.alloc(2)));
@@ -236,8 +239,9 @@ describe('our profile', () => {
     const signedWith = async (hash: string, id: string) => {
       const [tbs] = readSequence(decode(await made(), 4096), 'Certificate', 3);
       const algorithm = sequence(oid(id), nullValue());
-      (tbs!.value as Der[])[2] = algorithm;
-      return encode(sequence(tbs!, algorithm, bitString(sign(hash, encode(tbs!), domain.authorityKey))));
+      const altered = sequence(...readSequence(tbs, 'TBSCertificate').with(2, algorithm));
+      const signature = sign(hash, encode(altered), domain.authorityKey);
+      return encode(sequence(altered, algorithm, bitString(signature)));
     };
     const good = readCertificate(await signedWith('sha384', '1.2.840.113549.1.1.12'));
     verifyIssued(good, domain.authority, NOW);

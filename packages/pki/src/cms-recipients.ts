@@ -3,10 +3,11 @@ import {
   constants,
   createCipheriv,
   createDecipheriv,
-  createECDH,
-  createHash,
   createPublicKey,
+  createSecretKey,
   diffieHellman,
+  generateKeyPairSync,
+  hash,
   type KeyObject,
   privateDecrypt,
   publicEncrypt,
@@ -39,24 +40,32 @@ import {
   sequence,
   smallInteger,
   tagged,
+  written,
 } from './der.ts';
 
 /** What a RecipientInfo is for, and how to unwrap the content key. `unwrap` throws if the key does not fit. */
 export type RecipientInfo =
-  | { readonly kind: 'certificate'; readonly recipient: IssuerAndSerial; unwrap(key: KeyObject): Buffer }
-  | { readonly kind: 'session'; readonly id: string; unwrap(key: KeyObject): Buffer };
+  | { readonly kind: 'certificate'; readonly recipient: IssuerAndSerial; unwrap(key: KeyObject): KeyObject }
+  | { readonly kind: 'session'; readonly id: string; unwrap(key: KeyObject): KeyObject };
 
 /** RFC 3394 §2.2.3.1. */
 const WRAP_IV = Buffer.alloc(8, 0xa6);
-/** What stands before the point in the SubjectPublicKeyInfo of a P-256 key. */
-const P256_PREFIX = Buffer.from('3059301306072a8648ce3d020106082a8648ce3d030107034200', 'hex');
 const P256_POINT_OCTETS = 65;
 const KEY_OCTETS = 32;
+const VERSION_0 = smallInteger(0);
+const VERSION_3 = smallInteger(3);
+const VERSION_4 = smallInteger(4);
+const AES_WRAP = written(algorithm(OID.aes256Wrap));
 
 /** RFC 4055 §4.1: OAEP with SHA-256 throughout and no label. */
-const OAEP_PARAMETERS = sequence(
-  tagged(0, algorithm(OID.sha256, nullValue())),
-  tagged(1, algorithm(OID.mgf1, algorithm(OID.sha256, nullValue()))),
+const OAEP = written(
+  algorithm(
+    OID.rsaesOaep,
+    sequence(
+      tagged(0, algorithm(OID.sha256, nullValue())),
+      tagged(1, algorithm(OID.mgf1, algorithm(OID.sha256, nullValue()))),
+    ),
+  ),
 );
 
 /** Key agreement for P-256, key transport for RSA. @param contentKey 32 octets */
@@ -67,8 +76,7 @@ export function wrapFor(recipient: Certificate, contentKey: Uint8Array): Der {
 /** KEKRecipientInfo (RFC 5652 §6.2.3). */
 export function wrapUnder(key: SessionKey, contentKey: Uint8Array): Der {
   const id = sequence(octetString(Buffer.from(key.id, 'hex')));
-  const wrapped = octetString(wrapKey(key.key, contentKey));
-  return tagged(2, smallInteger(4), id, algorithm(OID.aes256Wrap), wrapped);
+  return tagged(2, VERSION_4, id, AES_WRAP, octetString(wrapKey(key.key, contentKey)));
 }
 
 /** One for each who may open by it. @throws Mom4cError M4C_MALFORMED, also if it is of a kind that we do not use */
@@ -81,19 +89,21 @@ export function readRecipientInfo(value: Der): RecipientInfo[] {
 
 // --- KeyAgreeRecipientInfo: RFC 5753 §3.1.1 -----------------------------------------------------------------------
 
+const P256 = 'prime256v1';
+const EC_PUBLIC_KEY = written(algorithm(OID.ecPublicKey));
+const KEY_AGREEMENT = written(algorithm(OID.stdDhSha256Kdf, AES_WRAP));
+
 function agree(recipient: Certificate, contentKey: Uint8Array): Der {
-  // ECDH objects spare making and reading a KeyObject for a key that is used once.
-  const ephemeral = createECDH('prime256v1');
-  const point = ephemeral.generateKeys();
-  const shared = ephemeral.computeSecret(pointOf(recipient.publicKey));
-  const wrap = algorithm(OID.aes256Wrap);
-  const originator = tagged(1, algorithm(OID.ecPublicKey), bitString(point));
-  const wrapped = wrapKey(deriveKek(shared, wrap, undefined), contentKey);
+  // KeyObjects: an ECDH object takes half as long again for the same.
+  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: P256 });
+  const point = publicKey.export({ format: 'raw-public' });
+  const shared = diffieHellman({ privateKey, publicKey: recipient.publicKey });
+  const wrapped = wrapKey(deriveKek(shared, AES_WRAP, undefined), contentKey);
   return tagged(
     1,
-    smallInteger(3),
-    tagged(0, originator),
-    algorithm(OID.stdDhSha256Kdf, wrap),
+    VERSION_3,
+    tagged(0, tagged(1, EC_PUBLIC_KEY, bitString(point))),
+    KEY_AGREEMENT,
     sequence(sequence(issuerAndSerial(recipient), octetString(wrapped))),
   );
 }
@@ -119,9 +129,10 @@ function readAgreement(value: Der): RecipientInfo[] {
       unwrap(privateKey) {
         // Reading the key checks that the point is on the curve.
         const publicKey = createPublicKey({
-          key: Buffer.concat([P256_PREFIX, point]),
-          format: 'der',
-          type: 'spki',
+          key: point,
+          format: 'raw-public',
+          asymmetricKeyType: 'ec',
+          namedCurve: P256,
         });
         return unwrapKey(deriveKek(diffieHellman({ privateKey, publicKey }), wrap!, ukm), octets);
       },
@@ -141,17 +152,13 @@ function readOriginator(value: Der | undefined): Buffer {
   return point;
 }
 
+const COUNTER = Buffer.from([0, 0, 0, 1]);
+const KEY_BITS = written(tagged(2, octetString(Buffer.from([0, 0, 1, 0]))));
+
 /** X9.63 KDF with SHA-256 (RFC 5753 §7.2): one block is the whole key. */
-function deriveKek(shared: Uint8Array, wrap: Der, ukm: Uint8Array | undefined): Buffer {
-  const bits = Buffer.alloc(4);
-  bits.writeUInt32BE(KEY_OCTETS * 8);
-  const info = [wrap, ...(ukm ? [tagged(0, octetString(ukm))] : []), tagged(2, octetString(bits))];
-  const counter = Buffer.from([0, 0, 0, 1]);
-  return createHash('sha256')
-    .update(shared)
-    .update(counter)
-    .update(encode(sequence(...info)))
-    .digest();
+function deriveKek(shared: Uint8Array, wrap: Der, ukm: Uint8Array | undefined): KeyObject {
+  const info = sequence(wrap, ...(ukm ? [tagged(0, octetString(ukm))] : []), KEY_BITS);
+  return createSecretKey(hash('sha256', Buffer.concat([shared, COUNTER, encode(info)]), 'buffer'));
 }
 
 // --- KeyTransRecipientInfo: RFC 5652 §6.2.1, RFC 3560 ----------------------------------------------------------------
@@ -159,12 +166,7 @@ function deriveKek(shared: Uint8Array, wrap: Der, ukm: Uint8Array | undefined): 
 function transport(recipient: Certificate, contentKey: Uint8Array): Der {
   const key = { key: recipient.publicKey, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' };
   const wrapped = octetString(publicEncrypt(key, contentKey));
-  return sequence(
-    smallInteger(0),
-    issuerAndSerial(recipient),
-    algorithm(OID.rsaesOaep, OAEP_PARAMETERS),
-    wrapped,
-  );
+  return sequence(VERSION_0, issuerAndSerial(recipient), OAEP, wrapped);
 }
 
 function readTransport(value: Der): RecipientInfo {
@@ -178,7 +180,9 @@ function readTransport(value: Der): RecipientInfo {
     kind: 'certificate',
     recipient: readIssuerAndSerial(rid),
     unwrap: (key) =>
-      privateDecrypt({ key, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' }, octets),
+      contentKeyOf(
+        privateDecrypt({ key, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' }, octets),
+      ),
   };
 }
 
@@ -208,20 +212,27 @@ function readSession(value: Der): RecipientInfo {
 
 // --- AES key wrap: RFC 3394 -----------------------------------------------------------------------------------------
 
-function wrapKey(kek: KeyObject | Buffer, contentKey: Uint8Array): Buffer {
+/** All of it comes out at once. Keys as KeyObjects: handed over as octets they cost more than the cipher. */
+function wrapKey(kek: KeyObject, contentKey: Uint8Array): Buffer {
   const cipher = createCipheriv('id-aes256-wrap', kek, WRAP_IV);
-  return Buffer.concat([cipher.update(contentKey), cipher.final()]);
+  const wrapped = cipher.update(contentKey);
+  cipher.final();
+  return wrapped;
 }
 
-function unwrapKey(kek: KeyObject | Buffer, wrapped: Uint8Array): Buffer {
+/** @throws Error if it was not wrapped under this key, or is no key of 32 octets */
+function unwrapKey(kek: KeyObject, wrapped: Uint8Array): KeyObject {
   const decipher = createDecipheriv('id-aes256-wrap', kek, WRAP_IV);
-  return Buffer.concat([decipher.update(wrapped), decipher.final()]);
+  const contentKey = decipher.update(wrapped);
+  decipher.final();
+  return contentKeyOf(contentKey);
+}
+
+function contentKeyOf(octets: Uint8Array): KeyObject {
+  if (octets.length !== KEY_OCTETS) throw new RangeError('a content key has 32 octets');
+  return createSecretKey(octets);
 }
 
 function expectWrap(value: Der | undefined): void {
   if (readPlainAlgorithm(value, 'key wrap') !== OID.aes256Wrap) throw malformed('key wrap: AES-256 expected');
-}
-
-function pointOf(publicKey: KeyObject): Buffer {
-  return publicKey.export({ format: 'der', type: 'spki' }).subarray(-P256_POINT_OCTETS);
 }

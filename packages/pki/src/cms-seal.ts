@@ -1,5 +1,5 @@
 /** Making and opening CMS AuthEnvelopedData (RFC 5083) with AES-256-GCM (RFC 5084) and a fresh content key each. */
-import { createCipheriv, createDecipheriv, type KeyObject } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto';
 import {
   type Certificate,
   Mom4cError,
@@ -41,24 +41,30 @@ const NONCE_OCTETS = 12;
 const TAG_OCTETS = 16;
 /** All cluster managers of a domain, with room to spare; each costs the reader a little time. */
 const MAX_RECIPIENTS = 64;
+const VERSION_0 = smallInteger(0);
+const DATA = oid(OID.data);
+const TAG_LENGTH = smallInteger(TAG_OCTETS);
 const SESSION_KEY_ID = /^[0-9a-f]{32}$/;
 
 /** @param random draws content keys and nonces; ephemeral keys of P-256 and the padding of RSA come from node:crypto */
 export function createSealer(random: Random): Sealer {
   function seal(content: Uint8Array, wrap: (contentKey: Uint8Array) => Der[]): Uint8Array {
     checkSize(content);
-    const contentKey = random.bytes(KEY_OCTETS);
-    const nonce = random.bytes(NONCE_OCTETS);
-    const cipher = createCipheriv('aes-256-gcm', contentKey, nonce, { authTagLength: TAG_OCTETS });
-    const ciphertext = Buffer.concat([cipher.update(content), cipher.final()]);
-    const parameters = sequence(octetString(nonce), smallInteger(TAG_OCTETS));
-    const encryptedContent = taggedOctets(0, ciphertext);
+    const drawn = random.bytes(KEY_OCTETS + NONCE_OCTETS);
+    const contentKey = drawn.subarray(0, KEY_OCTETS);
+    const nonce = drawn.subarray(KEY_OCTETS);
+    const options = { authTagLength: TAG_OCTETS };
+    const cipher = createCipheriv('aes-256-gcm', createSecretKey(contentKey), nonce, options);
+    // GCM keeps nothing back for the end.
+    const ciphertext = cipher.update(content);
+    cipher.final();
+    const parameters = sequence(octetString(nonce), TAG_LENGTH);
     return encodeContentInfo(
       OID.authEnvelopedData,
       sequence(
-        smallInteger(0),
+        VERSION_0,
         setOf(...wrap(contentKey)),
-        sequence(oid(OID.data), algorithm(OID.aes256Gcm, parameters), encryptedContent),
+        sequence(DATA, algorithm(OID.aes256Gcm, parameters), taggedOctets(0, ciphertext)),
         octetString(cipher.getAuthTag()),
       ),
     );
@@ -85,7 +91,7 @@ export function createOpener({ key, certificate }: { key: KeyObject; certificate
   function find(
     recipients: readonly RecipientInfo[],
     findKey: (id: string) => SessionKey | undefined,
-  ): () => Buffer {
+  ): () => KeyObject {
     for (const info of recipients) {
       if (info.kind === 'session') {
         const session = findKey(info.id);
@@ -103,7 +109,10 @@ export function createOpener({ key, certificate }: { key: KeyObject; certificate
       try {
         const decipher = createDecipheriv('aes-256-gcm', unwrap(), nonce, { authTagLength: TAG_OCTETS });
         decipher.setAuthTag(tag);
-        return Buffer.concat([decipher.update(ciphertext), decipher.final()]);
+        const content = decipher.update(ciphertext);
+        // Throws if the tag does not fit: before that nothing of it may be used.
+        decipher.final();
+        return content;
       } catch {
         // Always the same words: which step failed would tell an attacker something about the key.
         throw new Mom4cError('M4C_CANNOT_OPEN', 'key or content does not fit');

@@ -7,7 +7,17 @@ import fc from 'fast-check';
 import { type SessionKey, systemRandom } from '@mom4c/core';
 import { createOpener, createSealer } from './cms-seal.ts';
 import { MAX_CMS_OCTETS } from './cms-structure.ts';
-import { type Der, decode, encode, octetString, oid, readTagged, sequence, setOf, tagged } from './der.ts';
+import {
+  decode,
+  encode,
+  octetString,
+  oid,
+  readSequence,
+  readTagged,
+  sequence,
+  setOf,
+  tagged,
+} from './der.ts';
 import { fault, makeDomain, type Member, openssl, pemOf, pemOfKey } from './test-domain.ts';
 
 const content = Buffer.from('for your eyes only');
@@ -184,16 +194,15 @@ describe('what was sealed', () => {
   test('has a key and a nonce of its own', async () => {
     const key = newKey();
     // The last octets before the tag are the ciphertext.
-    const ciphertext = async (fixed: number) => {
-      const random = {
-        bytes: (count: number) => (count === fixed ? Buffer.alloc(count) : randomBytes(count)),
-      };
+    const ciphertext = async (fixed: [number, number]) => {
+      const random = { bytes: (count: number) => randomBytes(count).fill(0, ...fixed) };
       return Buffer.from(await createSealer(random).sealUnder(content, key)).subarray(
         -18 - content.length,
         -18,
       );
     };
-    for (const fixed of [12, 32]) assert.notDeepEqual(await ciphertext(fixed), await ciphertext(fixed));
+    for (const fixed of [[0, 32] as [number, number], [32, 44] as [number, number]])
+      assert.notDeepEqual(await ciphertext(fixed), await ciphertext(fixed));
   });
 
   test('has no attributes', async () => {
@@ -201,10 +210,12 @@ describe('what was sealed', () => {
     const sealed = decode(await sealer.sealUnder(content, key), MAX_CMS_OCTETS);
     const opener = createOpener(te1);
     assert.deepEqual(await opener.open(encode(sealed), () => key), content);
-    const [items] = readTagged((sealed.value as Der[])[1], 0, '', 1);
-    (items!.value as Der[]).push(tagged(2, sequence(oid('1.2.3'), setOf(octetString(content)))));
+    const [type, explicit] = readSequence(sealed, '', 2);
+    const [enveloped] = readTagged(explicit, 0, '', 1);
+    const attributes = tagged(2, sequence(oid('1.2.3'), setOf(octetString(content))));
+    const more = sequence(type!, tagged(0, sequence(...readSequence(enveloped, ''), attributes)));
     await assert.rejects(
-      opener.open(encode(sealed), () => key),
+      opener.open(encode(more), () => key),
       fault('M4C_MALFORMED'),
     );
   });

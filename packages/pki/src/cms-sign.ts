@@ -1,11 +1,12 @@
 /** Making CMS SignedData (RFC 5652 §5) with one signer, SHA-256, and the three signed attributes that we demand. */
-import { createHash, type KeyObject, sign, type SignKeyObjectInput } from 'node:crypto';
+import { hash, type KeyObject, sign, type SignKeyObjectInput } from 'node:crypto';
 import { promisify } from 'node:util';
 import { type Certificate, Mom4cError, type Signer } from '@mom4c/core';
 import { algorithm, checkSize, encodeContentInfo, isEc, issuerAndSerial, OID } from './cms-structure.ts';
 import {
   type Der,
   encode,
+  implicitly,
   nullValue,
   octetString,
   oid,
@@ -13,11 +14,17 @@ import {
   setOf,
   smallInteger,
   tagged,
+  written,
 } from './der.ts';
 import { checkKeyPair } from './key-pair.ts';
 
 /** Runs in node's pool of threads. */
 const signInPool = promisify<string, Uint8Array, SignKeyObjectInput | KeyObject, Buffer>(sign);
+
+const VERSION_1 = smallInteger(1);
+const DATA = oid(OID.data);
+const SHA_256 = written(algorithm(OID.sha256));
+const SHA_256_ALONE = written(setOf(SHA_256));
 
 /** @throws Mom4cError M4C_CERTIFICATE_INVALID if the key is not that of the certificate */
 export function createSigner({ key, certificate }: { key: KeyObject; certificate: Certificate }): Signer {
@@ -25,14 +32,17 @@ export function createSigner({ key, certificate }: { key: KeyObject; certificate
   if (certificate.role === 'server')
     throw new Mom4cError('M4C_CERTIFICATE_INVALID', 'a server does not sign messages');
   const ec = isEc(key);
+  // Written once for all messages.
   const signerIdentifier = issuerAndSerial(certificate);
-  const signatureAlgorithm = ec ? algorithm(OID.ecdsaWithSha256) : algorithm(OID.sha256WithRsa, nullValue());
-  const contentType = attribute(OID.contentType, oid(OID.data));
-  const signingCertificate = attribute(OID.signingCertificateV2, signingCertificateV2(certificate));
+  const signatureAlgorithm = written(
+    ec ? algorithm(OID.ecdsaWithSha256) : algorithm(OID.sha256WithRsa, nullValue()),
+  );
+  const contentType = written(attribute(OID.contentType, DATA));
+  const signingCertificate = written(attribute(OID.signingCertificateV2, signingCertificateV2(certificate)));
 
   async function signContent(content: Uint8Array, enclose: boolean): Promise<Uint8Array> {
     checkSize(content);
-    const digest = createHash('sha256').update(content).digest();
+    const digest = hash('sha256', content, 'buffer');
     const attributes = setOf(
       contentType,
       attribute(OID.messageDigest, octetString(digest)),
@@ -42,19 +52,17 @@ export function createSigner({ key, certificate }: { key: KeyObject; certificate
     // P-256 takes less time than the way to the pool and back; RSA takes ten times more, and a hundred on a small node.
     const signature = ec ? sign('sha256', signed, key) : await signInPool('sha256', signed, key);
     const signerInfo = sequence(
-      smallInteger(1),
+      VERSION_1,
       signerIdentifier,
-      algorithm(OID.sha256),
-      tagged(0, ...(attributes.value as Der[])),
+      SHA_256,
+      implicitly(0, attributes),
       signatureAlgorithm,
       octetString(signature),
     );
-    const encapsulated = enclose
-      ? sequence(oid(OID.data), tagged(0, octetString(content)))
-      : sequence(oid(OID.data));
+    const encapsulated = enclose ? sequence(DATA, tagged(0, octetString(content))) : sequence(DATA);
     return encodeContentInfo(
       OID.signedData,
-      sequence(smallInteger(1), setOf(algorithm(OID.sha256)), encapsulated, setOf(signerInfo)),
+      sequence(VERSION_1, SHA_256_ALONE, encapsulated, setOf(signerInfo)),
     );
   }
 

@@ -9,11 +9,13 @@ import { createSigner } from './cms-sign.ts';
 import { algorithm, issuerAndSerial, MAX_CMS_OCTETS, OID } from './cms-structure.ts';
 import { createVerifier } from './cms-verify.ts';
 import {
+  asSetOf,
   type Der,
   encode,
   nullValue,
   octetString,
   oid,
+  readSet,
   sequence,
   setOf,
   smallInteger,
@@ -289,18 +291,18 @@ function forge({ key, certificate }: Member, forgery: Forgery): Buffer {
     attribute(OID.messageDigest, octetString(createHash('sha256').update(content).digest())),
     attribute(OID.signingCertificateV2, sequence(sequence(sequence(hash)))),
   ];
-  const set = setOf(...(forgery.attributes?.(honest) ?? honest));
-  if (forgery.unsorted) (set.value as Der[]).reverse();
+  const sorted = readSet(setOf(...(forgery.attributes?.(honest) ?? honest)), '');
+  const attributes = tagged(0, ...(forgery.unsorted ? sorted.toReversed() : sorted));
   const digestAlgorithm = forgery.digestAlgorithm ?? algorithm(OID.sha256);
   const ec = certificate.publicKey.asymmetricKeyType === 'ec';
   const signerInfo = sequence(
     smallInteger(1),
     issuerAndSerial(certificate),
     digestAlgorithm,
-    tagged(0, ...(set.value as Der[])),
+    attributes,
     forgery.signatureAlgorithm ??
       (ec ? algorithm(OID.ecdsaWithSha256) : algorithm(OID.sha256WithRsa, nullValue())),
-    octetString(sign('sha256', encode(set), forgery.key ?? key)),
+    octetString(sign('sha256', encode(asSetOf(attributes)), forgery.key ?? key)),
   );
   const signedData = sequence(
     smallInteger(1),

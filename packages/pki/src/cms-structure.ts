@@ -1,6 +1,6 @@
 /** What the CMS objects of RFC 5652 share: ContentInfo, names of certificates, algorithms, bounds. */
 import type { KeyObject } from 'node:crypto';
-import { Mom4cError } from '@mom4c/core';
+import { type Certificate, Mom4cError } from '@mom4c/core';
 import {
   decode,
   type Der,
@@ -15,6 +15,7 @@ import {
   sequence,
   tagged,
   unsignedInteger,
+  written,
 } from './der.ts';
 
 /** What `issuerAndSerialNumber` names: lower-case hex, as in `Certificate`. */
@@ -65,17 +66,25 @@ export function encodeContentInfo(type: string, content: Der): Buffer {
 }
 
 /** @throws Mom4cError M4C_TOO_LARGE, M4C_MALFORMED */
-export function decodeContentInfo(octets: Uint8Array, type: string, what: string): Der[] {
+export function decodeContentInfo(octets: Uint8Array, type: string, what: string): readonly Der[] {
   checkSize(octets);
   const [contentType, explicit] = readSequence(decode(octets, MAX_CMS_OCTETS), 'ContentInfo', 2);
   if (readOid(contentType, 'ContentInfo') !== type) throw malformed(`${what} expected`);
   return readSequence(readTagged(explicit, 0, 'ContentInfo', 1)[0], what);
 }
 
+/** Of certificates, which do not change, and which are kept by those who know them. */
+const names = new WeakMap<Certificate, Der>();
+
 /** `issuerAndSerialNumber` (RFC 5652 §10.2.4). */
-export function issuerAndSerial({ issuer, serial }: IssuerAndSerial): Der {
+export function issuerAndSerial(certificate: Certificate): Der {
+  const known = names.get(certificate);
+  if (known) return known;
+  const { issuer, serial } = certificate;
   const name = decode(Buffer.from(issuer, 'hex'), MAX_NAME_OCTETS);
-  return sequence(name, unsignedInteger(Buffer.from(serial, 'hex')));
+  const made = written(sequence(name, unsignedInteger(Buffer.from(serial, 'hex'))));
+  names.set(certificate, made);
+  return made;
 }
 
 /** @throws Mom4cError M4C_MALFORMED */

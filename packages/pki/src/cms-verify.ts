@@ -6,7 +6,7 @@
  * - The signature names its certificate by hash (RFC 5035), so no other certificate with the same name and key fits.
  * - Nothing that the directory says is believed before the authority's signature on it was checked.
  */
-import { createHash, verify } from 'node:crypto';
+import { hash, verify } from 'node:crypto';
 import { type CertificateDirectory, type Clock, Mom4cError, type Verified, type Verifier } from '@mom4c/core';
 import { type Authority, verifyIssued } from './certificates.ts';
 import {
@@ -19,9 +19,11 @@ import {
   readPlainAlgorithm,
 } from './cms-structure.ts';
 import {
+  asSetOf,
   type Der,
   encode,
   expectOid,
+  isSorted,
   malformed,
   readOctetString,
   readOid,
@@ -29,7 +31,6 @@ import {
   readSet,
   readSmallInteger,
   readTagged,
-  setOf,
 } from './der.ts';
 
 type SignedData = {
@@ -38,7 +39,7 @@ type SignedData = {
   /** DER of the SET of attributes: what was signed. */
   readonly attributes: Uint8Array;
   readonly messageDigest: Uint8Array;
-  readonly certificateHash: Uint8Array;
+  readonly certificateHash: Buffer;
   readonly signatureAlgorithm: string;
   readonly signature: Uint8Array;
 };
@@ -57,7 +58,7 @@ export function createVerifier({ directory, authority, clock }: VerifierOptions)
     async verify(signedData: Uint8Array, detached?: Uint8Array): Promise<Verified> {
       const parsed = readSignedData(signedData, detached);
       // Before the directory is asked: garbage shall cost no look-up.
-      const digest = createHash('sha256').update(parsed.content).digest();
+      const digest = hash('sha256', parsed.content, 'buffer');
       if (!digest.equals(parsed.messageDigest)) throw badSignature('its digest is not that of the content');
       const signer = await directory.byIssuerAndSerial(parsed.signer.issuer, parsed.signer.serial);
       if (!signer) throw new Mom4cError('M4C_CERTIFICATE_UNKNOWN', `serial number ${parsed.signer.serial}`);
@@ -66,7 +67,7 @@ export function createVerifier({ directory, authority, clock }: VerifierOptions)
       verifyIssued(signer, authority, clock.now());
       if (signer.role === 'server')
         throw new Mom4cError('M4C_CERTIFICATE_INVALID', 'a server does not sign messages');
-      if (!Buffer.from(signer.fingerprint, 'hex').equals(parsed.certificateHash))
+      if (signer.fingerprint !== parsed.certificateHash.toString('hex'))
         throw badSignature('it was made under another certificate');
       const algorithms: readonly string[] = isEc(signer.publicKey)
         ? [OID.ecdsaWithSha256]
@@ -112,11 +113,14 @@ function readSignerInfo(value: Der | undefined): Omit<SignedData, 'content'> {
   if (readSmallInteger(version, 'version') !== 1) throw malformed('SignerInfo: version');
   expectSha256(digestAlgorithm);
   const attributes = readTagged(signedAttributes, 0, 'signedAttrs');
+  // DER sorts a SET. Another order would be another encoding of the same attributes.
+  if (!isSorted(attributes)) throw malformed('signedAttrs: not in the order of DER');
   const read = readAttributes(attributes);
   expectOid(read(OID.contentType), OID.data, 'contentType');
   return {
     signer: readIssuerAndSerial(identifier),
-    attributes: encodeAttributes(signedAttributes!, attributes),
+    // What was signed is the SET, not the [0] that stands in its place (RFC 5652 §5.4).
+    attributes: encode(asSetOf(signedAttributes!)),
     messageDigest: readOctetString(read(OID.messageDigest), 'messageDigest'),
     certificateHash: readCertificateHash(read(OID.signingCertificateV2)),
     signatureAlgorithm: readPlainAlgorithm(signatureAlgorithm, 'signatureAlgorithm'),
@@ -139,15 +143,6 @@ function readAttributes(attributes: readonly Der[]): (type: string) => Der {
     if (!value) throw malformed(`signedAttrs: ${type} is missing`);
     return value;
   };
-}
-
-/** What was signed is the SET, not the [0] that stands in its place (RFC 5652 §5.4). */
-function encodeAttributes(implicit: Der, attributes: readonly Der[]): Buffer {
-  const asSent = encode(implicit);
-  const set = encode(setOf(...attributes));
-  // DER sorts a SET. Another order would be another encoding of the same attributes.
-  if (!asSent.subarray(1).equals(set.subarray(1))) throw malformed('signedAttrs: not in the order of DER');
-  return set;
 }
 
 /** RFC 5035 §3: the first ESSCertIDv2 is the signer's; SHA-256 is the default and so is not written. */

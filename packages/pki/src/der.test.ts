@@ -1,4 +1,4 @@
-// Mutation seen red: the encoding not compared, SET OF not sorted, depth 256, times that do not exist.
+// Mutation seen red: primitive lists, strings in pieces, readers that do not look at the type or form, SET OF not sorted, depth 256, times that do not exist.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
@@ -124,8 +124,46 @@ describe('only DER is read', () => {
     refuse('1f8101'); // a long tag
   });
 
-  test('an OCTET STRING in pieces is none', () => {
-    assert.throws(() => readOctetString(accept('24030401ff'), ''), fault('M4C_MALFORMED'));
+  test('a string in pieces is none, and a list is nothing else', () => {
+    for (const hex of ['24030401ff', '23030401ff', '2c030401ff', '1000', '1100', '0000']) refuse(hex);
+  });
+
+  test('a reader takes its own type, and in the right form', () => {
+    const values = {
+      octets: accept('0401ff'),
+      bits: accept('030200ff'),
+      integer: accept('020101'),
+      truth: accept('0101ff'),
+      id: accept('06022a03'),
+      text: accept('0c0161'),
+      sequence: accept('3000'),
+      set: accept('3100'),
+      constructed: accept('a200'),
+      primitive: accept('8200'),
+    };
+    type Name = keyof typeof values;
+    const readers: [(value: Der | undefined) => unknown, ...Name[]][] = [
+      [(value) => readOctetString(value, ''), 'octets'],
+      [(value) => readBitString(value, ''), 'bits'],
+      [(value) => readBitList(value, ''), 'bits'],
+      [(value) => readInteger(value, ''), 'integer'],
+      [(value) => readBoolean(value, ''), 'truth'],
+      [(value) => readOid(value, ''), 'id'],
+      [(value) => readText(value, ''), 'text'],
+      [(value) => readTime(value, '')],
+      [(value) => readSequence(value, ''), 'sequence'],
+      [(value) => readSet(value, ''), 'set'],
+      [(value) => readTagged(value, 2, ''), 'constructed'],
+      [(value) => readTaggedOctets(value, 2, ''), 'primitive'],
+      [(value) => readTagged(value, 3, '')],
+      [(value) => readTaggedOctets(value, 3, '')],
+    ];
+    for (const [read, ...takes] of readers) {
+      assert.throws(() => read(undefined), fault('M4C_MALFORMED'));
+      for (const [name, value] of Object.entries(values))
+        if (takes.includes(name as Name)) read(value);
+        else assert.throws(() => read(value), fault('M4C_MALFORMED'), `${read.toString()} ${name}`);
+    }
   });
 
   test('within bounds of depth and size', () => {

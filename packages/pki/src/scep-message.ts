@@ -231,7 +231,7 @@ type Carried = { readonly der: Buffer; readonly certificate: X509Certificate };
 function parseSignedData(octets: Uint8Array): {
   content: Buffer | undefined;
   certificates: Carried[];
-  signerInfos: Der[];
+  signerInfos: readonly Der[];
 } {
   const [type, wrapped] = readSequence(decode(octets, MAX_SCEP_OCTETS), 'ContentInfo', 2);
   if (readOid(type, 'content type') !== OID_SIGNED_DATA) throw malformed('SignedData expected');
