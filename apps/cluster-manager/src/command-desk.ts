@@ -12,6 +12,7 @@ import {
   Mom4cError,
   authorise,
   bareJid,
+  deadlineWithin,
   findCommand,
   formatLabels,
   labelsMatch,
@@ -297,15 +298,16 @@ export class CommandDesk {
   ): Promise<void> {
     const { member, roster } = this.#parts;
     const target = entry.targets[0]!;
-    const signal = AbortSignal.any([
-      member.signal,
-      AbortSignal.timeout(Math.max(1, entry.deadline - entry.acceptedAt)),
-    ]);
+    const { clock, signal: stopped } = member;
+    const deadline = deadlineWithin(stopped, Math.max(1, entry.deadline - entry.acceptedAt), clock);
+    const { signal } = deadline;
     try {
-      const result = await runCommand(command, args, { nodes: roster, having, clock: member.clock, signal });
+      const result = await runCommand(command, args, { nodes: roster, having, clock, signal });
       pending.settle({ target, state: 'ok', result });
     } catch (thrown) {
       pending.settle({ target, state: 'failed', error: member.errorOf(thrown, { id: entry.id }).toBody() });
+    } finally {
+      deadline.clear();
     }
   }
 

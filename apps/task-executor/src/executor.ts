@@ -1,7 +1,15 @@
 /** Commands as they arrive, directly or through the room: open, check, run, answer. */
 import { roleMay } from '@mom4c/access';
 import { COMMANDS } from '@mom4c/commands';
-import { Mom4cError, authorise, bareJid, findCommand, parseArguments, runCommand } from '@mom4c/core';
+import {
+  Mom4cError,
+  authorise,
+  bareJid,
+  deadlineWithin,
+  findCommand,
+  parseArguments,
+  runCommand,
+} from '@mom4c/core';
 import type { Certificate, ErrorBody, SensorPort } from '@mom4c/core';
 import { SERVICE_RESOURCE, letterIn, lettersElements } from '@mom4c/member';
 import type { Member } from '@mom4c/member';
@@ -96,6 +104,7 @@ export class Executor {
     const { member, sensors, onRan } = this.#parts;
     const { clock, settings } = member;
     let acting = false;
+    const deadline = deadlineWithin(member.signal, workingTime(payload.expires - clock.now()), clock);
     member.log.info({ id: payload.id, command: payload.name }, 'taken');
     const begun = clock.monotonic();
     try {
@@ -108,17 +117,15 @@ export class Executor {
         throw new Mom4cError('M4C_BUSY', `${MAX_RUNNING} commands are running`);
       acting = true;
       this.#running += 1;
-      const signal = AbortSignal.any([
-        member.signal,
-        AbortSignal.timeout(workingTime(payload.expires - clock.now())),
-      ]);
       const node = { name: settings.name, version: VERSION, startedAt: this.#startedAt };
+      const { signal } = deadline;
       const result = await runCommand(command, payload.args, { node, sensors, clock, signal });
       return { state: 'ok', result };
     } catch (thrown) {
       const error = member.errorOf(thrown, { id: payload.id });
       return { state: acting ? 'failed' : 'refused', error: error.toBody() satisfies ErrorBody };
     } finally {
+      deadline.clear();
       if (acting) {
         this.#running -= 1;
         onRan(payload.name, (clock.monotonic() - begun) / 1000);

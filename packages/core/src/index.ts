@@ -1,6 +1,7 @@
 export * from './backoff.ts';
 export * from './clock.ts';
 export * from './command.ts';
+export * from './deadline.ts';
 export * from './dispatcher.ts';
 export * from './duration.ts';
 export * from './errors.ts';
