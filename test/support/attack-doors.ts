@@ -27,7 +27,7 @@ export type Attack = () => Promise<ErrorCode | undefined | void>;
 export type Doors = ReturnType<typeof doorsOf>;
 
 export function doorsOf(range: Range) {
-  const { identities, logs, admin, manager, mallory } = range;
+  const { identities, logs, admin, manager, owner } = range;
   const executor = (name: ExecutorName): string => `${name}@${DOMAIN}/agent`;
 
   /** Payloads as honest senders make them; an attack changes what it needs. */
@@ -91,11 +91,6 @@ export function doorsOf(range: Range) {
     });
   }
 
-  /** The real manager has not asked for what the test had executors do: it refuses their results, which must be over
-   *  before its log is looked at again. */
-  const strayResults = (mark: number, count: number): Promise<LogLine[]> =>
-    logs.cm1.next(mark, 'stray result', (line) => refusal(line) === 'M4C_UNEXPECTED', count);
-
   const manages: Door = {
     receivers: ['cm1'],
     async honest() {
@@ -112,24 +107,22 @@ export function doorsOf(range: Range) {
     receivers: [name],
     async honest() {
       const payload = command(`${name}@${DOMAIN}`);
-      const [mark, cm1] = [logs[name].mark(), logs.cm1.mark()];
+      const mark = logs[name].mark();
       assert.deepEqual(await manager.ask(executor(name), await forExecutor(name, payload)), {});
       await logs[name].next(mark, 'answer', answered(payload.id));
-      await strayResults(cm1, 1);
       return payload.id as string;
     },
   });
 
-  /** A room hides who speaks, so te3 may as well pass on what cm1 has signed: only the signature counts. */
+  /** As an owner of it: whoever else speaks there is not even read. */
   const room: Door = {
     receivers: ['te1', 'te2'],
     async honest() {
       const payload = command(everyone);
-      const [te1, te2, cm1] = [logs.te1.mark(), logs.te2.mark(), logs.cm1.mark()];
-      await mallory.say(ROOM, await forRoom(payload));
+      const [te1, te2] = [logs.te1.mark(), logs.te2.mark()];
+      await owner.say(ROOM, await forRoom(payload));
       await logs.te1.next(te1, 'answer', answered(payload.id));
       await logs.te2.next(te2, 'answer', answered(payload.id));
-      await strayResults(cm1, 2);
       return payload.id as string;
     },
   };
@@ -158,14 +151,17 @@ export function doorsOf(range: Range) {
 
   return {
     ...{ manages, direct, room, executor, everyone, request, command, result },
-    ...{ forManager, forExecutor, forRoom, askManager, accepted, outcomeOf, strayResults, refused },
+    ...{ forManager, forExecutor, forRoom, askManager, accepted, outcomeOf, refused },
   };
 }
 
-/** The code, if that is the line of a refused message. */
-export function refusal({ msg, code }: LogLine): string | undefined {
-  return msg === 'refused' ? code : undefined;
+/** The code, if that is the line of a refused message. That the real manager has not asked for what the test had
+ *  executors do is none: it refuses their results whenever they come. */
+export function refusal({ msg, code, detail }: LogLine): string | undefined {
+  return msg === 'refused' && !STRAY_RESULT.test(detail ?? '') ? code : undefined;
 }
+
+const STRAY_RESULT = /^a result of te[12] that nobody waits for$/;
 
 const answered =
   (id: unknown) =>

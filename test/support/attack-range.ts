@@ -28,6 +28,9 @@ export const MALLORY = `te3@${DOMAIN}`;
 /** A reading that stands nowhere else: what an eavesdropper would look for. */
 export const SECRET = { sensor: 'zaphodchip', millidegrees: 42_424, reading: '42.424' };
 
+/** Under which `owner` is in the room. */
+export const OWNER_NICK = 'owner';
+
 export type ExecutorName = 'te1' | 'te2';
 export type NodeName = ExecutorName | 'cm1';
 
@@ -40,6 +43,8 @@ export type Range = {
   readonly admin: HostileClient;
   /** The service address of the managers, beside the real one: for what a thief of cm1's key could do, or the server. */
   readonly manager: HostileClient;
+  /** cm1's own account, an owner of the room beside the real one. */
+  readonly owner: HostileClient;
   /** te3, a member of the room. */
   readonly mallory: HostileClient;
   /** What te3 got with its admission: the room's key, and the epoch. */
@@ -94,7 +99,9 @@ async function fill(lab: Lab, clients: HostileClient[]): Promise<Omit<Range, 'do
   const mallory = await logIn(identities.te3, `${MALLORY}/agent`);
 
   let admission = await admitted(mallory, identities);
-  await enterRoom(mallory);
+  await enterRoom(mallory, 'te3');
+  const owner = await logIn(identities.cm1, `cm1@${DOMAIN}/attacks`);
+  await enterRoom(owner, OWNER_NICK);
   return {
     domain,
     identities,
@@ -103,6 +110,7 @@ async function fill(lab: Lab, clients: HostileClient[]): Promise<Omit<Range, 'do
     server: openServerLog(domain.xmppLog),
     admin: await logIn(identities.admin, `${ADMIN}/attacks`),
     manager: await logIn(identities.cm1, `${SERVICE}/attacks`),
+    owner,
     mallory,
     admission: () => admission,
     async admit() {
@@ -122,8 +130,8 @@ async function admitted(mallory: HostileClient, identities: Range['identities'])
   return { key: takeKey(joined.key), epoch: joined.epoch };
 }
 
-function enterRoom({ session }: HostileClient): Promise<Room> {
-  return joinRoom(session, { room: ROOM, nick: 'te3', log: silent });
+function enterRoom({ session }: HostileClient, nick: string): Promise<Room> {
+  return joinRoom(session, { room: ROOM, nick, log: silent });
 }
 
 function makeSensor(sysfs: string): string {

@@ -1,8 +1,8 @@
 /** The two sessions of a cluster manager: its own in the room, and the service address. Letters in, letters out. */
-import { Mom4cError, bareJid } from '@mom4c/core';
-import type { Certificate, FullJid } from '@mom4c/core';
+import { Mom4cError, parseJid } from '@mom4c/core';
+import type { BareJid, Certificate, FullJid } from '@mom4c/core';
 import { NS_ENCRYPTED, SERVICE_RESOURCE, letterIn, lettersElements, roomNick } from '@mom4c/member';
-import type { Member, OnStop } from '@mom4c/member';
+import type { Member, OnStop, Refusals } from '@mom4c/member';
 import type { Payload, Received } from '@mom4c/messaging';
 import { joinRoom, xml } from '@mom4c/xmpp';
 import type { Element, Incoming, IncomingRequest, Room, XmppSession } from '@mom4c/xmpp';
@@ -21,11 +21,8 @@ export type Doors = {
   readonly service: XmppSession;
 };
 
-/** Counts what was refused, by code, for the metrics. */
-export type OnRefused = (code: string) => void;
-
 export type DoorEvents = {
-  readonly onRefused: OnRefused;
+  readonly refusals: Refusals;
   /** A session is gone for good: somebody else holds the address, or the server refuses us. */
   readonly onEnded: (error: Mom4cError) => void;
   readonly onStop: OnStop;
@@ -33,11 +30,12 @@ export type DoorEvents = {
 
 export async function openDoors(
   parts: Omit<DeskParts, 'outbox'>,
-  { onRefused, onEnded, onStop }: DoorEvents,
+  { refusals, onEnded, onStop }: DoorEvents,
 ): Promise<Doors> {
   const { member, leadership } = parts;
   const own = member.session('manager');
   onStop('session', () => own.stop());
+  own.onUnseen(({ error, from }) => refusals.note(error, from));
   await own.start(member.signal);
   const watch = (session: XmppSession): void => {
     session.on('conflict', ({ error }) => onEnded(error));
@@ -51,10 +49,11 @@ export async function openDoors(
   onStop('service address', () => service.stop());
   const desk = new CommandDesk({ ...parts, outbox: outboxOf(member, service, room, leadership) });
   onStop('commands', () => desk.stop());
-  const door = new Door({ ...parts, member, room, desk, onRefused });
+  const door = new Door({ ...parts, member, room, desk, refusals });
   service.onRequest({ name: 'x', xmlns: NS_ENCRYPTED }, (request) => door.request(request));
   service.onMessage((message) => door.message(message));
   service.onPresence((presence) => door.presence(presence));
+  service.onUnseen(({ error, from }) => refusals.note(error, from));
   await service.start(member.signal);
   watch(service);
   // Whoever left while we were away is not reported any more.
@@ -121,7 +120,7 @@ function outboxOf(member: Member, service: XmppSession, room: Room, leadership: 
   };
 }
 
-type DoorParts = Omit<DeskParts, 'outbox'> & { room: Room; desk: CommandDesk; onRefused: OnRefused };
+type DoorParts = Omit<DeskParts, 'outbox'> & { room: Room; desk: CommandDesk; refusals: Refusals };
 
 /** What arrives at the service address. */
 class Door {
@@ -201,18 +200,25 @@ class Door {
     from: string,
   ): Promise<Received<T>> {
     const { member } = this.#parts;
+    const sender = this.#senderOf(from);
     const letter = letterIn(element);
     if (!letter) throw new Mom4cError('M4C_NOT_SIGNED');
     const audience = { addresses: [member.service, member.address], rooms: [], name: member.settings.name };
-    return member.postbox.open(letter, expected, audience, bareJid(from));
+    return member.postbox.open(letter, expected, audience, sender);
   }
 
-  /** One line for each refusal; what a hostile sender wrote is in it only as far as our own texts quote it. */
+  /** Cheapest first: what comes from outside of the domain is not even read. @throws Mom4cError M4C_NOT_HEARD */
+  #senderOf(from: string): BareJid {
+    const { local, domain } = parseJid(from);
+    if (domain !== this.#parts.member.settings.domain)
+      throw new Mom4cError('M4C_NOT_HEARD', 'from outside of the domain');
+    return `${local}@${domain}`;
+  }
+
   #refused(thrown: unknown, from: string): Mom4cError {
-    const { member, onRefused } = this.#parts;
+    const { member, refusals } = this.#parts;
     const error = member.errorOf(thrown);
-    onRefused(error.code);
-    member.log.warn({ code: error.code, detail: error.detail, from }, 'refused');
+    refusals.note(error, from);
     return error;
   }
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { policyOf } from '@mom4c/access';
 import { connectBus, openJournal } from '@mom4c/bus';
 import { systemClock, systemRandom } from '@mom4c/core';
-import { startMember } from '@mom4c/member';
+import { createRefusals, startMember } from '@mom4c/member';
 import { VERSION, configFile, createMetrics, loadConfig, runApp, startHealthServer } from '@mom4c/runtime';
 import type { App } from '@mom4c/runtime';
 import { openDoors } from './doors.ts';
@@ -49,12 +49,14 @@ async function start(app: App): Promise<void> {
   const leadership = new Leadership(member);
   const metrics = createMetrics(app.name);
   const refused = metrics.counter('refused_total', 'Messages that were refused, by error code.', ['code']);
+  const refusals = createRefusals({ log, clock: systemClock, count: (code) => refused.add({ code }) });
+  onStop('refusals', refusals.flush);
   metrics.gauge('executors_present', 'Task executors that are present.', () => roster.presentCount);
   const leftovers = await journal.unfinished();
   const doors = await openDoors(
     { member, journal, roster, leadership, policy: policyOf(settings.people) },
     {
-      onRefused: (code) => refused.add({ code }),
+      refusals,
       // Going on in the dark, or fighting for the address, would help nobody.
       onEnded: (error) => void app.fail(error),
       onStop,

@@ -12,11 +12,11 @@ import {
 } from '@mom4c/core';
 import type { Certificate, ErrorBody, SensorPort } from '@mom4c/core';
 import { SERVICE_RESOURCE, letterIn, lettersElements } from '@mom4c/member';
-import type { Member } from '@mom4c/member';
+import type { Member, Refusals } from '@mom4c/member';
 import type { Letter, PayloadOf, Received } from '@mom4c/messaging';
 import { VERSION } from '@mom4c/runtime';
 import { xml } from '@mom4c/xmpp';
-import type { Element, IncomingRequest, RoomMessage, XmppSession } from '@mom4c/xmpp';
+import type { Element, Incoming, IncomingRequest, RoomMessage, XmppSession } from '@mom4c/xmpp';
 import type { Membership } from './membership.ts';
 
 type Answer = Pick<PayloadOf<'result'>, 'state' | 'result' | 'error'>;
@@ -26,7 +26,7 @@ export type ExecutorParts = {
   session: XmppSession;
   membership: Membership;
   sensors: SensorPort;
-  onRefused: (code: string) => void;
+  refusals: Refusals;
   onRan: (command: string, seconds: number) => void;
 };
 
@@ -55,7 +55,10 @@ export class Executor {
   async request({ from, element }: IncomingRequest): Promise<undefined> {
     const { member } = this.#parts;
     try {
-      const received = await this.#open(element, { addresses: [member.address], rooms: [] }, bareJid(from));
+      const sender = bareJid(from);
+      // Cheapest first: what others send is not even read. That a manager has signed it is still to be shown.
+      if (sender !== member.service) throw new Mom4cError('M4C_NOT_HEARD', 'not from the cluster manager');
+      const received = await this.#open(element, { addresses: [member.address], rooms: [] }, sender);
       this.#serve(received);
     } catch (thrown) {
       throw this.#refused(thrown, from);
@@ -63,8 +66,16 @@ export class Executor {
   }
 
   /** A command to a room. What cannot be opened or verified gets no answer: whoever shouts in a room must not make
-   *  every node in it speak. */
-  async roomMessage({ nick, element }: RoomMessage): Promise<void> {
+   *  every node in it speak. Managers are the room's moderators, and nobody else is shown in it; what others say is
+   *  not even read. */
+  roomMessage(message: RoomMessage): Promise<void> | undefined {
+    if (message.speaker?.role === 'moderator') return this.#said(message);
+    // At once, so that noise takes none of the places of what is worked on.
+    this.#refused(new Mom4cError('M4C_NOT_HEARD', 'not from a moderator of the room'), message.nick);
+    return undefined;
+  }
+
+  async #said({ nick, element }: RoomMessage): Promise<void> {
     const { member } = this.#parts;
     try {
       this.#serve(await this.#open(element, { addresses: [], rooms: [member.room] }, undefined));
@@ -73,6 +84,14 @@ export class Executor {
       if (thrown instanceof Mom4cError && thrown.code === 'M4C_NOT_A_TARGET') return;
       this.#refused(thrown, nick);
     }
+  }
+
+  /** Nobody writes to a task executor directly, but the room and the server may have something to say. */
+  message({ from, type }: Incoming): void {
+    const { room, settings } = this.#parts.member;
+    if (type === 'error' || from === settings.domain || from === room) return;
+    if (type === 'groupchat' && from.startsWith(`${room}/`)) return;
+    this.#refused(new Mom4cError('M4C_NOT_HEARD', 'a message to a task executor'), from);
   }
 
   async #open(
@@ -162,10 +181,9 @@ export class Executor {
   }
 
   #refused(thrown: unknown, from: string): Mom4cError {
-    const { member, onRefused } = this.#parts;
+    const { member, refusals } = this.#parts;
     const error = member.errorOf(thrown);
-    onRefused(error.code);
-    member.log.warn({ code: error.code, detail: error.detail, from }, 'refused');
+    refusals.note(error, from);
     return error;
   }
 }

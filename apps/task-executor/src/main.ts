@@ -1,7 +1,7 @@
 /** The task executor: a small supervisor on a device, which obeys the cluster manager and reads sensors by its agent. */
 import { join } from 'node:path';
 import { systemClock, systemRandom } from '@mom4c/core';
-import { NS_ENCRYPTED, startMember } from '@mom4c/member';
+import { NS_ENCRYPTED, createRefusals, startMember } from '@mom4c/member';
 import { configFile, createMetrics, loadConfig, runApp, startHealthServer } from '@mom4c/runtime';
 import type { App } from '@mom4c/runtime';
 import { startAgents } from './agents.ts';
@@ -31,10 +31,12 @@ async function start(app: App): Promise<void> {
 
   const metrics = createMetrics(app.name);
   const refused = metrics.counter('refused_total', 'Messages that were refused, by error code.', ['code']);
+  const refusals = createRefusals({ log, clock: systemClock, count: (code) => refused.add({ code }) });
+  app.onStop('refusals', refusals.flush);
   const seconds = metrics.histogram('command_seconds', 'How long commands ran.', ['command']);
   const session = member.session('agent');
   app.onStop('session', () => session.stop());
-  const membership = new Membership(member, session, settings.labels, (message) =>
+  const membership = new Membership(member, session, refusals, settings.labels, (message) =>
     executor.roomMessage(message),
   );
   app.onStop('membership', () => membership.leave());
@@ -43,10 +45,12 @@ async function start(app: App): Promise<void> {
     session,
     membership,
     sensors: agents.sensors,
-    onRefused: (code) => refused.add({ code }),
+    refusals,
     onRan: (command, took) => seconds.observe(took, { command }),
   });
   session.onRequest({ name: 'x', xmlns: NS_ENCRYPTED }, (request) => executor.request(request));
+  session.onMessage((message) => executor.message(message));
+  session.onUnseen(({ error, from }) => refusals.note(error, from));
   session.on('conflict', ({ error }) => app.fail(error));
   session.on('fatal', ({ error }) => app.fail(error));
   await session.start(app.signal);

@@ -9,7 +9,7 @@
 import { Mom4cError, jitteredBackoff, pause } from '@mom4c/core';
 import type { Certificate, Labels } from '@mom4c/core';
 import { SERVICE_RESOURCE, currentManagers, letterIn, lettersElements, roomNick } from '@mom4c/member';
-import type { Member } from '@mom4c/member';
+import type { Member, Refusals } from '@mom4c/member';
 import { compareEpochs, takeKey } from '@mom4c/messaging';
 import type { Epoch, PayloadOf } from '@mom4c/messaging';
 import { VERSION } from '@mom4c/runtime';
@@ -28,6 +28,7 @@ export class Membership {
   readonly #session: XmppSession;
   readonly #started: number;
   readonly #labels: Labels;
+  readonly #refusals: Refusals;
   readonly #onRoomMessage: Listener<RoomMessage>;
   #room: Room | undefined;
   #epoch: Epoch | undefined;
@@ -40,10 +41,17 @@ export class Membership {
   #cancelAnnouncement = (): void => {};
   readonly #whenJoined = Promise.withResolvers<void>();
 
-  constructor(member: Member, session: XmppSession, labels: Labels, onRoomMessage: Listener<RoomMessage>) {
+  constructor(
+    member: Member,
+    session: XmppSession,
+    refusals: Refusals,
+    labels: Labels,
+    onRoomMessage: Listener<RoomMessage>,
+  ) {
     this.#member = member;
     this.#labels = labels;
     this.#session = session;
+    this.#refusals = refusals;
     this.#started = member.clock.now();
     this.#onRoomMessage = onRoomMessage;
     session.on('online', () => this.#want());
@@ -169,9 +177,9 @@ export class Membership {
   }
 
   /** Only moderators are shown, and of these only a signed statement of a manager counts. */
-  async #occupant({ available, children, nick }: OccupantPresence): Promise<void> {
-    const { postbox, room, settings, log } = this.#member;
-    if (!available) return;
+  async #occupant({ available, role, children, nick }: OccupantPresence): Promise<void> {
+    const { postbox, room, settings } = this.#member;
+    if (!available || role !== 'moderator') return;
     try {
       const letter = letterIn(xml('presence', {}, ...children));
       if (!letter) return;
@@ -179,8 +187,7 @@ export class Membership {
       const { payload } = await postbox.open(letter, ['leadership'], audience);
       this.#follow(payload);
     } catch (thrown) {
-      const { code, detail } = this.#member.errorOf(thrown);
-      log.warn({ code, detail, nick }, 'refused a leadership statement');
+      this.#refusals.note(this.#member.errorOf(thrown), nick);
     }
   }
 

@@ -104,6 +104,7 @@ export const ERRORS = {
   M4C_EPOCH: entry(311, 'cancel', 'gone', EXIT.refused, 'The message comes from a cluster manager that has been replaced.', 'Send to the active cluster manager.'),
   M4C_UNEXPECTED: entry(312, 'cancel', 'unexpected-request', EXIT.refused, 'A message of this type is not expected here.', 'Nothing; it was dropped.'),
   M4C_NOT_A_TARGET: entry(313, 'cancel', 'not-acceptable', EXIT.refused, 'The message is for other nodes of this room.', 'Nothing; each node of a room hears what is for some of them.'),
+  M4C_NOT_HEARD: entry(314, 'auth', 'forbidden', EXIT.refused, 'The receiver does not listen to this sender; the message was dropped unread.', 'Send requests to the cluster manager; task executors listen to nobody else.'),
 
   // 4xx: cluster
   M4C_NO_MANAGER: entry(400, 'wait', 'recipient-unavailable', EXIT.unavailable, 'No cluster manager is active in this domain.', 'Start one, or wait for the take-over; `mom4c lab status` shows a lab.'),

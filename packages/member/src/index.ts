@@ -1,6 +1,8 @@
 export { ensureIdentity, tlsOf } from './first-start.ts';
 export type { Enrolled, Surroundings } from './first-start.ts';
 export { currentManagers } from './managers.ts';
+export { createRefusals } from './refusals.ts';
+export type { Refusals } from './refusals.ts';
 export { roomNick } from './room-nick.ts';
 export { openMember, startMember } from './member.ts';
 export type { Member, OnStop } from './member.ts';

@@ -8,6 +8,8 @@ import type { Payload, PayloadOf, PayloadType, Received } from '@mom4c/messaging
 import type { Element, Incoming, XmppSession } from '@mom4c/xmpp';
 import { currentManagers } from './managers.ts';
 import type { Member } from './member.ts';
+import { createRefusals } from './refusals.ts';
+import type { Refusals } from './refusals.ts';
 import { SERVICE_RESOURCE } from './settings.ts';
 import { letterIn, lettersElements } from './wire.ts';
 
@@ -35,11 +37,13 @@ export class Requester {
   readonly #session: XmppSession;
   /** By id of the request: what its outcome resolves. */
   readonly #awaited = new Map<string, (outcome: PayloadOf<'outcome'>) => void>();
+  readonly #refusals: Refusals;
   readonly #unsubscribe: () => void;
 
   constructor(member: Member, session: XmppSession) {
     this.#member = member;
     this.#session = session;
+    this.#refusals = createRefusals({ ...member, count: () => {} });
     this.#unsubscribe = session.onMessage((message) => this.#message(message));
   }
 
@@ -78,15 +82,19 @@ export class Requester {
   /** Outcomes are not heard any more. */
   close(): void {
     this.#unsubscribe();
+    this.#refusals.flush();
   }
 
-  async #message({ from, element }: Incoming): Promise<void> {
+  async #message({ from, type, element }: Incoming): Promise<void> {
+    if (type === 'error') return;
     try {
+      // Cheapest first: what others send is not even read.
+      if (!from.startsWith(`${this.#member.service}/`))
+        throw new Mom4cError('M4C_NOT_HEARD', 'not from the cluster manager');
       const { payload } = await this.#open(element, ['outcome'], from);
       this.#awaited.get(payload.id)?.(payload);
     } catch (thrown) {
-      const { code, detail } = this.#member.errorOf(thrown);
-      this.#member.log.warn({ code, detail, from }, 'refused');
+      this.#refusals.note(this.#member.errorOf(thrown), from);
     }
   }
 

@@ -1,7 +1,7 @@
 /** Listeners that cannot hurt who calls them: what one throws, or its promise rejects with, goes to the log. */
 import { Mom4cError, type Log } from '@mom4c/core';
 
-export type Listener<Value> = (value: Value) => void | Promise<void>;
+export type Listener<Value> = (value: Value) => void | undefined | Promise<void>;
 
 export type Listeners<Value> = {
   /** @returns removes it again */

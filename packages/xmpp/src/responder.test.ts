@@ -1,5 +1,5 @@
 // Mutation seen red: the comparison with MAX_CONCURRENT_REQUESTS removed; `running -= 1` removed; the handler called
-// without `try`; 'service-unavailable' and 'feature-not-implemented' swapped; `more.length > 0` removed.
+// without `try`; `onUnserved` not called for two children, or for what nobody handles; 'service-unavailable' and 'feature-not-implemented' swapped; `more.length > 0` removed.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Mom4cError } from '@mom4c/core';
@@ -19,14 +19,17 @@ function setUp(refuse?: (stanza: Element) => Mom4cError | undefined) {
     if (error) throw error;
     sent.push(stanza);
   };
-  const responder = createResponder(transmit, { log, clock: fakeClock(), random: countingRandom() });
+  const unserved: string[] = [];
+  const onUnserved = (error: Mom4cError, from: string): void => void unserved.push(`${error.code} ${from}`);
+  const parts = { log, clock: fakeClock(), random: countingRandom(), onUnserved };
+  const responder = createResponder(transmit, parts);
   const ask = async (type: string | undefined, ...children: Child[]): Promise<Element | undefined> => {
     const before = sent.length;
     responder.receive({ from: FROM, type, element: xml('iq', { type, id: 'i', from: FROM }, ...children) });
     await new Promise(setImmediate);
     return sent[before];
   };
-  return { responder, ask, sent, log };
+  return { responder, ask, sent, log, unserved };
 }
 
 const payload = (name = KIND.name, xmlns = KIND.xmlns): Element => xml(name, { xmlns });
@@ -44,8 +47,8 @@ test('pings are answered', async () => {
   assert.equal(answer?.attrs.type, 'result');
 });
 
-test('what nobody handles gets an error', async () => {
-  const { responder, ask } = setUp();
+test('what nobody handles gets an error, and is told', async () => {
+  const { responder, ask, unserved } = setUp();
   responder.handle(KIND, async () => undefined);
   const condition = async (...question: Parameters<typeof ask>): Promise<string> =>
     describeStanzaError((await ask(...question))!).condition;
@@ -55,6 +58,10 @@ test('what nobody handles gets an error', async () => {
   assert.equal(await condition('get', payload(), payload()), 'bad-request');
   assert.equal(await condition('strange', payload()), 'bad-request');
   assert.equal(await condition(undefined, payload()), 'bad-request');
+  assert.deepEqual(unserved, [
+    ...['M4C_UNEXPECTED', 'M4C_UNEXPECTED'].map((code) => `${code} ${FROM}`),
+    ...Array.from({ length: 4 }, () => `M4C_MALFORMED ${FROM}`),
+  ]);
 });
 
 test('an error of the catalogue is the answer; a bug is logged and sent as M4C_INTERNAL without its text', async () => {

@@ -22,12 +22,20 @@ export type Responder = {
   receive(stanza: Incoming): void;
 };
 
+/** What got an error before any handler saw it. */
+export type OnUnserved = (error: Mom4cError, from: string) => void;
+
 /** Requests that handlers may work on at once; what is above gets M4C_BUSY. */
 export const MAX_CONCURRENT_REQUESTS = 64;
 
 export function createResponder(
   transmit: (stanza: Element) => Promise<void>,
-  { log, clock, random }: { log: Log; clock: Clock; random: Random },
+  {
+    log,
+    clock,
+    random,
+    onUnserved = () => {},
+  }: { log: Log; clock: Clock; random: Random; onUnserved?: OnUnserved },
 ): Responder {
   const handlers = new Map<string, RequestHandler>();
   const namespaces = new Map<string, number>();
@@ -48,18 +56,25 @@ export function createResponder(
   }
 
   async function outcomeOf({ from, type, element }: Incoming): Promise<Element | undefined> {
+    const unserved = (error: Mom4cError, answer = errorElement(error)): Element => {
+      onUnserved(error, from);
+      return answer;
+    };
     const [child, ...more] = element.getChildElements();
     if ((type !== 'get' && type !== 'set') || !child || more.length > 0)
-      return plainErrorElement('modify', 'bad-request');
+      return unserved(new Mom4cError('M4C_MALFORMED', 'a request holds one element'));
     const xmlns = child.getNS() ?? '';
     const handler = handlers.get(key(child.getName(), xmlns));
     // §8.4: an unknown namespace is a service that is not here; within a known one, a feature.
     if (!handler)
-      return plainErrorElement(
-        'cancel',
-        namespaces.has(xmlns) ? 'feature-not-implemented' : 'service-unavailable',
+      return unserved(
+        new Mom4cError('M4C_UNEXPECTED', 'a request that is not served here'),
+        plainErrorElement(
+          'cancel',
+          namespaces.has(xmlns) ? 'feature-not-implemented' : 'service-unavailable',
+        ),
       );
-    if (running >= MAX_CONCURRENT_REQUESTS) return errorElement(new Mom4cError('M4C_BUSY'));
+    if (running >= MAX_CONCURRENT_REQUESTS) return unserved(new Mom4cError('M4C_BUSY'));
     running += 1;
     try {
       return await handler({ from, type, element, child });

@@ -49,7 +49,12 @@ export type RoomSettings = {
   readonly random?: Random;
 };
 
-export type RoomMessage = { readonly nick: string; readonly element: Element };
+export type RoomMessage = {
+  readonly nick: string;
+  /** What the room shows now of who speaks; undefined where it shows nothing of that occupant. */
+  readonly speaker: OccupantPresence | undefined;
+  readonly element: Element;
+};
 
 export type Room = {
   readonly room: BareJid;
@@ -140,8 +145,8 @@ export async function joinRoom(session: XmppSession, settings: RoomSettings): Pr
   }
 
   function onMessage({ from, type, element }: Incoming): void {
-    const speaker = nickIn(room, from);
-    if (speaker && type === 'groupchat') messages.call({ nick: speaker, element });
+    const nick = nickIn(room, from);
+    if (nick && type === 'groupchat') messages.call({ nick, speaker: present.get(nick), element });
   }
 
   function lose(error: Mom4cError): void {

@@ -14,6 +14,7 @@ import {
   systemClock,
   systemRandom,
   type Clock,
+  type ErrorCode,
   type FullJid,
   type Log,
   type Random,
@@ -53,6 +54,13 @@ export type SessionEvents = {
   stopped: { readonly error: Mom4cError };
 };
 
+/** A stanza that no handler got to see. */
+export type Unseen = {
+  readonly error: Mom4cError;
+  /** Undefined where it was given up before its sender was known. */
+  readonly from: string | undefined;
+};
+
 export type DropReason = 'no usable sender' | 'too large' | 'too deep' | 'too many at once' | 'unexpected';
 
 export type XmppSession = {
@@ -76,6 +84,8 @@ export type XmppSession = {
   onRequest(kind: RequestKind, handler: RequestHandler): () => void;
   onMessage(listener: Listener<Incoming>): () => void;
   onPresence(listener: Listener<Incoming>): () => void;
+  /** What was dropped, or answered with an error, before a handler saw it: to be counted and logged. */
+  onUnseen(listener: Listener<Unseen>): () => void;
   /** @param presence without `to`: to the server, for all who may see it */
   sendPresence(presence?: {
     readonly to?: string;
@@ -84,6 +94,14 @@ export type XmppSession = {
   }): Promise<void>;
   /** Takes effect with the next connection. */
   renewCertificate(tls: ClientTls): void;
+};
+
+const DROP_CODES: Readonly<Record<DropReason, ErrorCode>> = {
+  'no usable sender': 'M4C_MALFORMED',
+  'too large': 'M4C_TOO_LARGE',
+  'too deep': 'M4C_MALFORMED',
+  'too many at once': 'M4C_BUSY',
+  unexpected: 'M4C_UNEXPECTED',
 };
 
 /** From the first packet to the bound resource. */
@@ -120,16 +138,19 @@ export function connect(settings: SessionSettings): XmppSession {
   };
   const messages = createListeners<Incoming>('message', log, MAX_RUNNING_LISTENERS);
   const presences = createListeners<Incoming>('presence', log, MAX_RUNNING_LISTENERS);
+  const unseen = createListeners<Unseen>('unseen', log);
   const requests = createRequests(send, { jid, clock, random });
-  const responder = createResponder(send, { log, clock, random });
+  const onUnserved = (error: Mom4cError, from: string): void => void unseen.call({ error, from });
+  const responder = createResponder(send, { log, clock, random, onUnserved });
 
   async function send(stanza: Element): Promise<void> {
     if (!stream) throw new Mom4cError('M4C_XMPP_OFFLINE');
     await stream.send(stanza);
   }
 
-  function drop(reason: DropReason): void {
+  function drop(reason: DropReason, from?: string): void {
     dropped[reason] += 1;
+    unseen.call({ error: new Mom4cError(DROP_CODES[reason], reason), from });
   }
 
   function receive(element: Element): void {
@@ -137,17 +158,17 @@ export function connect(settings: SessionSettings): XmppSession {
     if (!stanza) return drop('no usable sender');
     switch (element.getName()) {
       case 'message':
-        if (!messages.call(stanza)) drop('too many at once');
+        if (!messages.call(stanza)) drop('too many at once', stanza.from);
         return;
       case 'presence':
-        if (!presences.call(stanza)) drop('too many at once');
+        if (!presences.call(stanza)) drop('too many at once', stanza.from);
         return;
       case 'iq':
         if (stanza.type !== 'result' && stanza.type !== 'error') responder.receive(stanza);
-        else if (!requests.answer(stanza)) drop('unexpected');
+        else if (!requests.answer(stanza)) drop('unexpected', stanza.from);
         return;
       default:
-        drop('unexpected');
+        drop('unexpected', stanza.from);
     }
   }
 
@@ -235,6 +256,7 @@ export function connect(settings: SessionSettings): XmppSession {
     onRequest: (kind, handler) => responder.handle(kind, handler),
     onMessage: (listener) => messages.add(listener),
     onPresence: (listener) => presences.add(listener),
+    onUnseen: (listener) => unseen.add(listener),
     sendPresence: ({ to, type, children = [] } = {}) =>
       Promise.try(() => send(xml('presence', { to, type }, ...children))),
     renewCertificate(renewed) {
