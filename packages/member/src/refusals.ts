@@ -12,9 +12,9 @@ import type { Clock, Log, Mom4cError } from '@mom4c/core';
 
 export type Refusals = {
   /** @param from as the server names the sender; undefined where that is not known */
-  note(error: Mom4cError, from: string | undefined): void;
+  readonly note: (error: Mom4cError, from: string | undefined) => void;
   /** Says what has been counted and not yet told. */
-  flush(): void;
+  readonly flush: () => void;
 };
 
 type Tally = { readonly code: string; readonly from: string; count: number; told: number };
