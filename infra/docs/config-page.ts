@@ -1,6 +1,7 @@
 /** docs/config.md: every setting of every program, from the schemas that check them. */
 import { certificateAuthorityConfig } from '@mom4c/certificate-authority';
 import { clusterManagerSettings } from '@mom4c/cluster-manager';
+import { commandAdapterSettings } from '@mom4c/command-adapter';
 import { adminSettings } from '@mom4c/member';
 import { listSettings } from '@mom4c/runtime';
 import type { Setting } from '@mom4c/runtime';
@@ -22,6 +23,11 @@ const MEMBERS: readonly Program[] = [
     title: 'Task executor',
     about: 'Started as `node apps/task-executor/src/main.ts --config FILE`.',
     schema: taskExecutorSettings,
+  },
+  {
+    title: 'Command adapter',
+    about: 'Started as `node apps/command-adapter/src/main.ts --config FILE`.',
+    schema: commandAdapterSettings,
   },
   {
     title: "Administrator's profile",
@@ -51,7 +57,7 @@ export function configPage(): string {
       'a file are reported together. Secrets are never in the file: it names the files that hold them, which must ' +
       'have mode 0600. A setting `a.b` is `b` inside of `a`.',
     '## Every member of a domain',
-    'The cluster manager, the task executor and the administrator all have these; their own follow below.',
+    'Cluster manager, task executor, command adapter and administrator all have these; their own follow below.',
     table(COLUMNS, common),
     ...MEMBERS.flatMap(({ title, about, schema }) => {
       const own = rowsOf(schema).filter((row) => !common.some((other) => isEqual(row, other)));

@@ -10,11 +10,11 @@ import {
   parseLabelTerm,
 } from '@mom4c/core';
 import type { Command } from '@mom4c/core';
-import { Requester } from '@mom4c/member';
+import { checkedOutcomes, Requester } from '@mom4c/member';
 import type { Member } from '@mom4c/member';
 import type { XmppSession } from '@mom4c/xmpp';
 import { withMember } from './connection.ts';
-import { FORMATS, checkedOutcomes, exitCodeOf, formatAnswer } from './outcomes.ts';
+import { FORMATS, exitCodeOf, formatAnswer } from './outcomes.ts';
 import type { Format } from './outcomes.ts';
 import { loadProfile } from './profile.ts';
 import { progressOn } from './terminal.ts';

@@ -4,7 +4,8 @@ import { test } from 'node:test';
 import { listsensors, nodes } from '@mom4c/commands';
 import { EXIT } from '@mom4c/core';
 import type { Outcome } from '@mom4c/messaging';
-import { FORMATS, checkedOutcomes, exitCodeOf, formatAnswer } from './outcomes.ts';
+import { checkedOutcomes } from '@mom4c/member';
+import { FORMATS, exitCodeOf, formatAnswer } from './outcomes.ts';
 
 const load = { n: 'host/load1', v: 0.25, u: '/' };
 const ok = (target: string, sensors: object[] = [load]): Outcome => ({

@@ -1,10 +1,9 @@
 /** The outcomes of a command, for a person or a program, and the exit code that they amount to. */
-import { ERRORS, EXIT, checkResult } from '@mom4c/core';
+import { ERRORS, EXIT, printable } from '@mom4c/core';
 import type { Command } from '@mom4c/core';
 import type { Outcome } from '@mom4c/messaging';
 import { toYaml } from '@mom4c/runtime';
 import { formatTable } from './table.ts';
-import { printable } from './terminal.ts';
 
 export const FORMATS = ['table', 'json', 'yaml'] as const;
 export type Format = (typeof FORMATS)[number];
@@ -36,18 +35,6 @@ export function exitCodeOf(outcomes: readonly Outcome[]): number {
   if (outcomes.some(({ state }) => state === 'no-answer')) return EXIT.noAnswer;
   if (outcomes.some(({ state }) => state !== 'ok')) return EXIT.partial;
   return EXIT.ok;
-}
-
-/** A result came through our manager, but a device made it: its shape is checked here once more. */
-export function checkedOutcomes(command: Command, outcomes: readonly Outcome[]): Outcome[] {
-  return outcomes.map((outcome) => {
-    if (outcome.state !== 'ok') return outcome;
-    try {
-      return { ...outcome, result: checkResult(command, outcome.result) };
-    } catch {
-      return { target: outcome.target, state: 'failed', error: { code: 'M4C_BAD_RESULT' } };
-    }
-  });
 }
 
 function tableOf(command: Command, outcomes: readonly Outcome[]): string {

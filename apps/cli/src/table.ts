@@ -1,4 +1,4 @@
-import { printable } from './terminal.ts';
+import { printable } from '@mom4c/core';
 
 /** Columns as wide as their widest cell, two blanks between them. */
 export function formatTable(columns: readonly string[], rows: readonly (readonly string[])[]): string {

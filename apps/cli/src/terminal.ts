@@ -1,10 +1,6 @@
 /** What reaches a person's terminal. Texts of devices are hostile until they have passed `printable`. */
+import { printable } from '@mom4c/core';
 import type { Mom4cError } from '@mom4c/core';
-
-/** Without what steers a terminal or hides text: C0, C1, escapes, bidirectional and other format characters. */
-export function printable(text: string): string {
-  return text.toWellFormed().replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}]/gu, '\u{FFFD}');
-}
 
 export function printError(error: Mom4cError): void {
   const correlation =

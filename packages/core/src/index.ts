@@ -12,4 +12,5 @@ export * from './labels.ts';
 export * from './log.ts';
 export * from './pause.ts';
 export * from './ports.ts';
+export * from './printable.ts';
 export * from './random.ts';

@@ -12,13 +12,14 @@ export type StanzaErrorDescription = {
 const MAX_DETAIL = 500;
 const MAX_CORRELATION = 64;
 
-/** `<error/>` with the condition, and the code in our application element. */
+/** `<error/>` with the condition, the text for clients of others, and the code in our application element. */
 export function errorElement(error: Mom4cError): Element {
   const { type, condition } = error.entry;
   return xml(
     'error',
     { type },
     xml(condition, { xmlns: NS_STANZA_ERROR }),
+    xml('text', { xmlns: NS_STANZA_ERROR, 'xml:lang': 'en' }, printable(error.message, MAX_DETAIL)),
     xml(
       'mom4c',
       { xmlns: NS_MOM4C_ERROR, code: error.code, correlation: error.correlation },

@@ -1,0 +1,2 @@
+export { commandAdapterSettings } from './settings.ts';
+export type { CommandAdapterSettings } from './settings.ts';
