@@ -80,6 +80,11 @@ describe('a breach is found', () => {
     { 'apps/te/src/a.ts': "import '../../../packages/pki/src/b.ts'" },
     /leaves/,
   );
+  breach(
+    'a path into a package, from another test',
+    { 'test/integration/a.ts': "import '../../packages/pki/src/b.ts'" },
+    /leaves/,
+  );
   breach('an undeclared library', { 'apps/te/src/a.ts': "import 'hono'" }, /does not declare it/);
   breach('an undeclared workspace', { 'apps/te/src/a.ts': "import '@mom4c/xmpp'" }, /does not declare it/);
   breach('a test tool in the product', { 'apps/te/src/a.ts': "import 'fast-check'" }, /does not declare it/);
@@ -126,6 +131,7 @@ test('what the rules allow is not reported', () => {
     parseSource('packages/bus/src/a.ts', "import 'nats'; import '@mom4c/core'"),
     parseSource('infra/bootstrap/start.mjs', "import 'node:fs'"),
     parseSource('test/integration/a.test.ts', "import '@mom4c/lab'"),
+    parseSource('test/fuzz/targets/a.ts', "import '../../../packages/pki/src/b.ts'"),
   ];
   const manifests = house({
     'packages/core': ['zod'],

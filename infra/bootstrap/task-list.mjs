@@ -15,6 +15,7 @@ export const taskList = {
   unit: { run: [tasks, 'unit'] },
   test: { debian: all, run: [tasks, 'test'] },
   'test:long': { debian: all, run: [tasks, 'test:long'] },
+  fuzz: { run: ['test/fuzz/main.ts'] },
   bench: { debian: ['lab'], run: ['infra/bootstrap/bench.ts'] },
   lock: { run: ['infra/bootstrap/lock.ts'] },
   docs: { run: ['infra/docs/generate.ts'] },

@@ -8,11 +8,13 @@ import { addCounts, type Counts, countsLine, noCounts, runTests } from './test-r
 const root = join(import.meta.dirname, '../..');
 const IGNORED = ['**/node_modules/**', '**/dist/**'];
 
-/** Tests that need no server: beside their sources, and the floors. */
+/** Of what stands in `test`, those that need no server. */
+const UNIT_TESTS_OF_TEST = ['test/floors.test.ts', 'test/fuzz/*.test.ts'];
+/** Tests that need no server: beside their sources, and these. */
 const UNIT_TESTS = [
   '{packages,apps,infra}/**/src/**/*.test.ts',
   'infra/{bootstrap,docs}/*.test.ts',
-  'test/floors.test.ts',
+  ...UNIT_TESTS_OF_TEST,
 ];
 /** Too long for every change: soak, simulation over many seeds. */
 const LONG_TESTS = ['test/**/*.long.test.ts'];
@@ -55,7 +57,7 @@ function runUnitTests(): Promise<Counts> {
 }
 
 async function runServerTests(): Promise<Counts> {
-  const together = find(SERVER_TESTS, [...LONG_TESTS, ...FAULT_TESTS, 'test/floors.test.ts']);
+  const together = find(SERVER_TESTS, [...LONG_TESTS, ...FAULT_TESTS, ...UNIT_TESTS_OF_TEST]);
   const alone = find(FAULT_TESTS, LONG_TESTS);
   let counts = noCounts;
   for (const [index, server] of XMPP_SERVERS.entries()) {

@@ -44,7 +44,7 @@ export async function startAdminService(parts: {
       return { status: 404, body: { code: 'M4C_UNKNOWN_COMMAND', detail: 'there is /tokens only' } };
     if (request.method !== 'POST')
       return { status: 405, body: { code: 'M4C_UNKNOWN_COMMAND', detail: 'POST only' } };
-    const wish = parse(await readBody(request, MAX_BODY));
+    const wish = readTokenRequest(await readBody(request, MAX_BODY));
     const { token, expires } = tokens.create(wish);
     const { name, role } = wish;
     log.info(
@@ -101,7 +101,7 @@ export async function startAdminService(parts: {
 }
 
 /** @throws Mom4cError M4C_BAD_ARGUMENTS */
-function parse(octets: Buffer): z.output<typeof tokenRequest> {
+export function readTokenRequest(octets: Buffer): z.output<typeof tokenRequest> {
   let value: unknown;
   try {
     value = JSON.parse(octets.toString('utf8'));

@@ -9,6 +9,7 @@ import { FailureLimit } from './failure-limit.ts';
 import { HTTP_LIMITS, listen, readBody } from './http.ts';
 import type { HttpService } from './http.ts';
 import type { Issuing } from './issuing.ts';
+import { readScepQuery } from './scep-query.ts';
 
 type Answer = { readonly status: number; readonly type: string; readonly body: string | Uint8Array };
 
@@ -29,25 +30,25 @@ export async function startScepService(parts: {
   const limit = new FailureLimit(clock);
 
   const answer = async (request: IncomingMessage): Promise<Answer> => {
-    const url = new URL(request.url ?? '/', 'http://localhost');
-    if (url.pathname !== '/scep') return text(404, 'there is /scep only');
+    const query = readScepQuery(request.url ?? '/');
+    if (query.path !== '/scep') return text(404, 'there is /scep only');
     if (request.method !== 'GET' && request.method !== 'POST') return text(405, 'GET and POST only');
-    switch (url.searchParams.get('operation') ?? '') {
+    switch (query.operation) {
       case 'GetCACaps':
         return text(200, SCEP_CAPABILITIES);
       case 'GetCACert':
         return { status: 200, type: 'application/x-x509-ca-cert', body: own.authority.der };
       case 'PKIOperation':
-        return operate(request, url);
+        return operate(request, query.message);
       default:
         return text(400, 'operation must be GetCACaps, GetCACert or PKIOperation');
     }
   };
 
-  const operate = async (request: IncomingMessage, url: URL): Promise<Answer> => {
+  const operate = async (request: IncomingMessage, inQuery: Buffer): Promise<Answer> => {
     const remote = request.socket.remoteAddress ?? '';
     if (limit.isBlocked(remote)) return text(429, 'too many failures');
-    const octets = request.method === 'POST' ? await readBody(request, MAX_BODY) : messageOf(url);
+    const octets = request.method === 'POST' ? await readBody(request, MAX_BODY) : inQuery;
     try {
       const { reply, transactionId, fault } = await answerScep(octets, own, (request, id) =>
         issuing.answer(request, id),
@@ -71,11 +72,6 @@ export async function startScepService(parts: {
       .catch((error: unknown) => log.error({ err: error }, 'SCEP service'));
   });
   return listen(server, 'scep', parts.host, parts.port);
-}
-
-/** RFC 8894 §4.1: base64 in the query; some clients do not escape its plus signs. */
-function messageOf(url: URL): Buffer {
-  return Buffer.from((url.searchParams.get('message') ?? '').replaceAll(' ', '+'), 'base64');
 }
 
 function text(status: number, body: string): Answer {

@@ -43,7 +43,11 @@ export async function callAgent<Result>(bus: Bus, call: AgentCall<Result>): Prom
 }
 
 /** The agent's own word on where it listens must be the subject that its name entitles it to, else it is hostile. */
-function requireEndpoint(info: Msg, { agent, endpoint }: AgentCall<unknown>, subject: string): void {
+export function requireEndpoint(
+  info: Pick<Msg, 'data'>,
+  { agent, endpoint }: Pick<AgentCall<unknown>, 'agent' | 'endpoint'>,
+  subject: string,
+): void {
   const value = decodeReply({ error: '', errorCode: '', data: info.data });
   const { name, endpoints } = (typeof value === 'object' && value !== null ? value : {}) as Record<
     string,

@@ -1,4 +1,5 @@
-// Mutation seen red: primitive lists, strings in pieces, readers that do not look at the type or form, SET OF not sorted, depth 256, times that do not exist.
+// Mutation seen red: primitive lists, strings in pieces, readers that do not look at the type or form, SET OF not sorted, depth 256, times that do not exist,
+// arcs with leading zeros.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
@@ -116,6 +117,7 @@ describe('only DER is read', () => {
     refuse('04820001ff');
     refuse('30800201010000'); // indefinite length
     refuse('02020001'); // padded integer
+    refuse('0202ff80'); // padded negative integer
     refuse('0401ff00'); // trailing octet
     refuse('0402ff'); // cut off
     refuse('04'); // no length
@@ -164,6 +166,16 @@ describe('only DER is read', () => {
         if (takes.includes(name as Name)) read(value);
         else assert.throws(() => read(value), fault('M4C_MALFORMED'), `${read.toString()} ${name}`);
     }
+  });
+
+  test('an object identifier has one encoding', () => {
+    assert.equal(readOid(accept('060455041d0f'), ''), '2.5.4.29.15');
+    for (const hex of [
+      '0600', // empty
+      '0603558004', // an arc with a leading zero
+      '06025584', // an arc that does not end
+    ])
+      assert.throws(() => readOid(accept(hex), ''), fault('M4C_MALFORMED'), hex);
   });
 
   test('within bounds of depth and size', () => {

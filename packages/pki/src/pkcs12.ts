@@ -71,22 +71,28 @@ const OID = {
 
 const derive = promisify(pbkdf2);
 
+/** @param iterations of the two derivations from the password */
 export async function encodePkcs12(
   { key, certificate, authority }: Pkcs12,
   password: string,
+  iterations = { encryption: ENCRYPTION_ITERATIONS, mac: MAC_ITERATIONS },
 ): Promise<Buffer> {
   // Tells other readers which of the certificates is that of the key.
   const localKeyId = setOf(sequence(oid(OID.localKeyId), setOf(octetString(Buffer.from([1])))));
   const bags = sequence(
     sequence(oid(OID.certificateBag), tagged(0, certificateBag(certificate)), localKeyId),
     sequence(oid(OID.certificateBag), tagged(0, certificateBag(authority))),
-    sequence(oid(OID.keyBag), tagged(0, await encryptKey(key, password)), localKeyId),
+    sequence(oid(OID.keyBag), tagged(0, await encryptKey(key, password, iterations.encryption)), localKeyId),
   );
-  const safe = encode(sequence(dataInfo(encode(bags))));
+  return protectSafe(encode(sequence(dataInfo(encode(bags)))), password, iterations.mac);
+}
+
+/** The PFX around an AuthenticatedSafe, with a MAC over it. */
+export function protectSafe(safe: Uint8Array, password: string, iterations: number): Buffer {
   const salt = randomBytes(SALT_OCTETS);
-  const mac = macOf(safe, password, salt, MAC_ITERATIONS);
+  const mac = macOf(safe, password, salt, iterations);
   const digestInfo = sequence(sequence(oid(OID.sha256), nullValue()), octetString(mac));
-  const macData = sequence(digestInfo, octetString(salt), smallInteger(MAC_ITERATIONS));
+  const macData = sequence(digestInfo, octetString(salt), smallInteger(iterations));
   return encode(sequence(smallInteger(3), dataInfo(safe), macData));
 }
 
@@ -134,20 +140,17 @@ function readBag(value: Der | undefined, type: string): Der | undefined {
 
 // --- the key: PBES2, RFC 8018 §6.2 ------------------------------------------------------------------------------------
 
-async function encryptKey(key: KeyObject, password: string): Promise<Der> {
+async function encryptKey(key: KeyObject, password: string, iterations: number): Promise<Der> {
   const salt = randomBytes(SALT_OCTETS);
   const iv = randomBytes(16);
-  const secret = await derive(password, salt, ENCRYPTION_ITERATIONS, 32, 'sha256');
+  const secret = await derive(password, salt, iterations, 32, 'sha256');
   const cipher = createCipheriv('aes-256-cbc', secret, iv);
   const encrypted = Buffer.concat([
     cipher.update(key.export({ format: 'der', type: 'pkcs8' })),
     cipher.final(),
   ]);
   const prf = sequence(oid(OID.hmacSha256), nullValue());
-  const kdf = sequence(
-    oid(OID.pbkdf2),
-    sequence(octetString(salt), smallInteger(ENCRYPTION_ITERATIONS), prf),
-  );
+  const kdf = sequence(oid(OID.pbkdf2), sequence(octetString(salt), smallInteger(iterations), prf));
   const scheme = sequence(oid(OID.aes256Cbc), octetString(iv));
   return sequence(sequence(oid(OID.pbes2), sequence(kdf, scheme)), octetString(encrypted));
 }
