@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { startProgram } from './program.ts';
 import type { Ended, ProgramOptions } from './program.ts';
 
-const CLI = join(import.meta.dirname, '../../apps/cli/bin/mom4c.js');
+export const CLI = join(import.meta.dirname, '../../apps/cli/bin/mom4c.js');
 
 /** @param args as on the line after `mom4c`. Rejects if it hangs */
 export function mom4c(args: readonly string[], options: ProgramOptions = {}): Promise<Ended> {

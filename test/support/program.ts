@@ -16,6 +16,8 @@ export type Program = {
   readonly ended: Promise<Ended>;
   /** The first match in standard output, which may be there already. Rejects if the program ends without one. */
   take(pattern: RegExp): Promise<RegExpExecArray>;
+  /** The same in standard error. */
+  takeError(pattern: RegExp): Promise<RegExpExecArray>;
   /** Sends a signal if it still runs, and waits for the end. */
   stop(signal?: NodeJS.Signals): Promise<Ended>;
 };
@@ -46,7 +48,10 @@ export function startProgram(
   let over = false;
   /** Look for their pattern again whenever there is more, and for the last time at the end. */
   const looking = new Set<() => void>();
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+    for (const look of looking) look();
+  });
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     stdout += text;
     for (const look of looking) look();
@@ -67,6 +72,18 @@ export function startProgram(
   });
   // It may fail before anybody waits for it.
   ended.catch(() => {});
+  const seen = (pattern: RegExp, output: () => string): Promise<RegExpExecArray> =>
+    new Promise((resolve, reject) => {
+      const look = (): void => {
+        const match = pattern.exec(output());
+        if (!match && !over) return;
+        looking.delete(look);
+        if (match) resolve(match);
+        else reject(new Error(`it ended without ${pattern}:\n${stdout}\n${stderr}`));
+      };
+      looking.add(look);
+      look();
+    });
   return {
     pid: child.pid!,
     get stdout() {
@@ -76,19 +93,8 @@ export function startProgram(
       return stderr;
     },
     ended,
-    take(pattern) {
-      return new Promise((resolve, reject) => {
-        const look = (): void => {
-          const match = pattern.exec(stdout);
-          if (!match && !over) return;
-          looking.delete(look);
-          if (match) resolve(match);
-          else reject(new Error(`it ended without ${pattern}:\n${stdout}\n${stderr}`));
-        };
-        looking.add(look);
-        look();
-      });
-    },
+    take: (pattern) => seen(pattern, () => stdout),
+    takeError: (pattern) => seen(pattern, () => stderr),
     stop(signal = 'SIGTERM') {
       child.kill(signal);
       return ended;

@@ -1,8 +1,6 @@
 /** A member for the time of one command line: start, use, stop in reverse order. */
 import { systemClock, systemRandom } from '@mom4c/core';
-import { startMember } from '@mom4c/member';
 import type { AdminSettings, Member } from '@mom4c/member';
-import { createLogger } from '@mom4c/runtime';
 
 /** With the first enrolment of an administrator, whose RSA key takes its time on a small machine. */
 const START_MS = 60_000;
@@ -12,6 +10,11 @@ export async function withMember<T>(
   verbose: boolean,
   use: (member: Member) => Promise<T>,
 ): Promise<T> {
+  // Loaded here: help and completion need none of it.
+  const [{ startMember }, { createLogger }] = await Promise.all([
+    import('@mom4c/member'),
+    import('@mom4c/runtime'),
+  ]);
   const stops: (() => void | Promise<void>)[] = [];
   const interrupt = new AbortController();
   const onSignal = (): void => interrupt.abort();

@@ -31,7 +31,7 @@ async function makeToken(options: Options): Promise<void> {
   const { name, role, ttl } = options;
   if (!isNodeName(name))
     throw new Mom4cError('M4C_USAGE', `--name: not a name: ${JSON.stringify(name.slice(0, 80))}`);
-  const settings = loadProfile(options);
+  const settings = await loadProfile(options);
   const url = settings.admin?.url;
   if (url === undefined) throw new Mom4cError('M4C_CONFIG', 'admin.url: needed to make tokens');
   const answer = await withMember(settings, options.verbose ?? false, ({ tls }) =>

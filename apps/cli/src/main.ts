@@ -1,8 +1,7 @@
 /** `mom4c`: the command line of an administrator. */
 import { Command as Program, CommanderError, Option } from 'commander';
-import { EXIT, Mom4cError, asMom4cError, systemClock, systemRandom, uuidv7 } from '@mom4c/core';
+import { EXIT, Mom4cError, VERSION, asMom4cError, systemClock, systemRandom, uuidv7 } from '@mom4c/core';
 import { COMMANDS } from '@mom4c/commands';
-import { VERSION } from '@mom4c/runtime';
 import { commandVerb } from './command-verb.ts';
 import { enrollVerb } from './enroll-verb.ts';
 import { labVerb } from './lab-verb.ts';

@@ -5,7 +5,8 @@ import { listsensors, nodes } from '@mom4c/commands';
 import { EXIT } from '@mom4c/core';
 import type { Outcome } from '@mom4c/messaging';
 import { checkedOutcomes } from '@mom4c/member';
-import { FORMATS, exitCodeOf, formatAnswer } from './outcomes.ts';
+import { FORMATS } from './formats.ts';
+import { exitCodeOf, formatAnswer, formatDocument } from './outcomes.ts';
 
 const load = { n: 'host/load1', v: 0.25, u: '/' };
 const ok = (target: string, sensors: object[] = [load]): Outcome => ({
@@ -57,6 +58,17 @@ test('a device cannot steer the terminal', () => {
     );
   assert.deepEqual(JSON.parse(formatAnswer(listsensors, answer, 'json')), answer, 'and JSON loses nothing');
   assert.equal(table.trimEnd().split('\n').length, 2, 'one line of head, one of data');
+});
+
+test('one of many is a line of JSON, a document of YAML', () => {
+  const hostile = 'a\n---\nid: x\u2028{}';
+  const answer = { id: 'i', command: 'listsensors', outcomes: [ok('te1', [{ n: hostile }])] };
+  const lines = formatDocument(listsensors, answer, 'json').split('\n');
+  assert.equal(lines.length, 2);
+  assert.deepEqual(JSON.parse(lines[0]!), answer);
+  const yaml = formatDocument(listsensors, answer, 'yaml');
+  assert.deepEqual(yaml.match(/^---$/gm), ['---']);
+  assert.ok(yaml.startsWith('---\n'));
 });
 
 test('a result outside of its schema is not shown as success', () => {

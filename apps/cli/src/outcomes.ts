@@ -3,10 +3,8 @@ import { ERRORS, EXIT, printable } from '@mom4c/core';
 import type { Command } from '@mom4c/core';
 import type { Outcome } from '@mom4c/messaging';
 import { toYaml } from '@mom4c/runtime';
+import type { Format } from './formats.ts';
 import { formatTable } from './table.ts';
-
-export const FORMATS = ['table', 'json', 'yaml'] as const;
-export type Format = (typeof FORMATS)[number];
 
 export type Answer = { id: string; command: string; outcomes: readonly Outcome[] };
 
@@ -15,7 +13,19 @@ export function formatAnswer(command: Command, answer: Answer, format: Format): 
     case 'json':
       return `${escaped(JSON.stringify(answer, null, 2))}\n`;
     case 'yaml':
-      return toYaml(answer).split('\n').map(printable).join('\n');
+      return toYaml(answer);
+    case 'table':
+      return tableOf(command, answer.outcomes);
+  }
+}
+
+/** One of many: a line of JSON, a document of YAML. */
+export function formatDocument(command: Command, answer: Answer, format: Format): string {
+  switch (format) {
+    case 'json':
+      return `${escaped(JSON.stringify(answer))}\n`;
+    case 'yaml':
+      return `---\n${toYaml(answer)}`;
     case 'table':
       return tableOf(command, answer.outcomes);
   }

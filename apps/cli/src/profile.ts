@@ -3,16 +3,22 @@ import { existsSync, readdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { Mom4cError } from '@mom4c/core';
-import { adminSettings } from '@mom4c/member';
 import type { AdminSettings } from '@mom4c/member';
-import { loadConfig } from '@mom4c/runtime';
 
 export type ProfileOptions = { state?: string | undefined; domain?: string | undefined };
 
 const LAB_FOLDER = '.mom4c';
 
 /** @throws Mom4cError M4C_NO_PROFILE, M4C_CONFIG */
-export function loadProfile(options: ProfileOptions, env: NodeJS.ProcessEnv = process.env): AdminSettings {
+export async function loadProfile(
+  options: ProfileOptions,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<AdminSettings> {
+  // Loaded here: help and completion need none of it.
+  const [{ adminSettings }, { loadConfig }] = await Promise.all([
+    import('@mom4c/member'),
+    import('@mom4c/runtime'),
+  ]);
   const { file, found } = profileFile(options, env);
   const settings = loadConfig(adminSettings, { file, env });
   // A lab that merely lies in the current folder may be anybody's: it must not name a file to be sent as a token.

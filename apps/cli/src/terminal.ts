@@ -2,10 +2,13 @@
 import { printable } from '@mom4c/core';
 import type { Mom4cError } from '@mom4c/core';
 
+/** In one line. */
+export function describe({ message, correlation }: Mom4cError): string {
+  return printable(correlation === undefined ? message : `${message} (correlation id ${correlation})`);
+}
+
 export function printError(error: Mom4cError): void {
-  const correlation =
-    error.correlation === undefined ? '' : ` (correlation id ${printable(error.correlation)})`;
-  process.stderr.write(`mom4c: ${printable(error.message)}${correlation}\n  → ${error.entry.fix}\n`);
+  process.stderr.write(`mom4c: ${describe(error)}\n  → ${error.entry.fix}\n`);
 }
 
 /** One line that is overwritten as things go on; nothing where nobody watches. */

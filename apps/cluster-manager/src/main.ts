@@ -2,9 +2,9 @@
 import { join } from 'node:path';
 import { policyOf } from '@mom4c/access';
 import { connectBus, openJournal } from '@mom4c/bus';
-import { systemClock, systemRandom } from '@mom4c/core';
+import { VERSION, systemClock, systemRandom } from '@mom4c/core';
 import { createRefusals, startMember } from '@mom4c/member';
-import { VERSION, configFile, createMetrics, loadConfig, runApp, startHealthServer } from '@mom4c/runtime';
+import { configFile, createMetrics, loadConfig, runApp, startHealthServer } from '@mom4c/runtime';
 import type { App } from '@mom4c/runtime';
 import { openDoors } from './doors.ts';
 import { Leadership } from './leadership.ts';

@@ -3,6 +3,7 @@ import { roleMay } from '@mom4c/access';
 import { COMMANDS } from '@mom4c/commands';
 import {
   Mom4cError,
+  VERSION,
   authorise,
   bareJid,
   deadlineWithin,
@@ -14,7 +15,6 @@ import type { Certificate, ErrorBody, SensorPort } from '@mom4c/core';
 import { SERVICE_RESOURCE, letterIn, lettersElements } from '@mom4c/member';
 import type { Member, Refusals } from '@mom4c/member';
 import type { Letter, PayloadOf, Received } from '@mom4c/messaging';
-import { VERSION } from '@mom4c/runtime';
 import { xml } from '@mom4c/xmpp';
 import type { Element, Incoming, IncomingRequest, RoomMessage, XmppSession } from '@mom4c/xmpp';
 import type { Membership } from './membership.ts';

@@ -6,13 +6,12 @@
  * - Whenever the session, the manager or its key is new, all of it is done again, ever more slowly while it fails; at
  *   most one attempt is under way, and a reason that comes up meanwhile leads to another one.
  */
-import { Mom4cError, jitteredBackoff, pause } from '@mom4c/core';
+import { Mom4cError, VERSION, jitteredBackoff, pause } from '@mom4c/core';
 import type { Certificate, Labels } from '@mom4c/core';
 import { SERVICE_RESOURCE, currentManagers, letterIn, lettersElements, roomNick } from '@mom4c/member';
 import type { Member, Refusals } from '@mom4c/member';
 import { compareEpochs, takeKey } from '@mom4c/messaging';
 import type { Epoch, PayloadOf } from '@mom4c/messaging';
-import { VERSION } from '@mom4c/runtime';
 import { joinRoom, xml } from '@mom4c/xmpp';
 import type { Listener, OccupantPresence, Room, RoomMessage, XmppSession } from '@mom4c/xmpp';
 

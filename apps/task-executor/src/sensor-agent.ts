@@ -5,8 +5,8 @@
  */
 import { createInterface } from 'node:readline';
 import { connectBus, serveAgent } from '@mom4c/bus';
-import { Mom4cError, systemClock } from '@mom4c/core';
-import { runApp, VERSION, type App } from '@mom4c/runtime';
+import { Mom4cError, VERSION, systemClock } from '@mom4c/core';
+import { runApp, type App } from '@mom4c/runtime';
 import * as z from 'zod';
 import { agentReadyLine, agentSettings, SENSOR_AGENT, type AgentSettings } from './agent-settings.ts';
 import { createSensorReader } from './sensors/read-all.ts';

@@ -14,3 +14,4 @@ export * from './pause.ts';
 export * from './ports.ts';
 export * from './printable.ts';
 export * from './random.ts';
+export * from './version.ts';

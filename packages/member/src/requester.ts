@@ -55,11 +55,20 @@ export class Requester {
     const id = this.#member.newId();
     const arrived = Promise.withResolvers<PayloadOf<'outcome'>>();
     this.#awaited.set(id, arrived.resolve);
-    try {
+    const { signal } = this.#member;
+    const stopped = Promise.withResolvers<never>();
+    const stop = (): void => stopped.reject(new Mom4cError('M4C_STOPPED'));
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
+    const outcome = async (): Promise<PayloadOf<'outcome'>> => {
       const accepted = await this.#untilAccepted(id, request, arrived.promise);
       if (accepted) onAccepted(accepted);
-      return await this.#within(request.timeout + GRACE_MS, arrived.promise);
+      return this.#within(request.timeout + GRACE_MS, arrived.promise);
+    };
+    try {
+      return await Promise.race([outcome(), stopped.promise]);
     } finally {
+      signal.removeEventListener('abort', stop);
       this.#awaited.delete(id);
     }
   }

@@ -14,4 +14,3 @@ export { readSecret } from './secret.ts';
 export { listSettings } from './settings.ts';
 export type { Setting, SettingMeta } from './settings.ts';
 export { toYaml } from './yaml.ts';
-export { VERSION } from './version.ts';
