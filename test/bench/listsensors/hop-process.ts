@@ -20,43 +20,39 @@ export type HopProcess = {
 
 const PROGRAM = join(import.meta.dirname, 'hop.ts');
 
-/** @throws Error if it ends before it is ready */
+/** @throws Error if it ends before it is ready, and so does whatever is asked of it after it has ended */
 export async function startHop(start: Omit<HopStart, 'type'>): Promise<HopProcess> {
   const child = fork(PROGRAM, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
-  const ready = answer(child, 'ready');
-  tell(child, { type: 'start', ...start });
-  const { jid } = await ready;
-  const call = <T extends FromHop['type']>(message: ToHop, expected: T) => {
+  const ended = new Promise<never>((_resolve, reject) =>
+    child.once('exit', (code, signal) => reject(new Error(`a hop has ended (${signal ?? code})`))),
+  );
+  // It may end while nothing is asked of it.
+  ended.catch(() => {});
+  const call = <T extends FromHop['type']>(message: ToHop, expected: T): Promise<FromHop & { type: T }> => {
     const answered = answer(child, expected);
-    tell(child, message);
-    return answered;
+    if (child.connected) child.send(message);
+    return Promise.race([answered, ended]);
   };
+  const { jid } = await call({ type: 'start', ...start }, 'ready');
   return {
     jid,
     load: (load) => call({ type: 'load', ...load }, 'measured'),
     usage: () => call({ type: 'usage' }, 'usage'),
-    stop() {
-      const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-      child.disconnect();
-      return ended;
+    async stop() {
+      if (child.connected) child.disconnect();
+      await ended.catch(() => {});
     },
   };
 }
 
-function tell(child: ChildProcess, message: ToHop): void {
-  child.send(message);
-}
-
+/** One question at a time is asked of a hop, so the next message of that type is the answer. */
 function answer<T extends FromHop['type']>(child: ChildProcess, type: T): Promise<FromHop & { type: T }> {
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve) => {
     const onMessage = (message: FromHop): void => {
       if (message.type !== type) return;
-      child.off('exit', onExit);
       child.off('message', onMessage);
       resolve(message as FromHop & { type: T });
     };
-    const onExit = (code: number | null): void => reject(new Error(`a hop ended by itself (${code})`));
     child.on('message', onMessage);
-    child.once('exit', onExit);
   });
 }

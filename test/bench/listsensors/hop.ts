@@ -37,6 +37,8 @@ const hop = { member, session, protections: protectionsOf(member, enrolled), sta
 if (start.role !== 'client') serve(hop);
 process.on('message', (message: ToHop) => void obey(message));
 process.once('disconnect', () => void leave());
+// The benchmark ends its hops; a terminal's Ctrl-C reaches all of them.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {});
 await session.start(stop.signal);
 tell({ type: 'ready', jid: session.jid });
 
@@ -47,8 +49,9 @@ type Hop = {
   start: HopStart;
 };
 
+/** Nobody may be there any more to hear it. */
 function tell(message: FromHop): void {
-  process.send!(message);
+  if (process.connected) process.send!(message);
 }
 
 async function obey(message: ToHop): Promise<void> {
