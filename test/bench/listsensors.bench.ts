@@ -1,21 +1,24 @@
 /**
- * `npm run bench -- listsensors [--seconds 5] [--levels 1,5,10,20,30,40] [--json FILE]`
+ * `npm run bench -- listsensors [--server ejabberd|prosody] [--seconds 5] [--levels 1,5,10,20,30,40] [--json FILE] [--page]`
  *
  * One lab, one XMPP server, one run: what a `listsensors` costs in the clear, signed, signed and sealed, and in the
  * product, with 1 to 40 of them in flight. Level by level through all paths, so that a machine that slows down slows
  * all of them down; compare ratios, not figures of two runs.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { startLab } from '@mom4c/lab';
-import { figureOf, tablesOf } from './listsensors/figures.ts';
+import { XMPP_SERVERS, startLab } from '@mom4c/lab';
+import type { XmppServerKind } from '@mom4c/lab';
+import { figureOf, tablesOf, withTables } from './listsensors/figures.ts';
 import type { Figure, Report } from './listsensors/figures.ts';
 import { openPaths } from './listsensors/paths.ts';
 import type { Path } from './listsensors/paths.ts';
 
+const DOCS = join(import.meta.dirname, '../../docs');
+const PAGE = join(DOCS, 'benchmark.md');
 const DOMAIN = 'alpha.test';
 const WARM_UP = { inFlight: 40, seconds: 10 };
 
@@ -24,16 +27,21 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '5' },
     'warm-up': { type: 'string', default: String(WARM_UP.seconds) },
     levels: { type: 'string', default: '1,5,10,20,30,40' },
+    server: { type: 'string', default: 'ejabberd' },
     json: { type: 'string' },
+    /** Puts the tables into docs/benchmark.md and the figures beside it. */
+    page: { type: 'boolean', default: false },
   },
 });
 const seconds = Number(values.seconds);
+const server = serverOf(values.server);
 const levels = values.levels.split(',').map(Number);
 
 const abort = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => abort.abort());
-const state = join(mkdtempSync(join(tmpdir(), 'mom4c-bench-')), 'lab');
-const lab = await startLab({ folder: state, domains: [DOMAIN], executors: 1, signal: abort.signal });
+const folder = mkdtempSync(join(tmpdir(), 'mom4c-bench-'));
+const state = join(folder, 'lab');
+const lab = await startLab({ folder: state, domains: [DOMAIN], server, executors: 1, signal: abort.signal });
 try {
   const paths = await openPaths(state, lab.domain(DOMAIN));
   try {
@@ -50,6 +58,7 @@ try {
   }
 } finally {
   await lab.down();
+  rmSync(folder, { recursive: true, force: true });
 }
 
 async function point(path: Path, inFlight: number): Promise<Figure> {
@@ -67,20 +76,31 @@ function failures(errors: Figure['errors']): string {
     .join(', ');
 }
 
+function serverOf(name: string): XmppServerKind {
+  const found = XMPP_SERVERS.find((one) => one === name);
+  if (!found) throw new Error(`--server: one of ${XMPP_SERVERS.join(', ')}`);
+  return found;
+}
+
 function about(): Omit<Report, 'figures' | 'resultOctets'> {
   const git = (...args: string[]): string => execFileSync('git', args, { encoding: 'utf8' }).trim();
   return {
     date: new Date().toISOString(),
     commit: `${git('rev-parse', '--short', 'HEAD')}${git('status', '--porcelain') === '' ? '' : ' and changes'}`,
     machine: { cpu: cpus()[0]?.model ?? '', cores: cpus().length, node: process.version },
-    server: 'ejabberd',
+    server,
     secondsEach: seconds,
   };
 }
 
 function publish(report: Report): void {
   console.log(tablesOf(report));
-  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(report, undefined, 1)}\n`);
+  const json = `${JSON.stringify(report, undefined, 1)}\n`;
+  if (values.json !== undefined) writeFileSync(values.json, json);
+  if (!values.page) return;
+  writeFileSync(join(DOCS, `benchmark-${report.server}.json`), json);
+  const page = readFileSync(PAGE, 'utf8');
+  writeFileSync(PAGE, withTables(page, report));
 }
 
 function progress(line: string): void {

@@ -2,7 +2,7 @@
 // of the last process only.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { figureOf, percentile, tablesOf } from './figures.ts';
+import { figureOf, percentile, tablesOf, withTables } from './figures.ts';
 
 const LATENCIES = Array.from({ length: 100 }, (_, index) => index + 1);
 
@@ -24,6 +24,15 @@ test('a figure has what each process used and asked between two looks, per answe
   assert.equal(lookups, 2);
 });
 
+const ABOUT = {
+  date: '',
+  commit: '',
+  machine: { cpu: '', cores: 2, node: '' },
+  server: 'ejabberd',
+  secondsEach: 2,
+  resultOctets: 1,
+};
+
 test('the tables set each path in relation to what goes in the clear', () => {
   const plain = figureOf('plain', 4, measured, before, after);
   const sealed = figureOf('sealed', 4, { ...measured, seconds: 8 }, before, after);
@@ -40,4 +49,15 @@ test('the tables set each path in relation to what goes in the clear', () => {
     /\| in flight \| plain \| sealed \|\n\| --- \| --- \| --- \|\n\| 4 \| 1\.00 \| 0\.25 \|/,
   );
   assert.match(tables, /\| sealed \| 5\.00 \| 1\.00 \| 6\.00 \|/);
+});
+
+test('the page keeps all but what it marks for that server', () => {
+  const report = { ...ABOUT, figures: [figureOf('plain', 4, measured, before, after)] };
+  const page =
+    'before\n<!-- ejabberd -->\nold\n<!-- end ejabberd -->\nafter <!-- prosody -->x<!-- end prosody -->';
+  const made = withTables(page, report);
+  assert.ok(made.startsWith('before\n<!-- ejabberd -->\nRun of'));
+  assert.ok(made.endsWith('\n<!-- end ejabberd -->\nafter <!-- prosody -->x<!-- end prosody -->'));
+  assert.doesNotMatch(made, /old/);
+  assert.throws(() => withTables('nothing', report), /no place for ejabberd/);
 });

@@ -58,8 +58,17 @@ export type Report = {
   readonly figures: readonly Figure[];
 };
 
+/** Puts the tables of a run in the place that the page marks for runs on this server. @throws Error if it marks none */
+export function withTables(page: string, report: Report): string {
+  const [begin, end] = [`<!-- ${report.server} -->`, `<!-- end ${report.server} -->`];
+  const [from, to] = [page.indexOf(begin), page.indexOf(end)];
+  if (from < 0 || to < from) throw new Error(`the page has no place for ${report.server}`);
+  return `${page.slice(0, from + begin.length)}\n${tablesOf(report)}\n${page.slice(to)}`;
+}
+
 /** Markdown. */
-export function tablesOf({ figures }: Report): string {
+export function tablesOf(report: Report): string {
+  const { figures, machine } = report;
   const paths = [...new Set(figures.map(({ path }) => path))];
   const levels = [...new Set(figures.map(({ inFlight }) => inFlight))];
   const at = (path: string, level: number) =>
@@ -76,7 +85,10 @@ export function tablesOf({ figures }: Report): string {
     const total = Object.values(cpu).reduce((sum, each) => sum + each, 0);
     return [path, ...parts.map((part) => cpu[part]?.toFixed(2) ?? ''), total.toFixed(2)];
   });
+  const lookups = figures.reduce((sum, figure) => sum + figure.lookups, 0);
   return [
+    `Run of ${report.date.slice(0, 10)}, commit ${report.commit}: ${report.server}, Node ${machine.node.slice(1)}, ${machine.cores} cores (${machine.cpu}), ` +
+      `${report.secondsEach} s for each figure, an answer of ${report.resultOctets} octets. Look-ups in the directory by the processes that were measured: ${lookups}.`,
     'Answers per second:',
     perLevel(({ perSecond }) => perSecond.toFixed(0)),
     'Time of an answer, milliseconds, p50 / p99:',

@@ -25,7 +25,7 @@ const KEYS: readonly KeyKind[] = ['P-256', 'RSA-2048'];
 /** The product first: what it answers is what the other paths carry. */
 export async function openPaths(state: string, domain: LabDomain): Promise<Paths> {
   const folder = mkdtempSync(join(tmpdir(), 'mom4c-bench-'));
-  const server = () => ({ server: { cpu: processUsage(domain.server('ejabberd').process!.pid) } });
+  const serverUsage = () => ({ server: { cpu: processUsage(domain.xmppServer.process!.pid) } });
   const product = await startProduct(domain);
   const { result } = product;
   const stops: (() => Promise<void> | void)[] = [
@@ -49,7 +49,7 @@ export async function openPaths(state: string, domain: LabDomain): Promise<Paths
   const [fast, slow] = [await startTrio(KEYS[0]!), await startTrio(KEYS[1]!)];
   const usageOf = async (hops: Record<string, HopProcess>) => {
     const own = Object.entries(hops).map(async ([name, hop]) => [name, await hop.usage()] as const);
-    return { ...Object.fromEntries(await Promise.all(own)), ...server() };
+    return { ...Object.fromEntries(await Promise.all(own)), ...serverUsage() };
   };
   const hops = (name: string, path: Load['path'], trio: typeof fast): Path => ({
     name,
@@ -67,7 +67,7 @@ export async function openPaths(state: string, domain: LabDomain): Promise<Paths
       {
         name: 'product',
         load: (point) => product.load(point),
-        usage: async () => ({ ...(await product.usage()), ...server() }),
+        usage: async () => ({ ...(await product.usage()), ...serverUsage() }),
       },
     ],
     resultOctets: JSON.stringify(result).length,
