@@ -1,5 +1,5 @@
 /** The outcomes of a command, for a person or a program, and the exit code that they amount to. */
-import { ERRORS, EXIT, printable } from '@mom4c/core';
+import { ERRORS, EXIT } from '@mom4c/core';
 import type { Command } from '@mom4c/core';
 import type { Outcome } from '@mom4c/messaging';
 import { toYaml } from '@mom4c/runtime';
