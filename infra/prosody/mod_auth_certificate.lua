@@ -4,7 +4,7 @@
 --   certificate_authority = "/path/of/ca.pem"    -- the root whose certificates are accepted; no other one counts
 --
 -- A client is let in as the address that it asks for, if its certificate
---   * is one that `certificate_authority` has issued, valid now and good for TLS clients, and
+--   * is one that `certificate_authority` has issued, valid now and good for a TLS client, and
 --   * names that very address as xmppAddr (RFC 6120 section 13.7.1.4). It may name several; the request chooses.
 -- An empty request is refused, and so is an address of another host. Accounts are names: a password that somebody
 -- registers is not kept, since nobody could log in with it.
@@ -37,10 +37,10 @@ local function checked_certificate(session)
 	local certificate = socket:getpeercertificate();
 	if not certificate then return nil, "no certificate"; end
 	-- The listener lets a handshake with a wrong certificate pass, so that registration and a clear refusal are possible.
-	if not socket:getpeerverification() then return nil, "the certificate is not valid here"; end
+	-- Chain, time and purpose.
+	if not socket:getpeerverification() then return nil, "the certificate is not valid"; end
 	-- The listener may trust more authorities than this host.
 	if not authority:issued(certificate) then return nil, "the certificate is not of our authority"; end
-	if not certificate:validat(os.time()) then return nil, "the certificate is not valid now"; end
 	return certificate;
 end
 
@@ -52,10 +52,10 @@ local function names(certificate, address)
 	return false;
 end
 
--- The local part of the address, if the session may log in as that; else nil and the reason.
+-- The local part of the address, if the session may log in as that; else nil and the reason. No address: nil.
 local function admitted(session, address)
-	if not address or address == "" then return nil, "no address is asked for"; end
 	local username, host, resource = jid.prepped_split(address, true);
+	-- Spelled as in the certificate: bare, and prepared.
 	if not username or resource or host ~= module.host or address ~= jid.join(username, host) then
 		return nil, "the address is not one of this host";
 	end

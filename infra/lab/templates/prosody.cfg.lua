@@ -41,7 +41,7 @@ c2s_direct_tls_ssl = {
 	capath = false;
 	-- Asks for a client certificate. One is needed to log in, none to register in band.
 	verify = { "peer" };
-	-- By default Prosody takes a server's certificate for a client's.
+	-- By default Prosody checks a client's certificate as if it were a server's.
 	verifyext = { lsec_ignore_purpose = false };
 	protocol = "tlsv1_2+";
 }

@@ -1,4 +1,5 @@
 /** Names of certificates (RFC 5280 §4.1.2.4), narrowed to CN, OU and O, each once. */
+import type { BareJid } from '@mom4c/core';
 import {
   type Der,
   malformed,
@@ -26,6 +27,13 @@ export function nameOf(subject: Subject): Der {
   const attributes = ATTRIBUTES.map(([key, type]) => setOf(sequence(oid(type), utf8String(subject[key]))));
   return sequence(...attributes);
 }
+
+/**
+ * What a server's certificate names as its XMPP address: one at which nobody is (RFC 2606 §2), and whose local part is no
+ * node's name. ejabberd lets a certificate that names no address log in under any, so that the key of a directory could
+ * speak as a manager; and of a foreign address it takes the local part for its own.
+ */
+export const NOBODY: BareJid = '_server@server.invalid';
 
 /** In any order, but nothing beside them. @throws Mom4cError M4C_MALFORMED */
 export function readSubject(name: Der): Subject {

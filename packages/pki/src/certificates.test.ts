@@ -184,6 +184,25 @@ describe('our profile', () => {
       await refused({ altNames });
   });
 
+  test('demands of a server hosts, and the address of nobody', async () => {
+    const server = { subject: encode(nameOf({ CN: 'ldap', OU: 'server', O: 'alpha.test' })) };
+    const nobody = xmppName('_server@server.invalid');
+    const host = dnsName('ldap.alpha.test');
+    assert.deepEqual(readCertificate(await made({ ...server, altNames: [host, nobody] })).addresses, []);
+    for (const altNames of [
+      // With this one ejabberd would let it in as anybody.
+      [host],
+      [nobody],
+      // With this one as `ldap`.
+      [host, xmppName('ldap@server.invalid')],
+      [host, xmppName('ldap@alpha.test')],
+      [host, xmppName('alpha.test')],
+      [host, nobody, xmppName('cm@alpha.test')],
+      [host, nobody, uriName('xmpp:ldap@alpha.test')],
+    ])
+      await refused({ ...server, altNames });
+  });
+
   test('demands CN, OU and O, once each', async () => {
     // One RDN with two values, of which a careless reader would see the first.
     const two = setOf(

@@ -18,7 +18,7 @@ import {
   readKeyUsage,
   readSubjectKeyIdentifier,
 } from './certificate-extensions.ts';
-import { readSubject } from './certificate-names.ts';
+import { NOBODY, readSubject } from './certificate-names.ts';
 import { decode, type Der, encode, readInteger, readOid, readSequence, readTime, reading } from './der.ts';
 
 /** The certificate of a domain's certificate authority. Immutable. */
@@ -71,7 +71,8 @@ const VERSION_3 = Buffer.from('a003020102', 'hex');
 
 /**
  * A certificate of our profile: subject exactly CN (node name), OU (one role), O (domain); a member names its XMPP
- * address as otherName xmppAddr (RFC 6120 §13.7.1.4) and URI, a server its DNS names and IP addresses.
+ * address as otherName xmppAddr (RFC 6120 §13.7.1.4) and URI, a server its DNS names and IP addresses and
+ * `NOBODY`.
  * Its signature is not looked at: see `verifyIssued`. @throws Mom4cError M4C_CERTIFICATE_INVALID
  */
 export function readCertificate(der: Uint8Array): Certificate {
@@ -199,8 +200,8 @@ function readPublicKey(spki: Buffer): KeyObject {
 function readAddresses(extensions: Extensions, name: string, role: Role, domain: string): readonly BareJid[] {
   const { xmpp, uris, hosts } = readAltNames(extensions);
   if (role === 'server') {
-    if (xmpp.length > 0 || uris.length > 0 || hosts === 0)
-      throw invalid('a server names hosts, and only hosts');
+    if (xmpp.length !== 1 || xmpp[0] !== NOBODY || uris.length > 0 || hosts === 0)
+      throw invalid('a server names hosts, and the address of nobody');
     return Object.freeze([]);
   }
   const own = `${name}@${domain}`;

@@ -3,7 +3,7 @@ import { generateKeyPair, type KeyObject } from 'node:crypto';
 import { promisify } from 'node:util';
 import { type BareJid, type Clock, Mom4cError, type Random, type Role } from '@mom4c/core';
 import { dnsName, ipName, uriName, xmppName } from './certificate-extensions.ts';
-import { nameOf } from './certificate-names.ts';
+import { NOBODY, nameOf } from './certificate-names.ts';
 import { keyIdOf, writeCertificate } from './certificate-writer.ts';
 import { type Authority, checkKey, readAuthority, readCertificate, verifyIssued } from './certificates.ts';
 import { type Der, encode, reading } from './der.ts';
@@ -108,6 +108,6 @@ export async function issueCertificate(request: IssueRequest): Promise<Uint8Arra
 function altNamesOf({ addresses, name, domain, role, dns = [], ips = [] }: IssueRequest): Der[] {
   const hosts = [...dns.map(dnsName), ...ips.map(ipName)];
   return role === 'server'
-    ? hosts
+    ? [...hosts, xmppName(NOBODY)]
     : [...addresses.map(xmppName), uriName(`xmpp:${name}@${domain}`), ...hosts];
 }

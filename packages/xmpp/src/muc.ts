@@ -117,6 +117,9 @@ function wishes({ whois, maxUsers }: RoomConfig): Readonly<Record<string, string
     members_by_default: '0',
     allow_subscription: '0',
     mam: '0',
+    // Prosody's: a command must not be played back. ejabberd has that for the whole service only.
+    'muc#roomconfig_historylength': '0',
+    'muc#roomconfig_defaulthistorymessages': '0',
     'muc#roomconfig_enablearchiving': '0',
     'muc#roomconfig_enablelogging': '0',
     ...(maxUsers === undefined ? {} : { 'muc#roomconfig_maxusers': String(maxUsers) }),
