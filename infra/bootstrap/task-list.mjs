@@ -14,7 +14,7 @@ export const taskList = {
   format: { run: [tasks, 'format'] },
   unit: { run: [tasks, 'unit'] },
   test: { debian: all, run: [tasks, 'test'] },
-  'test:long': { debian: all, run: [tasks, 'test:long'] },
+  'test:long': { debian: all, run: ['test/long/main.ts'] },
   fuzz: { run: ['test/fuzz/main.ts'] },
   bench: { debian: ['lab'], run: ['infra/bootstrap/bench.ts'] },
   lock: { run: ['infra/bootstrap/lock.ts'] },

@@ -9,15 +9,13 @@ const root = join(import.meta.dirname, '../..');
 const IGNORED = ['**/node_modules/**', '**/dist/**'];
 
 /** Of what stands in `test`, those that need no server. */
-const UNIT_TESTS_OF_TEST = ['test/floors.test.ts', 'test/fuzz/*.test.ts'];
+const UNIT_TESTS_OF_TEST = ['test/floors.test.ts', 'test/{fuzz,long}/*.test.ts'];
 /** Tests that need no server: beside their sources, and these. */
 const UNIT_TESTS = [
   '{packages,apps,infra}/**/src/**/*.test.ts',
   'infra/{bootstrap,docs}/*.test.ts',
   ...UNIT_TESTS_OF_TEST,
 ];
-/** Too long for every change: soak, simulation over many seeds. */
-const LONG_TESTS = ['test/**/*.long.test.ts'];
 /** Where timing is what is tested, nothing else may run at the same time. */
 const FAULT_TESTS = ['test/fault/**/*.test.ts'];
 const SERVER_TESTS = ['test/**/*.test.ts'];
@@ -29,7 +27,6 @@ const CHOICE = join(root, 'test/support/xmpp-server.ts');
 const SECOND = 1000;
 const UNIT_TIMEOUT = 30 * SECOND;
 const SERVER_TIMEOUT = 180 * SECOND;
-const LONG_TIMEOUT = 3600 * SECOND;
 
 type Outcome = { checked: boolean; counts: Counts };
 
@@ -57,8 +54,8 @@ function runUnitTests(): Promise<Counts> {
 }
 
 async function runServerTests(): Promise<Counts> {
-  const together = find(SERVER_TESTS, [...LONG_TESTS, ...FAULT_TESTS, ...UNIT_TESTS_OF_TEST]);
-  const alone = find(FAULT_TESTS, LONG_TESTS);
+  const together = find(SERVER_TESTS, [...FAULT_TESTS, ...UNIT_TESTS_OF_TEST]);
+  const alone = find(FAULT_TESTS);
   let counts = noCounts;
   for (const [index, server] of XMPP_SERVERS.entries()) {
     console.log(`\nTests with real servers, XMPP by ${server}`);
@@ -89,10 +86,6 @@ const tasks: Record<string, (args: string[]) => Promise<Outcome> | boolean> = {
   async unit(paths) {
     const files = find(UNIT_TESTS).filter((file) => chosen(file, paths));
     return { checked: true, counts: await runTests({ files, concurrency: 2, timeout: UNIT_TIMEOUT }) };
-  },
-  async 'test:long'(paths) {
-    const files = find(LONG_TESTS).filter((file) => chosen(file, paths));
-    return { checked: true, counts: await runTests({ files, concurrency: 1, timeout: LONG_TIMEOUT }) };
   },
   lint: (args) => runTool('oxlint', ...args),
   format: (args) => runTool('biome', 'format', '--write', ...args),

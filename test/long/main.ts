@@ -1,0 +1,39 @@
+/** `npm run test:long [-- NAME…] [--minutes N]`: what does not fit into a quarter of an hour. */
+import { parseArgs } from 'node:util';
+import { fuzzMillion } from './fuzz-million.ts';
+import { mainJobSoak } from './main-job-soak.ts';
+import type { Part, PartResult } from './part.ts';
+import { commitOf, keepResult } from './results.ts';
+import { stanzaSoak } from './stanza-soak.ts';
+
+const PARTS: readonly Part[] = [fuzzMillion, mainJobSoak, stanzaSoak];
+const EX_USAGE = 64;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { minutes: { type: 'string', default: '60' } },
+});
+const minutes = Number(values.minutes);
+const chosen = positionals.length === 0 ? PARTS : PARTS.filter(({ name }) => positionals.includes(name));
+if (!(minutes > 0) || chosen.length < positionals.length) {
+  const names = PARTS.map(({ name }) => name).join(', ');
+  console.error(`usage: npm run test:long [-- NAME…] [--minutes N]; there are: ${names}`);
+  process.exitCode = EX_USAGE;
+} else for (const part of chosen) await runPart(part);
+
+async function runPart(part: Part): Promise<void> {
+  console.log(`\n${part.name}: ${part.what}`);
+  const [commit, date, start] = [commitOf(), new Date().toISOString(), performance.now()];
+  const say = (line: string): void => console.log(`  ${line}`);
+  const result = await part.run({ minutes, say }).catch(failure);
+  const seconds = Math.round((performance.now() - start) / 1000);
+  keepResult(part, { ...result, commit, date, seconds }, PARTS);
+  for (const [what, count] of Object.entries(result.counts)) console.log(`  ${what}: ${count}`);
+  for (const fault of result.faults) console.log(`  FAULT ${fault}`);
+  if (result.faults.length > 0) process.exitCode = 1;
+}
+
+function failure(thrown: unknown): PartResult {
+  console.error(thrown);
+  return { counts: {}, faults: [thrown instanceof Error ? thrown.message : String(thrown)] };
+}
