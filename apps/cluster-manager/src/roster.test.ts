@@ -1,11 +1,12 @@
 // Mutation seen red: `heard` that does not clear a missed deadline; labels forgotten with the session; an unsigned
-// presence that counts as present; `since` renewed by each announcement; the file of last words not written at stop.
+// presence that counts as present; `since` renewed by each announcement; a list of the enrolled that is never waited for, or always; the file of last words not written at stop.
 import assert from 'node:assert/strict';
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { Mom4cError, parseLabelTerm } from '@mom4c/core';
 import type { Certificate, Clock, NodeInfo } from '@mom4c/core';
 import type { PayloadOf } from '@mom4c/messaging';
@@ -120,6 +121,25 @@ test('times alone are written seldom, labels soon, and what nobody is enrolled f
   assert.doesNotMatch(readFileSync(join(folder, 'roster.json'), 'utf8'), /stranger/);
 });
 
+test('commands that follow each other do not wait for the directory, and see soon who is new', async () => {
+  const { roster, pass, names, asked, answers } = clusterOf('te1');
+  assert.deepEqual(await roster.executors(), ['te1']);
+  names.push('te2');
+  pass(11_000);
+  answers('never');
+  assert.deepEqual(await roster.executors(), ['te1'], 'the list that there is');
+  await roster.executors();
+  assert.equal(asked(), 2, 'asked once');
+  answers('now');
+  await setImmediate();
+  assert.deepEqual(await roster.executors(), ['te1', 'te2']);
+  names.push('te3');
+  assert.deepEqual(await roster.executors(['te3']), ['te1', 'te2', 'te3'], 'asked for by name: waits');
+  names.push('te4');
+  pass(21_000);
+  assert.deepEqual(await roster.executors(), ['te1', 'te2', 'te3', 'te4'], 'after a pause: waits');
+});
+
 function clusterOf(...names: string[]) {
   let now = START;
   const planned = new Map<object, number>();
@@ -132,8 +152,19 @@ function clusterOf(...names: string[]) {
       return () => planned.delete(timer);
     },
   };
+  let asked = 0;
+  let answering = Promise.withResolvers<void>();
+  answering.resolve();
+  const answers = (when: 'now' | 'never'): void => {
+    answering.resolve();
+    if (when === 'never') answering = Promise.withResolvers();
+  };
   const directory = {
-    byRole: async () => names.map(certificate),
+    byRole: async () => {
+      asked += 1;
+      await answering.promise;
+      return names.map(certificate);
+    },
     byAddress: async () => [],
     byIssuerAndSerial: async () => undefined,
   };
@@ -144,6 +175,9 @@ function clusterOf(...names: string[]) {
   return {
     roster,
     memory,
+    names,
+    answers,
+    asked: () => asked,
     pass: (ms: number) => (now += ms),
     timers: () => [...planned.values()],
     node: async (name: string): Promise<NodeInfo> => (await roster.list()).find((one) => one.name === name)!,

@@ -26,7 +26,9 @@ export type PresentExecutor = {
   readonly since: number;
 };
 
+/** A list of the enrolled that is older is asked for anew; who asks waits for it only if it is older than `WAIT_MS`. */
 const REFRESH_MS = 10_000;
+const WAIT_MS = 20_000;
 /** Every leadership statement makes whoever is present say so anew; who misses two in a row is silent. */
 const SILENT_AFTER_MS = 2 * LEADERSHIP_REPEAT_MS + 60_000;
 const NO_LABELS: Labels = {};
@@ -46,6 +48,7 @@ export class Roster implements NodeRegistry {
   #generation = 0;
   #enrolled = new Map<string, Certificate>();
   #refreshedAt = Number.NEGATIVE_INFINITY;
+  #refreshing: Promise<void> | undefined;
 
   constructor(member: RosterMember, own: Omit<NodeInfo, 'present'>, memory: RosterMemory) {
     this.#member = member;
@@ -116,11 +119,13 @@ export class Roster implements NodeRegistry {
     return this.#present.size;
   }
 
-  /** Names of all task executors of the domain, sorted. The directory is asked at most every ten seconds, or when one
-   *  of `wanted` is unknown. */
+  /** Names of all task executors of the domain, sorted. While commands come in, the directory is asked ahead, every ten
+   *  seconds; it is waited for when one of `wanted` is unknown, and after a pause. */
   async executors(wanted: readonly string[] = []): Promise<readonly string[]> {
-    const stale = this.#member.clock.monotonic() - this.#refreshedAt > REFRESH_MS;
-    if (stale || wanted.some((name) => !this.#enrolled.has(name))) await this.#refresh();
+    const age = this.#member.clock.monotonic() - this.#refreshedAt;
+    if (age > WAIT_MS || wanted.some((name) => !this.#enrolled.has(name))) await this.#refresh();
+    // What goes wrong is thrown at whoever has to wait.
+    else if (age > REFRESH_MS) this.#refresh().catch(() => {});
     return [...this.#enrolled.keys()].sort();
   }
 
@@ -156,8 +161,13 @@ export class Roster implements NodeRegistry {
     return this.#missed.has(name) || this.#member.clock.monotonic() - heardAt > SILENT_AFTER_MS;
   }
 
+  #refresh(): Promise<void> {
+    this.#refreshing ??= this.#ask().finally(() => (this.#refreshing = undefined));
+    return this.#refreshing;
+  }
+
   /** Without the directory the last list serves: a command must not fail because LDAP is away for a moment. */
-  async #refresh(): Promise<void> {
+  async #ask(): Promise<void> {
     try {
       const found = await this.#member.directory.byRole('te');
       this.#enrolled = new Map(found.map((certificate) => [certificate.name, certificate]));

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Certificate, Clock } from '@mom4c/core';
 import { readCertificate, verifyIssued } from './certificates.ts';
 import type { Authority } from './certificates.ts';
+import { RecentMap } from './recent-map.ts';
 
 /**
  * Certificates of one authority by the SHA-256 of their DER, so that each is parsed once and its signature is checked
@@ -11,14 +12,12 @@ import type { Authority } from './certificates.ts';
 export class CertificateMemory {
   readonly #authority: Authority;
   readonly #clock: Pick<Clock, 'now'>;
-  readonly #capacity: number;
-  /** In the order of last use. */
-  readonly #kept = new Map<string, Certificate>();
+  readonly #kept: RecentMap<string, Certificate>;
 
   constructor(authority: Authority, clock: Pick<Clock, 'now'>, capacity = 10_000) {
     this.#authority = authority;
     this.#clock = clock;
-    this.#capacity = capacity;
+    this.#kept = new RecentMap(capacity);
   }
 
   /** Parsed, not verified. @throws Mom4cError M4C_CERTIFICATE_INVALID */
@@ -29,9 +28,6 @@ export class CertificateMemory {
    *  @throws Mom4cError M4C_CERTIFICATE_INVALID */
   verified = (certificate: Certificate): Certificate => {
     verifyIssued(certificate, this.#authority, this.#clock.now());
-    this.#kept.delete(certificate.fingerprint);
-    const [oldest] = this.#kept.keys();
-    if (this.#kept.size >= this.#capacity && oldest !== undefined) this.#kept.delete(oldest);
     this.#kept.set(certificate.fingerprint, certificate);
     return certificate;
   };

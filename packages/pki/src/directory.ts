@@ -19,14 +19,21 @@ import { decode } from './der.ts';
 export type LdapDirectory = CertificateDirectory & {
   /** As `byIssuerAndSerial`, but asked of the server now: for what is expected to change. */
   fetch(issuer: string, serial: string): Promise<Certificate | undefined>;
-  /** How many questions have gone to the server. */
+  /** For how many questions somebody had to wait for the server. */
   readonly lookups: number;
+  /** How many questions were asked ahead, so that nobody had to. */
+  readonly refreshes: number;
   close(): Promise<void>;
 };
 
 /** How long an answer is used again, in milliseconds: a certificate that was taken out of the directory must stop to
  *  count within minutes, and a node that has renewed its key must get mail under the new one soon. */
-const KEEP = { serial: 300_000, address: 30_000, nothing: 2_000 } as const;
+const KEEP = {
+  serial: { ms: 300_000, nothingMs: 2_000 },
+  address: { ms: 30_000, nothingMs: 2_000 },
+  // Coalesced but not kept: who asks for everybody wants to know who is there now.
+  role: { ms: 0, nothingMs: 0 },
+} as const;
 const MAX_SERIAL_DIGITS = 40;
 const MAX_NAME_OCTETS = 1024;
 
@@ -39,10 +46,10 @@ export function createLdapDirectory(
   const memory = new CertificateMemory(authority, clock);
   const tree = `ou=devices,${base}`;
   const issuerName = distinguishedName(authority);
-  let lookups = 0;
+  let asked = 0;
 
   const ask = (filter: Filter): Promise<Entry[]> => {
-    lookups += 1;
+    asked += 1;
     return connection.search(tree, { scope: 'one', filter });
   };
 
@@ -69,13 +76,16 @@ export function createLdapDirectory(
 
   return {
     get lookups() {
-      return lookups;
+      return asked - cache.refreshes;
+    },
+
+    get refreshes() {
+      return cache.refreshes;
     },
 
     async byIssuerAndSerial(issuer, serial) {
       if (!isOurs(issuer, serial)) return undefined;
-      const question = `serial ${serial}`;
-      const [found] = await cache.get(question, KEEP.serial, KEEP.nothing, () => lookUp(issuer, serial));
+      const [found] = await cache.get(`serial ${serial}`, KEEP.serial, () => lookUp(issuer, serial));
       return found;
     },
 
@@ -85,7 +95,7 @@ export function createLdapDirectory(
 
     byAddress(address) {
       if (!isBareJid(address)) return Promise.reject(new Mom4cError('M4C_MALFORMED', 'not an XMPP address'));
-      return cache.get(`address ${address}`, KEEP.address, KEEP.nothing, async () => {
+      return cache.get(`address ${address}`, KEEP.address, async () => {
         const entries = await ask(new EqualityFilter({ attribute: 'labeledURI', value: `xmpp:${address}` }));
         const current = entries.flatMap(currentOf);
         if (!current.every((each) => each.addresses.includes(address)))
@@ -96,8 +106,7 @@ export function createLdapDirectory(
 
     byRole(role) {
       if (!ROLES.includes(role)) return Promise.reject(new Mom4cError('M4C_MALFORMED', 'not a role'));
-      // Coalesced but not kept: who asks for everybody wants to know who is there now.
-      return cache.get(`role ${role}`, 0, 0, async () => {
+      return cache.get(`role ${role}`, KEEP.role, async () => {
         const entries = await ask(new EqualityFilter({ attribute: 'ou', value: role }));
         const current = newestFirst(entries.flatMap(currentOf));
         if (current.some((each) => each.role !== role))
