@@ -56,7 +56,7 @@ export interface Verifier {
   verify(signedData: Uint8Array, detached?: Uint8Array): Promise<Verified>;
 }
 
-/** A symmetric key with a name: a room's or a pair's. */
+/** A symmetric key with a name: a room's. */
 export type SessionKey = {
   /** 16 octets, lower-case hex. */
   readonly id: string;

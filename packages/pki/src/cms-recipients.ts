@@ -3,16 +3,14 @@ import {
   constants,
   createCipheriv,
   createDecipheriv,
-  createPublicKey,
   createSecretKey,
-  diffieHellman,
-  generateKeyPairSync,
   hash,
   type KeyObject,
   privateDecrypt,
   publicEncrypt,
 } from 'node:crypto';
 import type { Certificate, SessionKey } from '@mom4c/core';
+import type { PairKey, ReceivingKeys, SendingKeys } from './pair-keys.ts';
 import {
   algorithm,
   type IssuerAndSerial,
@@ -43,9 +41,14 @@ import {
   written,
 } from './der.ts';
 
-/** What a RecipientInfo is for, and how to unwrap the content key. `unwrap` throws if the key does not fit. */
+/** What a RecipientInfo is for, and how to unwrap the content key. `unwrap` throws if what it is given does not fit. */
 export type RecipientInfo =
-  | { readonly kind: 'certificate'; readonly recipient: IssuerAndSerial; unwrap(key: KeyObject): KeyObject }
+  | {
+      readonly kind: 'agreement';
+      readonly recipient: IssuerAndSerial;
+      unwrap(keys: Pick<ReceivingKeys, 'secretOf'>): KeyObject;
+    }
+  | { readonly kind: 'transport'; readonly recipient: IssuerAndSerial; unwrap(key: KeyObject): KeyObject }
   | { readonly kind: 'session'; readonly id: string; unwrap(key: KeyObject): KeyObject };
 
 /** RFC 3394 §2.2.3.1. */
@@ -68,9 +71,17 @@ const OAEP = written(
   ),
 );
 
-/** Key agreement for P-256, key transport for RSA. @param contentKey 32 octets */
-export function wrapFor(recipient: Certificate, contentKey: Uint8Array): Der {
-  return isEc(recipient.publicKey) ? agree(recipient, contentKey) : transport(recipient, contentKey);
+/** Key agreement for P-256, key transport for RSA.
+ *  @param contentKey 32 octets @param ukm random, used for this letter only */
+export function wrapFor(
+  recipient: Certificate,
+  contentKey: Uint8Array,
+  ukm: Uint8Array,
+  keys: Pick<SendingKeys, 'take'>,
+): Der {
+  return isEc(recipient.publicKey)
+    ? agree(recipient, contentKey, ukm, keys.take(recipient))
+    : transport(recipient, contentKey);
 }
 
 /** KEKRecipientInfo (RFC 5652 §6.2.3). */
@@ -89,20 +100,21 @@ export function readRecipientInfo(value: Der): RecipientInfo[] {
 
 // --- KeyAgreeRecipientInfo: RFC 5753 §3.1.1 -----------------------------------------------------------------------
 
-const P256 = 'prime256v1';
 const EC_PUBLIC_KEY = written(algorithm(OID.ecPublicKey));
 const KEY_AGREEMENT = written(algorithm(OID.stdDhSha256Kdf, AES_WRAP));
 
-function agree(recipient: Certificate, contentKey: Uint8Array): Der {
-  // KeyObjects: an ECDH object takes half as long again for the same.
-  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: P256 });
-  const point = publicKey.export({ format: 'raw-public' });
-  const shared = diffieHellman({ privateKey, publicKey: recipient.publicKey });
-  const wrapped = wrapKey(deriveKek(shared, AES_WRAP, undefined), contentKey);
+function agree(
+  recipient: Certificate,
+  contentKey: Uint8Array,
+  ukm: Uint8Array,
+  { point, secret }: PairKey,
+): Der {
+  const wrapped = wrapKey(deriveKek(secret, AES_WRAP, ukm), contentKey);
   return tagged(
     1,
     VERSION_3,
     tagged(0, tagged(1, EC_PUBLIC_KEY, bitString(point))),
+    tagged(1, octetString(ukm)),
     KEY_AGREEMENT,
     sequence(sequence(issuerAndSerial(recipient), octetString(wrapped))),
   );
@@ -124,18 +136,9 @@ function readAgreement(value: Der): RecipientInfo[] {
     const [rid, wrapped] = readSequence(encryptedKey, 'RecipientEncryptedKey', 2);
     const octets = readOctetString(wrapped, 'encryptedKey');
     return {
-      kind: 'certificate',
+      kind: 'agreement',
       recipient: readIssuerAndSerial(rid),
-      unwrap(privateKey) {
-        // Reading the key checks that the point is on the curve.
-        const publicKey = createPublicKey({
-          key: point,
-          format: 'raw-public',
-          asymmetricKeyType: 'ec',
-          namedCurve: P256,
-        });
-        return unwrapKey(deriveKek(diffieHellman({ privateKey, publicKey }), wrap!, ukm), octets);
-      },
+      unwrap: (keys) => unwrapKey(deriveKek(keys.secretOf(point), wrap!, ukm), octets),
     };
   });
 }
@@ -177,7 +180,7 @@ function readTransport(value: Der): RecipientInfo {
   expectOaepParameters(parameters);
   const octets = readOctetString(wrapped, 'encryptedKey');
   return {
-    kind: 'certificate',
+    kind: 'transport',
     recipient: readIssuerAndSerial(rid),
     unwrap: (key) =>
       contentKeyOf(

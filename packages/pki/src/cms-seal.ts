@@ -2,11 +2,13 @@
 import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto';
 import {
   type Certificate,
+  type Clock,
   Mom4cError,
   type Opener,
   type Random,
   type Sealer,
   type SessionKey,
+  systemClock,
 } from '@mom4c/core';
 import { type RecipientInfo, readRecipientInfo, wrapFor, wrapUnder } from './cms-recipients.ts';
 import { algorithm, checkSize, decodeContentInfo, encodeContentInfo, OID } from './cms-structure.ts';
@@ -27,6 +29,7 @@ import {
   taggedOctets,
 } from './der.ts';
 import { checkKeyPair } from './key-pair.ts';
+import { ReceivingKeys, SendingKeys } from './pair-keys.ts';
 
 type AuthEnvelopedData = {
   readonly recipients: readonly RecipientInfo[];
@@ -39,6 +42,8 @@ const KEY_OCTETS = 32;
 /** RFC 5084 §3.2: 12 octets are recommended; the key is fresh each time, so that no nonce can repeat. */
 const NONCE_OCTETS = 12;
 const TAG_OCTETS = 16;
+/** Different for each letter, so that each derives a key of its own from the secret of its pair. */
+const UKM_OCTETS = 16;
 /** All cluster managers of a domain, with room to spare; each costs the reader a little time. */
 const MAX_RECIPIENTS = 64;
 const VERSION_0 = smallInteger(0);
@@ -46,13 +51,17 @@ const DATA = oid(OID.data);
 const TAG_LENGTH = smallInteger(TAG_OCTETS);
 const SESSION_KEY_ID = /^[0-9a-f]{32}$/;
 
-/** @param random draws content keys and nonces; ephemeral keys of P-256 and the padding of RSA come from node:crypto */
-export function createSealer(random: Random): Sealer {
-  function seal(content: Uint8Array, wrap: (contentKey: Uint8Array) => Der[]): Uint8Array {
+/** @param random draws content keys, nonces and ukm; ephemeral keys of P-256 and the padding of RSA come from node:crypto
+ *  @param clock for the life of pair keys */
+export function createSealer(random: Random, clock: Pick<Clock, 'monotonic'> = systemClock): Sealer {
+  const keys = new SendingKeys(clock);
+
+  function seal(content: Uint8Array, wrap: (contentKey: Uint8Array, ukm: Uint8Array) => Der[]): Uint8Array {
     checkSize(content);
-    const drawn = random.bytes(KEY_OCTETS + NONCE_OCTETS);
+    const drawn = random.bytes(KEY_OCTETS + NONCE_OCTETS + UKM_OCTETS);
     const contentKey = drawn.subarray(0, KEY_OCTETS);
-    const nonce = drawn.subarray(KEY_OCTETS);
+    const nonce = drawn.subarray(KEY_OCTETS, KEY_OCTETS + NONCE_OCTETS);
+    const ukm = drawn.subarray(KEY_OCTETS + NONCE_OCTETS);
     const options = { authTagLength: TAG_OCTETS };
     const cipher = createCipheriv('aes-256-gcm', createSecretKey(contentKey), nonce, options);
     // GCM keeps nothing back for the end.
@@ -63,7 +72,7 @@ export function createSealer(random: Random): Sealer {
       OID.authEnvelopedData,
       sequence(
         VERSION_0,
-        setOf(...wrap(contentKey)),
+        setOf(...wrap(contentKey, ukm)),
         sequence(DATA, algorithm(OID.aes256Gcm, parameters), taggedOctets(0, ciphertext)),
         octetString(cipher.getAuthTag()),
       ),
@@ -73,7 +82,9 @@ export function createSealer(random: Random): Sealer {
   return {
     async sealTo(content: Uint8Array, recipients: readonly Certificate[]): Promise<Uint8Array> {
       checkRecipients(recipients);
-      return seal(content, (contentKey) => recipients.map((recipient) => wrapFor(recipient, contentKey)));
+      return seal(content, (contentKey, ukm) =>
+        recipients.map((recipient) => wrapFor(recipient, contentKey, ukm, keys)),
+      );
     },
     async sealUnder(content: Uint8Array, key: SessionKey): Promise<Uint8Array> {
       if (!SESSION_KEY_ID.test(key.id) || key.key.symmetricKeySize !== KEY_OCTETS)
@@ -86,6 +97,7 @@ export function createSealer(random: Random): Sealer {
 /** @throws Mom4cError M4C_CERTIFICATE_INVALID if the key is not that of the certificate */
 export function createOpener({ key, certificate }: { key: KeyObject; certificate: Certificate }): Opener {
   checkKeyPair(key, certificate);
+  const keys = new ReceivingKeys(key);
 
   /** @returns how to get the content key, from the first RecipientInfo that is for us */
   function find(
@@ -97,7 +109,7 @@ export function createOpener({ key, certificate }: { key: KeyObject; certificate
         const session = findKey(info.id);
         if (session) return () => info.unwrap(session.key);
       } else if (info.recipient.issuer === certificate.issuer && info.recipient.serial === certificate.serial)
-        return () => info.unwrap(key);
+        return () => (info.kind === 'agreement' ? info.unwrap(keys) : info.unwrap(key));
     }
     throw new Mom4cError('M4C_CANNOT_OPEN', 'no recipient of it is known here');
   }
