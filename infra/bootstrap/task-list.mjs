@@ -19,5 +19,6 @@ export const taskList = {
   bench: { debian: ['lab'], run: ['infra/bootstrap/bench.ts'] },
   lock: { run: ['infra/bootstrap/lock.ts'] },
   docs: { run: ['infra/docs/generate.ts'] },
+  'docs:scep': { debian: all, run: ['test/interop/scep-matrix.ts'] },
   demo: { debian: ['lab'], run: ['infra/lab/src/demo.ts'] },
 };

@@ -25,6 +25,7 @@ import {
   scepCertificates,
   scepEnvelope,
   scepEnvelopeEc,
+  scepNames,
   scepRequest,
 } from './targets/scep.ts';
 import { stanzaParser } from './targets/stanza-parser.ts';
@@ -49,6 +50,7 @@ export const TARGETS: readonly Target[] = [
   scepEnvelope,
   scepEnvelopeEc,
   scepCertificates,
+  scepNames,
   certificationRequest,
   certificationRequestInfo,
   keystore,

@@ -7,18 +7,12 @@
  * at the start of the service.
  */
 import assert from 'node:assert/strict';
-import { execFile, fork } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
+import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { request } from 'node:https';
-import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { DatabaseSync } from 'node:sqlite';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { isErrorCode, Mom4cError, systemClock as clock, systemRandom as random } from '@mom4c/core';
@@ -31,37 +25,36 @@ import {
   enroll,
   fetchAuthority,
   issueCertificate,
+  makeEnrolmentKey,
   readCertificate,
   renew,
   toPem,
 } from '@mom4c/pki';
 import type { Authority, Identity } from '@mom4c/pki';
+import { orderOf } from '../support/admin-orders.ts';
+import type { AdminAnswer } from '../support/admin-orders.ts';
+import { AUTHORITY_PASSWORD, createStandaloneAuthority } from '../support/standalone-authority.ts';
+import type { StandaloneAuthority } from '../support/standalone-authority.ts';
 
-const MAIN = join(dirname(createRequire(import.meta.url).resolve('@mom4c/certificate-authority')), 'main.ts');
 const DOMAIN = 'alpha.test';
 const BASE = directoryBase(DOMAIN);
-const PASSWORD = 'correct horse battery staple';
 const signal = AbortSignal.timeout(120_000);
 const log = { debug() {}, info() {}, warn() {}, error() {} };
 const run = promisify(execFile);
 
 const folder = mkdtempSync(join(tmpdir(), 'mom4c-ca-'));
-const config = join(folder, 'certificate-authority.yml');
 /** In the order in which they are to be stopped, last first. */
 const stops: (() => Promise<unknown> | void)[] = [() => rmSync(folder, { recursive: true, force: true })];
-const tokens: string[] = [];
-let output = '';
-let service: ChildProcess;
+let service: StandaloneAuthority;
 let url = '';
-let adminPort = 0;
 let ldap = '';
 let authority: Authority;
 
 before(async () => {
-  writeFileSync(join(folder, 'password'), PASSWORD, { mode: 0o600 });
-  writeConfig();
-  const fingerprint = (await verb('init')).trim();
-  await verb('server-certificate', '--name', 'ldap', '--ip', '127.0.0.1', '--out', join(folder, 'ldap'));
+  service = await createStandaloneAuthority(folder, DOMAIN);
+  const { fingerprint } = service;
+  const out = join(folder, 'ldap');
+  await service.verb('server-certificate', '--name', 'ldap', '--ip', '127.0.0.1', '--out', out);
   const tls = (name: string) => join(folder, 'ldap', `${name}.pem`);
   assert.equal(statSync(tls('key')).mode & 0o777, 0o600);
   const slapd = await startSlapd({
@@ -71,7 +64,7 @@ before(async () => {
   });
   stops.push(() => slapd.stop());
   ldap = `ldaps://127.0.0.1:${slapd.port}`;
-  writeConfig(`directory: { url: '${ldap}', base: '${BASE}' }`);
+  service.configure(`directory: { url: '${ldap}', base: '${BASE}' }`);
   await startService();
   authority = await fetchAuthority({ url, fingerprint, signal });
 });
@@ -88,10 +81,11 @@ test('a token enrols RSA; the certificate renews to P-256, and P-256 to P-256', 
   assert.equal(second.key.asymmetricKeyDetails?.namedCurve, 'prime256v1');
   const renewAgain = () => renew({ url, authority, identity: second, signal, clock, random });
   await assert.rejects(renewAgain(), isCode('M4C_CA_REFUSED'), 'too soon');
-  assert.match(output, /"audit":"refused".*"failInfo":"badRequest".*te1 got a certificate \d+ ms ago/);
-  const database = new DatabaseSync(join(folder, 'state', 'certificate-authority.sqlite'));
-  database.prepare('UPDATE certificates SET issued = issued - 60000 WHERE name = ?').run('te1');
-  database.close();
+  assert.match(
+    service.output,
+    /"audit":"refused".*"failInfo":"badRequest".*te1 got a certificate \d+ ms ago/,
+  );
+  service.alter('UPDATE certificates SET issued = issued - 60000 WHERE name = ?', 'te1');
   const third = await renewAgain();
   assert.equal(third.certificate.role, 'te');
   assert.deepEqual(third.certificate.addresses, ['te1@alpha.test']);
@@ -103,7 +97,7 @@ test('a cluster manager gets the service address as well', async () => {
 });
 
 test('what the directory holds is the DER that was issued; a node cannot write there', async () => {
-  const isPublished = logged('certificate published', 'te-ldap');
+  const isPublished = service.logged('certificate published', '"te-ldap"');
   const node = await enrol('te-ldap', 'te');
   await isPublished;
 
@@ -132,7 +126,7 @@ test('what the directory holds is the DER that was issued; a node cannot write t
 });
 
 test('a token serves once, for its name and role, until it expires', async () => {
-  const token = await newToken('te2', 'te');
+  const token = await service.token('te2', 'te');
   await assert.rejects(enrolWith(token, 'te3', 'te'), isCode('M4C_TOKEN_INVALID'), 'another name');
   await assert.rejects(enrolWith(token, 'te2', 'cm'), isCode('M4C_TOKEN_INVALID'), 'another role');
   await enrolWith(token, 'te2', 'te');
@@ -143,15 +137,13 @@ test('a token serves once, for its name and role, until it expires', async () =>
     'made up',
   );
 
-  const late = await newToken('te4', 'te');
-  const database = new DatabaseSync(join(folder, 'state', 'certificate-authority.sqlite'));
-  database.prepare('UPDATE tokens SET expires = ? WHERE name = ?').run(Date.now() - 1, 'te4');
-  database.close();
+  const late = await service.token('te4', 'te');
+  service.alter('UPDATE tokens SET expires = ? WHERE name = ?', Date.now() - 1, 'te4');
   await assert.rejects(enrolWith(late, 'te4', 'te'), isCode('M4C_TOKEN_EXPIRED'));
 });
 
 test('of two that use one token at the same time, one wins', async () => {
-  const token = await newToken('te-race', 'te');
+  const token = await service.token('te-race', 'te');
   const results = await Promise.allSettled([1, 2, 3].map(() => enrolWith(token, 'te-race', 'te')));
   assert.equal(results.filter(({ status }) => status === 'fulfilled').length, 1);
 });
@@ -160,8 +152,8 @@ test("a name keeps its role while its certificate is valid; reserved names are n
   await enrol('te5', 'te');
   await assert.rejects(enrol('te5', 'cm'), isCode('M4C_CA_REFUSED'));
   await enrol('te5', 'te');
-  await assert.rejects(verb('token', '--name', 'cm', '--role', 'cm'), /M4C_BAD_ARGUMENTS/);
-  await assert.rejects(verb('token', '--name', 'te6'), /M4C_USAGE/);
+  await assert.rejects(service.verb('token', '--name', 'cm', '--role', 'cm'), /M4C_BAD_ARGUMENTS/);
+  await assert.rejects(service.verb('token', '--name', 'te6'), /M4C_USAGE/);
 });
 
 test('a renewal needs a standing certificate of ours, and keeps its subject', async () => {
@@ -184,11 +176,11 @@ test('a renewal needs a standing certificate of ours, and keeps its subject', as
     'by a self-signed certificate',
   );
 
-  const database = new DatabaseSync(join(folder, 'state', 'certificate-authority.sqlite'));
-  database
-    .prepare('UPDATE certificates SET revoked = ? WHERE serial = ?')
-    .run(Date.now(), identity.certificate.serial);
-  database.close();
+  service.alter(
+    'UPDATE certificates SET revoked = ? WHERE serial = ?',
+    Date.now(),
+    identity.certificate.serial,
+  );
   await assert.rejects(tryRenewal(identity), isCode('M4C_CA_REFUSED'), 'by a revoked certificate');
 });
 
@@ -196,10 +188,10 @@ test('another authority than the pinned one is not believed', async () => {
   const fingerprint = authority.fingerprint.replace(/^../, (octet) => (octet === '00' ? '01' : '00'));
   await assert.rejects(fetchAuthority({ url, fingerprint, signal }), isCode('M4C_CA_NOT_TRUSTED'));
   const { authority: other } = await createAuthority({ domain: DOMAIN, clock, random, validityDays: 1 });
-  const token = await newToken('te8', 'te');
+  const token = await service.token('te8', 'te');
   // It cannot even read what is encrypted for the other one.
   await assert.rejects(
-    enroll({ ...common('te8', 'te'), authority: other, token }),
+    enroll({ ...common('te8', 'te'), authority: other, token, key: await makeEnrolmentKey() }),
     isCode('M4C_CA_NOT_TRUSTED'),
   );
   const nowhere = { url: 'http://127.0.0.1:1/scep', fingerprint: authority.fingerprint, signal };
@@ -208,21 +200,18 @@ test('another authority than the pinned one is not believed', async () => {
 
 test('HTTP: capabilities are served; what is too large, malformed or unknown is refused', async () => {
   const capabilities = await (await fetch(`${url}?operation=GetCACaps`)).text();
-  assert.deepEqual(capabilities.trim().split('\n'), [
-    'AES',
-    'SHA-256',
-    'SHA-512',
-    'POSTPKIOperation',
-    'Renewal',
-    'SCEPStandard',
-  ]);
+  for (const capability of ['AES', 'SHA-256', 'SHA-384', 'POSTPKIOperation', 'Renewal', 'SCEPStandard'])
+    assert.ok(capabilities.split('\n').includes(capability), capability);
+  assert.ok(!capabilities.includes('GetNextCACert'));
   const post = (body: string | Uint8Array<ArrayBuffer>) =>
     fetch(`${url}?operation=PKIOperation`, { method: 'POST', body });
   assert.equal((await post(new Uint8Array(60_000))).status, 400);
   assert.equal((await post(new Uint8Array(70_000))).status, 413);
   assert.equal((await post('')).status, 400);
   assert.equal((await fetch(`${url}?operation=PKIOperation&message=AAAA`)).status, 400);
-  assert.equal((await fetch(`${url}?operation=GetNextCACert`)).status, 400);
+  const next = await fetch(`${url}?operation=GetNextCACert`);
+  assert.deepEqual([next.status, await next.text()], [404, 'this authority has no successor yet']);
+  assert.equal((await fetch(`${url}?operation=GetNothing`)).status, 400);
   assert.equal((await fetch(new URL('/tokens', url))).status, 404);
 });
 
@@ -240,8 +229,9 @@ test('a request by GET is served as one by POST', async () => {
   await new Promise<void>((resolve) => relay.listen(0, '127.0.0.1', resolve));
   try {
     const { port } = relay.address() as AddressInfo;
-    const token = await newToken('te-get', 'te');
-    const relayed = { ...common('te-get', 'te'), url: `http://127.0.0.1:${port}/scep`, token };
+    const token = await service.token('te-get', 'te');
+    const key = await makeEnrolmentKey();
+    const relayed = { ...common('te-get', 'te'), url: `http://127.0.0.1:${port}/scep`, token, key };
     assert.equal((await enroll(relayed)).certificate.name, 'te-get');
   } finally {
     relay.close();
@@ -254,7 +244,6 @@ test('the admin API makes tokens for administrators alone', async () => {
   const answer = await askAdmin({ name: 'te9', role: 'te', ttl: '15m' }, admin);
   assert.equal(answer.status, 201);
   const { token, expires } = answer.body as { token: string; expires: number };
-  tokens.push(token);
   assert.ok(Math.abs(expires - Date.now() - 900_000) < 60_000);
   await enrolWith(token, 'te9', 'te');
 
@@ -283,17 +272,17 @@ test('the admin API makes tokens for administrators alone', async () => {
 });
 
 test('what was issued while the directory or the service was down is published later', async () => {
-  await stopService();
+  await service.stop();
   const used = ldap;
-  writeConfig(`directory: { url: 'ldaps://127.0.0.1:1', base: '${BASE}' }`);
+  service.configure(`directory: { url: 'ldaps://127.0.0.1:1', base: '${BASE}' }`);
   await startService();
-  const hasFailed = logged('certificate not published yet', 'te12');
+  const hasFailed = service.logged('the directory does not know of a certificate yet', '"te12"');
   await enrol('te12', 'te');
   await hasFailed;
-  await stopService();
+  await service.stop();
 
-  writeConfig(`directory: { url: '${used}', base: '${BASE}' }`);
-  const isPublished = logged('certificate published', 'te12');
+  service.configure(`directory: { url: '${used}', base: '${BASE}' }`);
+  const isPublished = service.logged('certificate published', '"te12"');
   await startService();
   await isPublished;
 });
@@ -307,85 +296,15 @@ test('who fails too often is not heard for a while', async () => {
 });
 
 test('it stops cleanly, and no secret is in its log', async () => {
-  await stopService();
-  assert.ok(tokens.length > 5);
-  for (const secret of [...tokens, PASSWORD]) assert.ok(!output.includes(secret));
+  await service.stop();
+  assert.ok(service.tokens.length > 5);
+  for (const secret of [...service.tokens, AUTHORITY_PASSWORD]) assert.ok(!service.output.includes(secret));
 });
 
-// --- the service ----------------------------------------------------------------------------------------------
-
-function writeConfig(directory = ''): void {
-  const lines = [
-    `domain: ${DOMAIN}`,
-    'state: state',
-    'keystore: { file: authority.p12, passwordFile: password }',
-    'scep: { port: 0 }',
-    'admin: { port: 0 }',
-    directory,
-  ];
-  writeFileSync(config, `${lines.join('\n')}\n`);
-}
-
-const listeners = new Set<(line: string) => void>();
-
 async function startService(): Promise<void> {
-  service = fork(MAIN, ['serve', '--config', config], { silent: true });
-  stops.push(stopService);
-  service.stderr!.on('data', (data: Buffer) => (output += data));
-  createInterface({ input: service.stdout! }).on('line', (line) => {
-    output += `${line}\n`;
-    for (const listener of listeners) listener(line);
-  });
-  const ended = once(service, 'exit').then(() =>
-    Promise.reject(new Error(`it ended: ${output.slice(-2000)}`)),
-  );
-  // Once it is ready, its end is awaited elsewhere.
-  ended.catch(() => {});
-  const [ready] = (await Promise.race([once(service, 'message'), ended])) as [
-    { type: string; scep: number; admin: number },
-  ];
-  assert.equal(ready.type, 'ready');
-  url = `http://127.0.0.1:${ready.scep}/scep`;
-  adminPort = ready.admin;
-}
-
-async function stopService(): Promise<void> {
-  if (service.exitCode !== null || service.signalCode !== null) return;
-  const ended = once(service, 'close');
-  service.kill('SIGTERM');
-  const [code] = await ended;
-  assert.equal(code, 0, output.slice(-2000));
-}
-
-/** Resolves when the service logs that message about that name. */
-function logged(message: string, name: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const tooLate = () => reject(new Error(`not logged: ${message}: ${name}\n${output.slice(-2000)}`));
-    const limit = setTimeout(tooLate, 30_000);
-    const listener = (line: string): void => {
-      const entry = line.startsWith('{') ? (JSON.parse(line) as { msg?: string }) : {};
-      if (entry.msg !== message || !line.includes(`"${name}"`)) return;
-      listeners.delete(listener);
-      clearTimeout(limit);
-      resolve();
-    };
-    listeners.add(listener);
-  });
-}
-
-async function verb(name: string, ...args: string[]): Promise<string> {
-  const { stdout } = await run(process.execPath, [MAIN, name, '--config', config, ...args]);
-  return stdout;
-}
-
-async function newToken(name: string, role: string): Promise<string> {
-  const token = (await verb('token', '--name', name, '--role', role, '--ttl', '1h'))
-    .trim()
-    .split('\n')
-    .at(-1)!;
-  assert.match(token, /^[\w-]{27}$/);
-  tokens.push(token);
-  return token;
+  await service.start();
+  stops.push(() => service.stop());
+  url = service.url;
 }
 
 // --- clients --------------------------------------------------------------------------------------------------
@@ -394,12 +313,12 @@ function common(name: string, role: Role) {
   return { url, authority, domain: DOMAIN, name, role, signal, clock, random };
 }
 
-function enrolWith(token: string, name: string, role: Role): Promise<Identity> {
-  return enroll({ ...common(name, role), token });
+async function enrolWith(token: string, name: string, role: Role): Promise<Identity> {
+  return enroll({ ...common(name, role), token, key: await makeEnrolmentKey() });
 }
 
 async function enrol(name: string, role: Role): Promise<Identity> {
-  return enrolWith(await newToken(name, role), name, role);
+  return enrolWith(await service.token(name, role), name, role);
 }
 
 /** A certificate of an authority that bears the same name as ours. */
@@ -471,32 +390,11 @@ async function searchWithLdapUtils({ key, certificate }: Identity, name: string)
   );
 }
 
-function askAdmin(body: unknown, identity: Identity | undefined): Promise<{ status: number; body: unknown }> {
-  const credentials = identity && {
-    key: identity.key.export({ type: 'pkcs8', format: 'pem' }),
-    cert: toPem('CERTIFICATE', identity.certificate.der),
-  };
-  const options = {
-    host: '127.0.0.1',
-    port: adminPort,
-    path: '/tokens',
-    method: 'POST',
-    ca: authority.pem,
-    agent: false,
-  };
-  return new Promise((resolve, reject) => {
-    const sent = request({ ...options, ...credentials }, (response) => {
-      response.setEncoding('utf8');
-      let text = '';
-      response.on('data', (part: string) => (text += part));
-      response.on('end', () => resolve({ status: response.statusCode!, body: JSON.parse(text) as unknown }));
-    });
-    sent.on('error', reject);
-    sent.end(typeof body === 'string' ? body : JSON.stringify(body));
-  });
+function askAdmin(body: unknown, identity: Identity | undefined): Promise<AdminAnswer> {
+  return orderOf({ port: service.adminPort, authority, identity, path: '/tokens', body });
 }
 
-async function codeOfAnswer(answer: Promise<{ status: number; body: unknown }>): Promise<[number, unknown]> {
+async function codeOfAnswer(answer: Promise<AdminAnswer>): Promise<[number, unknown]> {
   const { status, body } = await answer;
   return [status, (body as { code: unknown }).code];
 }

@@ -1,6 +1,13 @@
 /**
- * `POST /tokens {name, role, ttl}` → 201 `{token, expires}`, for administrators of the domain: HTTPS with client
- * certificates of our own authority. Errors: `{code, detail}`.
+ * What administrators of the domain order, over HTTPS with client certificates of our own authority:
+ *
+ * - `POST /tokens {name, role, ttl, legacy}` → 201 `{token, expires}`
+ * - `GET /enrolments` → 200 `{enrolments: [{id, fingerprint, subject, remote, received, expires, state, serial}]}`
+ * - `POST /enrolments/ID/approve {name, role}` → 200 `{serial, name, role}`
+ * - `POST /enrolments/ID/reject {}` → 200 `{}`
+ * - `POST /revocations {name | serial, reason}` → 200 `{revoked: [{serial, name, role}], tokens}`
+ *
+ * Errors: `{code, detail}`. Times are milliseconds since 1970.
  */
 import type { KeyObject } from 'node:crypto';
 import { createServer } from 'node:https';
@@ -8,50 +15,100 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { TLSSocket } from 'node:tls';
 import { Mom4cError, uuidv7, asMom4cError } from '@mom4c/core';
 import type { Certificate, Clock, ErrorBody, Log, Random } from '@mom4c/core';
-import { readCertificate, toPem, verifyIssued } from '@mom4c/pki';
+import { readCertificate, REVOCATION_REASONS, toPem, verifyIssued } from '@mom4c/pki';
 import type { Authority } from '@mom4c/pki';
 import * as z from 'zod';
 import type { CertificateStore } from './certificate-store.ts';
 import { HTTP_LIMITS, listen, readBody } from './http.ts';
 import type { HttpService } from './http.ts';
-import type { TokenStore } from './token-store.ts';
+import type { Orders } from './orders.ts';
 
 type Answer = { readonly status: number; readonly body: object };
+/** @param by name of the administrator; `body` is empty in a GET */
+type Route = {
+  readonly method: 'GET' | 'POST';
+  readonly path: RegExp;
+  perform(orders: Orders, request: { body: Buffer; id: string; by: string }): Answer | Promise<Answer>;
+};
 
 const MAX_BODY = 4096;
-const tokenRequest = z.strictObject({
-  name: z.string().max(64),
-  role: z.string().max(32),
-  ttl: z.string().max(16).default('1h'),
-});
+const grant = { name: z.string().max(64), role: z.string().max(32) };
+const reason = z.enum(REVOCATION_REASONS).default('unspecified');
+const schemas = {
+  token: z.strictObject({
+    ...grant,
+    ttl: z.string().max(16).default('1h'),
+    legacy: z.boolean().default(false),
+  }),
+  approval: z.strictObject(grant),
+  nothing: z.strictObject({}),
+  revocation: z.union([
+    z.strictObject({ name: z.string().max(64), reason }),
+    z.strictObject({ serial: z.string().regex(/^[0-9a-f]{1,40}$/), reason }),
+  ]),
+} as const;
+
+const ROUTES: readonly Route[] = [
+  {
+    method: 'POST',
+    path: /^\/tokens$/,
+    perform: (orders, { body, by }) => created(orders.makeToken(readTokenRequest(body), by)),
+  },
+  {
+    method: 'GET',
+    path: /^\/enrolments$/,
+    perform: (orders) =>
+      ok({ enrolments: orders.enrolments().map(({ publicKey: _key, ...shown }) => shown) }),
+  },
+  {
+    method: 'POST',
+    path: /^\/enrolments\/([0-9a-f]{1,32})\/approve$/,
+    async perform(orders, { body, id, by }) {
+      const { serial, name, role } = await orders.approve(id, read(schemas.approval, body), by);
+      return ok({ serial, name, role });
+    },
+  },
+  {
+    method: 'POST',
+    path: /^\/enrolments\/([0-9a-f]{1,32})\/reject$/,
+    perform(orders, { body, id, by }) {
+      read(schemas.nothing, body);
+      orders.reject(id, by);
+      return ok({});
+    },
+  },
+  {
+    method: 'POST',
+    path: /^\/revocations$/,
+    perform(orders, { body, by }) {
+      const { reason: why, ...what } = read(schemas.revocation, body);
+      return ok(orders.revoke(what, why, by));
+    },
+  },
+];
 
 export async function startAdminService(parts: {
   readonly host: string;
   readonly port: number;
   readonly authority: Authority;
   readonly identity: { readonly key: KeyObject; readonly certificate: Certificate };
-  readonly tokens: TokenStore;
-  readonly certificates: CertificateStore;
+  readonly orders: Orders;
+  readonly certificates: Pick<CertificateStore, 'isStanding'>;
   readonly clock: Pick<Clock, 'now'>;
   readonly random: Random;
   readonly log: Log;
 }): Promise<HttpService> {
-  const { authority, identity, tokens, certificates, clock, random, log } = parts;
+  const { authority, identity, orders, certificates, clock, random, log } = parts;
 
   const answer = async (request: IncomingMessage): Promise<Answer> => {
-    const admin = checkAdmin(request);
-    if (request.url !== '/tokens')
-      return { status: 404, body: { code: 'M4C_UNKNOWN_COMMAND', detail: 'there is /tokens only' } };
-    if (request.method !== 'POST')
-      return { status: 405, body: { code: 'M4C_UNKNOWN_COMMAND', detail: 'POST only' } };
-    const wish = readTokenRequest(await readBody(request, MAX_BODY));
-    const { token, expires } = tokens.create(wish);
-    const { name, role } = wish;
-    log.info(
-      { audit: 'token', name, role, expires: new Date(expires).toISOString(), by: admin.name },
-      'token made',
-    );
-    return { status: 201, body: { token, expires } };
+    const { name: by } = checkAdmin(request);
+    const { url = '', method } = request;
+    const matching = ROUTES.filter(({ path }) => path.test(url));
+    if (matching.length === 0) return notServed(404, 'there are /tokens, /enrolments and /revocations');
+    const route = matching.find((one) => one.method === method);
+    if (!route) return notServed(405, matching.map((one) => one.method).join(' or '));
+    const body = await readBody(request, MAX_BODY);
+    return route.perform(orders, { body, id: route.path.exec(url)?.[1] ?? '', by });
   };
 
   /** TLS has verified the chain; here it is who that is, and that it still holds. @throws Mom4cError M4C_FORBIDDEN */
@@ -100,15 +157,25 @@ export async function startAdminService(parts: {
   return listen(server, 'admin', parts.host, parts.port);
 }
 
+const ok = (body: object): Answer => ({ status: 200, body });
+const created = (body: object): Answer => ({ status: 201, body });
+const notServed = (status: number, detail: string): Answer => ({
+  status,
+  body: { code: 'M4C_UNKNOWN_COMMAND', detail },
+});
+
+export const readTokenRequest = (octets: Buffer): z.output<typeof schemas.token> =>
+  read(schemas.token, octets);
+
 /** @throws Mom4cError M4C_BAD_ARGUMENTS */
-export function readTokenRequest(octets: Buffer): z.output<typeof tokenRequest> {
+function read<Schema extends z.ZodType>(schema: Schema, octets: Buffer): z.output<Schema> {
   let value: unknown;
   try {
     value = JSON.parse(octets.toString('utf8'));
   } catch {
     throw new Mom4cError('M4C_BAD_ARGUMENTS', 'not JSON');
   }
-  const parsed = tokenRequest.safeParse(value);
+  const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const faults = parsed.error.issues
     .slice(0, 5)
@@ -119,6 +186,7 @@ export function readTokenRequest(octets: Buffer): z.output<typeof tokenRequest> 
 function statusOf({ code, entry }: Mom4cError): number {
   if (code === 'M4C_TOO_LARGE') return 413;
   if (code === 'M4C_INTERNAL') return 500;
+  if (code === 'M4C_ENROLMENT_UNKNOWN') return 404;
   if (entry.type === 'auth') return 403;
   return entry.type === 'wait' ? 503 : 400;
 }

@@ -1,4 +1,4 @@
-import { isDomain, isNodeName } from '@mom4c/core';
+import { isDomain, isNodeName, Mom4cError } from '@mom4c/core';
 import { filePath, logSchema } from '@mom4c/runtime';
 import * as z from 'zod';
 
@@ -53,6 +53,26 @@ export const certificateAuthorityConfig = z.strictObject({
         .meta({ description: 'How long the certificates of nodes are valid.' }),
     })
     .prefault({}),
+  enrolment: z
+    .strictObject({
+      withoutToken: z.enum(['refuse', 'approval']).default('refuse').meta({
+        description:
+          'What becomes of a request without a token: refused, or kept until an administrator approves or rejects it.',
+      }),
+      pending: z
+        .int()
+        .min(1)
+        .max(10_000)
+        .default(100)
+        .meta({ description: 'How many requests may wait for a decision; more are refused.' }),
+      days: z
+        .int()
+        .min(1)
+        .max(90)
+        .default(7)
+        .meta({ description: 'How long a request is kept, decided or not.' }),
+    })
+    .prefault({}),
   log: logSchema,
 });
 
@@ -64,6 +84,19 @@ export type EnrolledRole = (typeof ENROLLED_ROLES)[number];
 
 /** `cm` is the service address of every cluster manager, `ca` the authority itself. */
 const RESERVED_NAMES: readonly string[] = ['cm', 'ca'];
+
+/** Whom a certificate is for: by a token, or by whoever approves. */
+export type Grant = { readonly name: string; readonly role: EnrolledRole };
+
+/** @throws Mom4cError M4C_BAD_ARGUMENTS */
+export function checkGrant({ name, role }: { name: string; role: string }): Grant {
+  if (!isEnrollableName(name))
+    throw new Mom4cError('M4C_BAD_ARGUMENTS', 'name: not a name that a node may have');
+  const known = ENROLLED_ROLES.find((one) => one === role);
+  if (known === undefined)
+    throw new Mom4cError('M4C_BAD_ARGUMENTS', `role: one of ${ENROLLED_ROLES.join(', ')}`);
+  return { name, role: known };
+}
 
 export function isEnrollableName(name: string): boolean {
   return isNodeName(name) && !RESERVED_NAMES.includes(name);

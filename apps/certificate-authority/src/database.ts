@@ -2,8 +2,9 @@ import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
-const SCHEMA = `
-  CREATE TABLE IF NOT EXISTS tokens (
+/** Run once each, in this order; `user_version` counts those that have been. Append only. */
+const MIGRATIONS: readonly string[] = [
+  `CREATE TABLE IF NOT EXISTS tokens (
     hash TEXT PRIMARY KEY,
     name TEXT NOT NULL,
     role TEXT NOT NULL,
@@ -22,10 +23,41 @@ const SCHEMA = `
     unpublished INTEGER NOT NULL
   ) STRICT;
   CREATE INDEX IF NOT EXISTS certificates_name ON certificates (name);
-  CREATE INDEX IF NOT EXISTS certificates_unpublished ON certificates (unpublished) WHERE unpublished = 1;
-`;
+  CREATE INDEX IF NOT EXISTS certificates_unpublished ON certificates (unpublished) WHERE unpublished = 1;`,
 
-/** Tokens and certificates in one file, so that using one up and issuing the other are one transaction. */
+  `ALTER TABLE tokens ADD COLUMN legacy INTEGER NOT NULL DEFAULT 0;
+  -- what it was used for, so that the same request may be sent again
+  ALTER TABLE tokens ADD COLUMN serial TEXT;
+  ALTER TABLE tokens ADD COLUMN transaction_id TEXT;
+  -- of the request that it was issued for, as 'AES-128, sha256'
+  ALTER TABLE certificates ADD COLUMN algorithms TEXT;
+  ALTER TABLE certificates ADD COLUMN reason TEXT;
+  -- 1 while the directory is still to drop it
+  ALTER TABLE certificates ADD COLUMN unwithdrawn INTEGER NOT NULL DEFAULT 0;
+  CREATE INDEX certificates_unwithdrawn ON certificates (unwithdrawn) WHERE unwithdrawn = 1;
+  CREATE INDEX certificates_revoked ON certificates (revoked) WHERE revoked IS NOT NULL;
+  CREATE TABLE enrolments (
+    id TEXT PRIMARY KEY,
+    -- SHA-256 of the key, hex
+    fingerprint TEXT NOT NULL UNIQUE,
+    public_key BLOB NOT NULL,
+    subject TEXT NOT NULL,
+    remote TEXT NOT NULL,
+    received INTEGER NOT NULL,
+    expires INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    serial TEXT
+  ) STRICT;
+  -- one row: the list that is being served
+  CREATE TABLE revocation_list (
+    number INTEGER NOT NULL,
+    der BLOB NOT NULL,
+    made INTEGER NOT NULL,
+    entries INTEGER NOT NULL
+  ) STRICT;`,
+];
+
+/** Everything in one file, so that using a token up and issuing a certificate are one transaction. */
 export function openDatabase(folder: string): DatabaseSync {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const file = join(folder, 'certificate-authority.sqlite');
@@ -33,8 +65,14 @@ export function openDatabase(folder: string): DatabaseSync {
   const database = new DatabaseSync(file, { timeout: 5000 });
   chmodSync(file, 0o600);
   database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
-  database.exec(SCHEMA);
+  transaction(database, () => migrate(database));
   return database;
+}
+
+function migrate(database: DatabaseSync): void {
+  const { user_version: done } = database.prepare('PRAGMA user_version').get() as { user_version: number };
+  for (const migration of MIGRATIONS.slice(done)) database.exec(migration);
+  database.exec(`PRAGMA user_version = ${Math.max(done, MIGRATIONS.length)}`);
 }
 
 /** All of it or nothing. Takes the write lock first, so that what was read stays true. */

@@ -10,9 +10,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { systemRandom as random } from '@mom4c/core';
+import { Mom4cError, systemRandom as random } from '@mom4c/core';
 import type { Certificate } from '@mom4c/core';
-import { createAuthority, readCertificate, ScepFault } from '@mom4c/pki';
+import { createAuthority } from '@mom4c/pki';
 import { createCertificateStore } from './certificate-store.ts';
 import { openDatabase } from './database.ts';
 import { createIssuing } from './issuing.ts';
@@ -42,17 +42,17 @@ function setUp(t: TestContext) {
   const tokens = createTokenStore(database, clock, random);
   const certificates = createCertificateStore(database, clock);
   const log = { debug() {}, info() {}, warn() {}, error() {} };
-  const parts = { authority, authorityKey, domain, validityDays: 90, database, tokens, certificates };
+  const parts = { authority, authorityKey, domain, validityDays: 90, database, certificates };
   const issuing = createIssuing({ ...parts, clock, random, log });
-  const ask = async (publicKey: KeyObject, challengePassword?: string, renews?: Certificate) => {
-    const subject = { name: 'te1', role: 'te', domain } as const;
-    return readCertificate(await issuing.answer({ subject, publicKey, challengePassword, renews }, 'id'));
+  const ask = (publicKey: KeyObject, renews?: Certificate) => {
+    const wish = { name: 'te1', role: 'te', publicKey, renews, algorithms: undefined, audit: {} } as const;
+    return issuing.issueMember({ ...wish, settle() {} });
   };
   return {
     certificates,
     tokens,
-    enrol: () => ask(rsa, tokens.create({ name: 'te1', role: 'te', ttl: '1h' }).token),
-    renew: (current: Certificate) => ask(ec, undefined, current),
+    enrol: () => ask(rsa),
+    renew: (current: Certificate) => ask(ec, current),
     advance: (ms: number) => (now += ms),
     count: () => certificates.holdingsOf('te1').count,
   };
@@ -98,17 +98,22 @@ test('a new token is honoured however many there are: the oldest are retired', a
     [first, second].map((one) => certificates.isStanding(one)),
     [false, false],
   );
-  await assert.rejects(
-    renew(second),
-    (error) => error instanceof ScepFault && error.failInfo === 'badCertID',
+  assert.deepEqual(
+    certificates
+      .revoked()
+      .slice(0, 2)
+      .map(({ serial, reason }) => [serial, reason]),
+    [first, second].map(({ serial }) => [serial, 'superseded']),
   );
 });
 
 test('what expired long ago is forgotten, and nothing else', async (t) => {
   const { enrol, certificates, tokens, advance } = setUp(t);
   const old = await enrol();
+  tokens.create({ name: 'te1', role: 'te', ttl: '1h' });
   advance(100 * DAY);
   const late = await enrol();
+  tokens.create({ name: 'te1', role: 'te', ttl: '1h' });
   assert.deepEqual([certificates.purge(), tokens.purge()], [0, 0], 'creating a token has purged them too');
   advance(21 * DAY);
   assert.deepEqual([certificates.purge(), tokens.purge()], [1, 0]);
@@ -122,5 +127,5 @@ test('what expired long ago is forgotten, and nothing else', async (t) => {
 
 function refused(reason: RegExp): (error: unknown) => boolean {
   return (error) =>
-    error instanceof ScepFault && error.failInfo === 'badRequest' && reason.test(error.message);
+    error instanceof Mom4cError && error.code === 'M4C_CA_REFUSED' && reason.test(error.message);
 }

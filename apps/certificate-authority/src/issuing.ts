@@ -1,18 +1,19 @@
-/** Who gets a certificate: the policy of the authority, and the record of what it issued. */
+/** Making certificates, within the bounds of what one name may hold, and the record of what was issued. */
 import type { KeyObject } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import { Mom4cError } from '@mom4c/core';
 import type { Certificate, Clock, Log, Random, Role } from '@mom4c/core';
-import { issueCertificate, readCertificate, ScepFault } from '@mom4c/pki';
-import type { Authority, ScepRequest } from '@mom4c/pki';
-import { ENROLLED_ROLES, isEnrollableName } from './config.ts';
+import { issueCertificate, readCertificate } from '@mom4c/pki';
+import type { Authority } from '@mom4c/pki';
 import type { CertificateStore } from './certificate-store.ts';
+import { isEnrollableName } from './config.ts';
 import { transaction } from './database.ts';
+import type { EnrolmentStore } from './enrolment-store.ts';
 import type { TokenStore } from './token-store.ts';
 
 export type Issuing = {
-  /** Answers a SCEP request. @throws ScepFault */
-  answer(request: ScepRequest, transactionId: string): Promise<Uint8Array>;
+  /** For a member. @throws Mom4cError M4C_CA_REFUSED where a bound is reached; what `settle` throws */
+  issueMember(wish: MemberWish): Promise<Certificate>;
   /** For a TLS server of the domain, at the wish of the operator. @throws Mom4cError M4C_BAD_ARGUMENTS */
   issueServer(server: {
     name: string;
@@ -26,6 +27,19 @@ export type Issuing = {
   issueAdmin(server: { dns: string[]; ips: string[]; publicKey: KeyObject }): Promise<Certificate>;
 };
 
+/** Name and role come from a token, an approval or the certificate that is renewed, never from the request. */
+export type MemberWish = Subject & {
+  readonly publicKey: KeyObject;
+  /** `undefined` in an enrolment. */
+  readonly renews: Certificate | undefined;
+  /** Uses up what allows it, in the transaction that records the certificate. */
+  readonly settle: (certificate: Certificate) => void;
+  /** Of the request, for the record. */
+  readonly algorithms: string | undefined;
+  /** For the log. */
+  readonly audit: Readonly<Record<string, unknown>>;
+};
+
 export type IssuingParts = {
   readonly authority: Authority;
   readonly authorityKey: KeyObject;
@@ -34,12 +48,12 @@ export type IssuingParts = {
   readonly database: DatabaseSync;
   readonly tokens: TokenStore;
   readonly certificates: CertificateStore;
+  readonly enrolments: EnrolmentStore;
   readonly clock: Pick<Clock, 'now'>;
   readonly random: Random;
   readonly log: Log;
 };
 
-/** What a certificate is made of: from the token or the certificate that is renewed, never from the request. */
 type Subject = { readonly name: string; readonly role: Role };
 
 const DAY = 86_400_000;
@@ -52,19 +66,8 @@ const MIN_INTERVAL = 10_000;
 /** Clocks of nodes may be slow by this much. */
 const BACKDATE = 300_000;
 
-export function createIssuing(parts: IssuingParts): Issuing {
-  const {
-    authority,
-    authorityKey,
-    domain,
-    validityDays,
-    database,
-    tokens,
-    certificates,
-    clock,
-    random,
-    log,
-  } = parts;
+export function createIssuing(parts: Omit<IssuingParts, 'tokens' | 'enrolments'>): Issuing {
+  const { authority, authorityKey, domain, validityDays, database, certificates, clock, random, log } = parts;
 
   const issue = async (
     { name, role }: Subject,
@@ -89,65 +92,39 @@ export function createIssuing(parts: IssuingParts): Issuing {
     return readCertificate(der);
   };
 
-  /** The grant of a token. The reason for a refusal goes into the log; the sender learns no more than "invalid". */
-  const enrol = ({ subject, challengePassword: token }: ScepRequest): Subject & { token: string } => {
-    if (token === undefined) throw tokenFault(new Mom4cError('M4C_TOKEN_INVALID'), 'without a token');
-    const grant = withTokenFaults(() => tokens.check(token));
-    checkSubject(subject, grant, domain, () =>
-      tokenFault(new Mom4cError('M4C_TOKEN_INVALID'), 'token of another name or role'),
-    );
-    return { ...grant, token };
-  };
-
-  const renew = ({ subject }: ScepRequest, current: Certificate): Subject => {
-    if (!certificates.isStanding(current))
-      throw new ScepFault('badCertID', 'renewal signed by a revoked or unknown certificate');
-    if (!ENROLLED_ROLES.some((role) => role === current.role))
-      throw new ScepFault('badCertID', 'a role that is not renewed');
-    checkSubject(subject, current, domain, () => new ScepFault('badRequest', 'renewal for another subject'));
-    return current;
-  };
-
   /** A member in the wrong hands, or one that renews in a circle, must fill neither the database nor the directory. */
   const checkBounds = (current: Certificate): void => {
     const { name } = current;
     const { count, lastIssued = 0 } = certificates.holdingsOf(name);
-    if (count >= MAX_HELD)
-      throw new ScepFault('badRequest', `${name} holds ${count} valid certificates: no renewal`);
+    if (count >= MAX_HELD) throw refused(`${name} holds ${count} valid certificates: no renewal`);
     // RSA is what an enrolment gives; the move away from it comes right after. The count bounds that.
     const since = current.publicKey.asymmetricKeyType === 'rsa' ? MIN_INTERVAL : clock.now() - lastIssued;
     // Below zero the clock was put back: that must not keep a name from renewing until it has caught up.
     if (since >= 0 && since < MIN_INTERVAL)
-      throw new ScepFault('badRequest', `${name} got a certificate ${since} ms ago: no renewal yet`);
+      throw refused(`${name} got a certificate ${since} ms ago: no renewal yet`);
   };
 
-  /** A new token is the will of the operator: it is honoured, at the cost of the oldest. */
+  /** A new token or an approval is the will of the operator: it is honoured, at the cost of the oldest. */
   const makeRoom = (name: string): void => {
     const retired = certificates.retire(name, KEPT_AT_ENROLMENT);
     if (retired > 0) log.info({ audit: 'retired', name, retired }, 'oldest certificates retired');
   };
 
   return {
-    async answer(request, transactionId) {
-      const { token, name, role }: Subject & { token?: string } = request.renews
-        ? renew(request, request.renews)
-        : enrol(request);
-      if (!isEnrollableName(name)) throw new ScepFault('badRequest', 'not a name that a node may have');
-      const certificate = await issue({ name, role }, request.publicKey);
+    async issueMember({ name, role, publicKey, renews, settle, algorithms, audit: more }) {
+      if (!isEnrollableName(name)) throw refused('not a name that a node may have');
+      const certificate = await issue({ name, role }, publicKey);
       transaction(database, () => {
         if (certificates.rolesOf(name).some((held) => held !== role))
-          throw new ScepFault('badRequest', 'the name holds a valid certificate of another role');
-        // While the certificate was being made, somebody else may have used the token.
-        if (token !== undefined) withTokenFaults(() => tokens.consume(token));
-        if (request.renews) checkBounds(request.renews);
+          throw refused('the name holds a valid certificate of another role');
+        // While the certificate was being made, somebody else may have used what allows it.
+        settle(certificate);
+        if (renews) checkBounds(renews);
         else makeRoom(name);
-        certificates.record(certificate, true);
+        certificates.record(certificate, true, algorithms);
       });
-      audit(log, certificate, {
-        by: request.renews ? `renewal of ${request.renews.serial}` : 'token',
-        transactionId,
-      });
-      return certificate.der;
+      audit(log, certificate, { ...more, algorithms });
+      return certificate;
     },
 
     async issueServer({ name, dns, ips, publicKey }) {
@@ -175,28 +152,8 @@ function addressesOf(name: string, role: Role, domain: string): string[] {
   return role === 'cm' ? [`${name}@${domain}`, `cm@${domain}`] : [`${name}@${domain}`];
 }
 
-function checkSubject(
-  asked: ScepRequest['subject'],
-  { name, role }: Subject,
-  domain: string,
-  fault: () => ScepFault,
-): void {
-  const fits = asked.name === name && (asked.role ?? role) === role && (asked.domain ?? domain) === domain;
-  if (!fits) throw fault();
-}
-
-function withTokenFaults<Result>(work: () => Result): Result {
-  try {
-    return work();
-  } catch (error) {
-    if (error instanceof Mom4cError) throw tokenFault(error, error.code);
-    throw error;
-  }
-}
-
-/** The code travels as failInfoText, so that the client can tell an expired token from an invalid one. */
-function tokenFault({ code }: Mom4cError, detail: string): ScepFault {
-  return new ScepFault('badRequest', detail, code);
+function refused(detail: string): Mom4cError {
+  return new Mom4cError('M4C_CA_REFUSED', detail);
 }
 
 function audit(log: Log, { serial, name, role, notAfter, fingerprint }: Certificate, more: object): void {

@@ -10,7 +10,7 @@ import { serve } from './serve.ts';
 const USAGE = `usage:
   init               --config FILE
   serve              --config FILE
-  token              --config FILE --name NAME --role ROLE [--ttl 1h]
+  token              --config FILE --name NAME --role ROLE [--ttl 1h] [--legacy]
   server-certificate --config FILE --name NAME [--dns a,b] [--ip 127.0.0.1] --out DIR`;
 
 const OPTIONS = {
@@ -21,14 +21,19 @@ const OPTIONS = {
   dns: { type: 'string' },
   ip: { type: 'string' },
   out: { type: 'string' },
+  legacy: { type: 'boolean' },
 } as const;
-type Values = { readonly [option in keyof typeof OPTIONS]?: string | undefined };
+type Values = {
+  readonly [option in keyof typeof OPTIONS]?:
+    | ((typeof OPTIONS)[option]['type'] extends 'boolean' ? boolean : string)
+    | undefined;
+};
 
 /** The options of a verb beside `config`; `true` are those that it must have. */
 const VERBS: Record<string, Partial<Record<keyof Values, boolean>>> = {
   init: {},
   serve: {},
-  token: { name: true, role: true, ttl: false },
+  token: { name: true, role: true, ttl: false, legacy: false },
   'server-certificate': { name: true, dns: false, ip: false, out: true },
 };
 
@@ -46,7 +51,16 @@ async function runOnce(name: string, options: Values): Promise<void> {
     if (name === 'init') print(await initialise(config));
     else if (name === 'token')
       print(
-        await makeToken(config, { name: options.name!, role: options.role!, ttl: options.ttl ?? '1h' }, log),
+        await makeToken(
+          config,
+          {
+            name: options.name!,
+            role: options.role!,
+            ttl: options.ttl ?? '1h',
+            legacy: options.legacy ?? false,
+          },
+          log,
+        ),
       );
     else
       await makeServerCertificate(

@@ -7,7 +7,9 @@ import { toPem } from '@mom4c/pki';
 import { makeAuthority, openAuthority } from './authority-keystore.ts';
 import type { CertificateAuthorityConfig } from './config.ts';
 import { createIssuing } from './issuing.ts';
+import { createOrders } from './orders.ts';
 import { openStores } from './serve.ts';
+import type { TokenWish } from './token-store.ts';
 
 /** @returns the SHA-256 fingerprint that nodes are to pin, hex */
 export async function initialise(config: CertificateAuthorityConfig): Promise<string> {
@@ -17,18 +19,13 @@ export async function initialise(config: CertificateAuthorityConfig): Promise<st
 
 export async function makeToken(
   config: CertificateAuthorityConfig,
-  grant: { name: string; role: string; ttl: string },
+  wish: TokenWish,
   log: Log,
 ): Promise<string> {
   const stores = openStores(config, await openAuthority(config), log);
   try {
-    const { token, expires } = stores.tokens.create(grant);
-    const { name, role } = grant;
-    log.info(
-      { audit: 'token', name, role, expires: new Date(expires).toISOString(), by: 'operator' },
-      'token made',
-    );
-    return token;
+    const orders = createOrders({ ...stores, issuing: createIssuing(stores), onChange() {} });
+    return orders.makeToken(wish, 'operator').token;
   } finally {
     stores.database.close();
   }

@@ -1,4 +1,4 @@
-/** Mutation seen red: no retry after a failure; the round not ended where the directory is unreachable; a failure of
+/** Mutation seen red: revoked ones not withdrawn, or withdrawn last; no retry after a failure; the round not ended where the directory is unreachable; a failure of
  *  the database not caught. */
 import assert from 'node:assert/strict';
 import { once, EventEmitter } from 'node:events';
@@ -13,6 +13,7 @@ const LIMIT = { timeout: 10_000 };
 function setUp(...names: string[]) {
   const waiting = names.map((name) => ({ name, serial: name }) as Certificate);
   const events = new EventEmitter();
+  const leaving: Certificate[] = [];
   const tried: string[] = [];
   let failure: ErrorCode | undefined;
   let isLocked = false;
@@ -24,13 +25,18 @@ function setUp(...names: string[]) {
         return [...waiting];
       },
       published: (certificate) => void waiting.splice(waiting.indexOf(certificate), 1),
+      unwithdrawn: () => [...leaving],
+      withdrawn: (certificate) => void leaving.splice(leaving.indexOf(certificate), 1),
     },
     publisher: {
       async publish({ name }) {
         tried.push(name);
         if (failure && name !== 'good') throw new Mom4cError(failure);
       },
-      unpublish: async () => {},
+      async unpublish({ name }) {
+        tried.push(`-${name}`);
+        if (failure) throw new Mom4cError(failure);
+      },
       close: async () => {},
     },
     clock: {
@@ -47,6 +53,7 @@ function setUp(...names: string[]) {
     publication,
     tried,
     waiting,
+    leaving,
     events,
     fail: (code?: ErrorCode) => (failure = code),
     lock: (locked: boolean) => (isLocked = locked),
@@ -60,6 +67,22 @@ test('all are published in their order', async () => {
   publication.wake();
   await new Promise(setImmediate);
   assert.deepEqual([tried, waiting], [['a', 'b'], []]);
+  await publication.stop();
+});
+
+test('what is revoked is taken out, before anything else is put in', LIMIT, async () => {
+  const { publication, tried, waiting, leaving, events, fail, retry } = setUp('good');
+  leaving.push({ name: 'lost', serial: 'lost' } as Certificate);
+  fail('M4C_DIRECTORY_ENTRY');
+  const waits = once(events, 'wait');
+  publication.wake();
+  await waits;
+  assert.deepEqual([tried, waiting.length, leaving.length], [['-lost', 'good'], 0, 1]);
+  fail(undefined);
+  await new Promise(setImmediate);
+  retry();
+  await new Promise(setImmediate);
+  assert.deepEqual(leaving, []);
   await publication.stop();
 });
 

@@ -1,6 +1,6 @@
 /**
- * Brings certificates into the directory, in the order in which they were issued. What is still to be published is in
- * the database, so that neither a directory that is down nor a restart loses any.
+ * Brings certificates into the directory, in the order in which they were issued, and takes out those that were revoked.
+ * What is still to be done is in the database, so that neither a directory that is down nor a restart loses any.
  */
 import { jitteredBackoff, Mom4cError } from '@mom4c/core';
 import type { Certificate, Clock, Log, Random } from '@mom4c/core';
@@ -14,7 +14,7 @@ export type Publication = {
 };
 
 export function startPublication(parts: {
-  readonly certificates: Pick<CertificateStore, 'unpublished' | 'published'>;
+  readonly certificates: Pick<CertificateStore, 'unpublished' | 'published' | 'unwithdrawn' | 'withdrawn'>;
   readonly publisher: DirectoryPublisher;
   readonly clock: Pick<Clock, 'after'>;
   readonly random: Random;
@@ -49,12 +49,15 @@ export function startPublication(parts: {
   /** @returns false if some are left */
   const publishAll = async (): Promise<boolean> => {
     let isComplete = true;
-    for (const certificate of certificates.unpublished()) {
+    // Revoked ones first: as long as the directory has them they are believed.
+    const work = [
+      ...certificates.unwithdrawn().map((certificate) => ({ certificate, perform: withdraw })),
+      ...certificates.unpublished().map((certificate) => ({ certificate, perform: publish })),
+    ];
+    for (const { certificate, perform } of work) {
       if (isStopped) return false;
       try {
-        await publisher.publish(certificate);
-        certificates.published(certificate);
-        log.info({ serial: certificate.serial, name: certificate.name }, 'certificate published');
+        await perform(certificate);
       } catch (error) {
         isComplete = false;
         logFailure(certificate, error);
@@ -63,8 +66,20 @@ export function startPublication(parts: {
       }
     }
     // The store gives them in portions.
-    isWoken ||= isComplete && certificates.unpublished().length > 0;
+    isWoken ||= isComplete && certificates.unwithdrawn().length + certificates.unpublished().length > 0;
     return isComplete;
+  };
+
+  const withdraw = async (certificate: Certificate): Promise<void> => {
+    await publisher.unpublish(certificate);
+    certificates.withdrawn(certificate);
+    log.info({ serial: certificate.serial, name: certificate.name }, 'certificate withdrawn');
+  };
+
+  const publish = async (certificate: Certificate): Promise<void> => {
+    await publisher.publish(certificate);
+    certificates.published(certificate);
+    log.info({ serial: certificate.serial, name: certificate.name }, 'certificate published');
   };
 
   /** The database is locked or damaged: nothing that a later round could not find mended. */
@@ -76,7 +91,8 @@ export function startPublication(parts: {
   const logFailure = ({ serial, name }: Certificate, error: unknown): void => {
     const code = error instanceof Mom4cError ? error.code : undefined;
     const detail = error instanceof Mom4cError ? error.detail : undefined;
-    log.warn({ serial, name, code, detail, err: code ? undefined : error }, 'certificate not published yet');
+    const err = code ? undefined : error;
+    log.warn({ serial, name, code, detail, err }, 'the directory does not know of a certificate yet');
   };
 
   return {

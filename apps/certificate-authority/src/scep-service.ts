@@ -1,14 +1,14 @@
-/** SCEP over HTTP (RFC 8894 §4). Plain HTTP, since every message is signed and what is secret in it is encrypted. */
+/** SCEP (RFC 8894 §4) and the revocation list over HTTP. Plain HTTP, since every message is signed and what is secret in it is encrypted. */
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Mom4cError } from '@mom4c/core';
 import type { Clock, Log } from '@mom4c/core';
 import { answerScep, SCEP_CAPABILITIES } from '@mom4c/pki';
-import type { ScepAuthority } from '@mom4c/pki';
+import type { ScepAuthority, ScepPolicy } from '@mom4c/pki';
 import { FailureLimit } from './failure-limit.ts';
 import { HTTP_LIMITS, listen, readBody } from './http.ts';
 import type { HttpService } from './http.ts';
-import type { Issuing } from './issuing.ts';
+import type { RevocationList } from './revocation-list.ts';
 import { readScepQuery } from './scep-query.ts';
 
 type Answer = { readonly status: number; readonly type: string; readonly body: string | Uint8Array };
@@ -20,28 +20,34 @@ export async function startScepService(parts: {
   readonly host: string;
   readonly port: number;
   readonly own: ScepAuthority;
-  readonly issuing: Issuing;
-  /** Something was issued. */
-  readonly onIssued: () => void;
+  /** What is decided for whoever asks from that address. */
+  readonly policyFor: (remote: string) => ScepPolicy;
+  readonly revocationList: RevocationList;
+  /** Something may have been issued. */
+  readonly onAnswered: () => void;
   readonly clock: Clock;
   readonly log: Log;
 }): Promise<HttpService> {
-  const { own, issuing, onIssued, clock, log } = parts;
+  const { own, policyFor, revocationList, onAnswered, clock, log } = parts;
   const limit = new FailureLimit(clock);
 
   const answer = async (request: IncomingMessage): Promise<Answer> => {
     const query = readScepQuery(request.url ?? '/');
-    if (query.path !== '/scep') return text(404, 'there is /scep only');
     if (request.method !== 'GET' && request.method !== 'POST') return text(405, 'GET and POST only');
+    if (query.path === '/crl')
+      return { status: 200, type: 'application/pkix-crl', body: await revocationList.current() };
+    if (query.path !== '/scep') return text(404, 'there are /scep and /crl');
     switch (query.operation) {
       case 'GetCACaps':
         return text(200, SCEP_CAPABILITIES);
       case 'GetCACert':
         return { status: 200, type: 'application/x-x509-ca-cert', body: own.authority.der };
+      case 'GetNextCACert':
+        return text(404, 'this authority has no successor yet');
       case 'PKIOperation':
         return operate(request, query.message);
       default:
-        return text(400, 'operation must be GetCACaps, GetCACert or PKIOperation');
+        return text(400, 'operation must be GetCACaps, GetCACert, GetNextCACert or PKIOperation');
     }
   };
 
@@ -50,17 +56,24 @@ export async function startScepService(parts: {
     if (limit.isBlocked(remote)) return text(429, 'too many failures');
     const octets = request.method === 'POST' ? await readBody(request, MAX_BODY) : inQuery;
     try {
-      const { reply, transactionId, fault } = await answerScep(octets, own, (request, id) =>
-        issuing.answer(request, id),
-      );
+      const answered = await answerScep(octets, own, policyFor(remote));
+      const { reply, fault, transactionId, messageType, algorithms } = answered;
+      const asked = { messageType, algorithms, transactionId, remote, method: request.method };
       if (fault) {
         limit.fail(remote);
         const { failInfo, text: code, message: reason } = fault;
-        log.warn({ audit: 'refused', transactionId, remote, failInfo, code, reason }, 'enrolment refused');
-      } else onIssued();
+        log.warn({ audit: 'refused', ...asked, failInfo, code, reason }, 'enrolment refused');
+      } else {
+        log.info(asked, 'SCEP request answered');
+        onAnswered();
+      }
       return { status: 200, type: 'application/x-pki-message', body: reply };
     } catch (error) {
-      if (error instanceof Mom4cError) limit.fail(remote);
+      if (error instanceof Mom4cError) {
+        limit.fail(remote);
+        const { code, detail } = error;
+        log.warn({ audit: 'refused', remote, method: request.method, code, detail }, 'no SCEP message');
+      }
       throw error;
     }
   };

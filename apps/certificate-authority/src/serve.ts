@@ -12,10 +12,14 @@ import type { AuthorityKeys } from './authority-keystore.ts';
 import { createCertificateStore } from './certificate-store.ts';
 import type { CertificateAuthorityConfig } from './config.ts';
 import { openDatabase } from './database.ts';
+import { createEnrolmentStore } from './enrolment-store.ts';
 import { createIssuing } from './issuing.ts';
 import type { Issuing, IssuingParts } from './issuing.ts';
+import { createOrders } from './orders.ts';
 import { startPublication } from './publication.ts';
 import type { Publication } from './publication.ts';
+import { createRevocationList } from './revocation-list.ts';
+import { createScepPolicy } from './scep-policy.ts';
 import { startScepService } from './scep-service.ts';
 import { createTokenStore } from './token-store.ts';
 
@@ -31,6 +35,7 @@ export function openStores(config: CertificateAuthorityConfig, keys: AuthorityKe
     database,
     tokens: createTokenStore(database, clock, random),
     certificates: createCertificateStore(database, clock),
+    enrolments: createEnrolmentStore(database, config.enrolment, clock, random),
     clock,
     random,
     log,
@@ -43,7 +48,11 @@ export async function serve(app: App, config: CertificateAuthorityConfig): Promi
   const keys = await openAuthority(config);
   const stores = openStores(config, keys, log);
   app.onStop('database', () => stores.database.close());
-  const purged = { certificates: stores.certificates.purge(), tokens: stores.tokens.purge() };
+  const purged = {
+    certificates: stores.certificates.purge(),
+    tokens: stores.tokens.purge(),
+    enrolments: stores.enrolments.purge(),
+  };
   log.debug(purged, 'forgot what expired long ago');
   const issuing = createIssuing(stores);
 
@@ -54,13 +63,26 @@ export async function serve(app: App, config: CertificateAuthorityConfig): Promi
   }
 
   const own = { authority: keys.authority, key: keys.authorityKey, clock, random };
-  const onIssued = () => publication?.wake();
-  const scep = await startScepService({ ...config.scep, own, issuing, onIssued, clock, log });
+  const onChange = () => publication?.wake();
+  const revocationList = createRevocationList(stores);
+  const { withoutToken } = config.enrolment;
+  const policyFor = (remote: string) =>
+    createScepPolicy({ ...stores, issuing, revocationList, withoutToken }, remote);
+  const scep = await startScepService({
+    ...config.scep,
+    own,
+    policyFor,
+    revocationList,
+    onAnswered: onChange,
+    clock,
+    log,
+  });
   app.onStop('scep', () => scep.stop());
 
   const admin = await startAdminService({
     ...stores,
     ...config.admin,
+    orders: createOrders({ ...stores, issuing, onChange }),
     identity: await adminIdentity(config, issuing),
   });
   app.onStop('admin', () => admin.stop());

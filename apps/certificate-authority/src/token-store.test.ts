@@ -1,4 +1,4 @@
-/** Mutation seen red: `used IS NULL` left out when a token is consumed; tokens stored as they are. */
+/** Mutation seen red: no limit of time for `legacy`; `useOf` without its time; `void` without the name; `used IS NULL` left out when a token is consumed; tokens stored as they are. */
 import assert from 'node:assert/strict';
 import { DatabaseSync } from 'node:sqlite';
 import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
@@ -18,6 +18,8 @@ after(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+const use = { serial: '01', transactionId: 'a' };
+
 function setUp() {
   let now = 1_800_000_000_000;
   const database = openDatabase(join(folder, String(databases.length)));
@@ -31,23 +33,62 @@ test('a token tells whom it is for, until it is used', () => {
   const { token, expires } = store.create({ name: 'te1', role: 'te', ttl: '15m' });
   assert.match(token, /^[\w-]{27}$/);
   assert.equal(expires, now() + 900_000);
-  assert.deepEqual(store.check(token), { name: 'te1', role: 'te' });
-  assert.deepEqual(store.check(token), { name: 'te1', role: 'te' });
-  store.consume(token);
+  assert.deepEqual(store.check(token), { name: 'te1', role: 'te', legacy: false });
+  assert.deepEqual(store.check(token), { name: 'te1', role: 'te', legacy: false });
+  store.consume(token, use);
   assert.throws(() => store.check(token), isCode('M4C_TOKEN_INVALID'));
-  assert.throws(() => store.consume(token), isCode('M4C_TOKEN_INVALID'));
+  assert.throws(() => store.consume(token, use), isCode('M4C_TOKEN_INVALID'));
+});
+
+test('what a token was used for is remembered until it expires', () => {
+  const { store, advance } = setUp();
+  const { token } = store.create({ name: 'te1', role: 'te', ttl: '1h' });
+  assert.equal(store.useOf(token), undefined);
+  store.consume(token, use);
+  assert.deepEqual(store.useOf(token), { name: 'te1', role: 'te', legacy: false, ...use });
+  advance(3_600_000);
+  assert.equal(store.useOf(token), undefined);
+});
+
+test('a token that allows weak algorithms is short-lived, and is awaited until it expires', () => {
+  const { store, advance } = setUp();
+  const wish = { name: 'te1', role: 'te', ttl: '1h' };
+  store.create(wish);
+  assert.equal(store.isLegacyAwaited(), false);
+  assert.throws(() => store.create({ ...wish, ttl: '61m', legacy: true }), isCode('M4C_BAD_ARGUMENTS'));
+  assert.equal(store.isLegacyAwaited(), false);
+  const { token } = store.create({ ...wish, legacy: true });
+  assert.equal(store.check(token).legacy, true);
+  store.consume(token, use);
+  assert.equal(store.isLegacyAwaited(), true, 'the request may come again');
+  advance(3_600_000);
+  assert.equal(store.isLegacyAwaited(), false);
+});
+
+test('the tokens of a name can be made worthless, and nobody else loses his', () => {
+  const { store } = setUp();
+  const [lost, other] = ['te1', 'te2'].map((name) => store.create({ name, role: 'te', ttl: '1h' }).token) as [
+    string,
+    string,
+  ];
+  store.check(lost);
+  assert.equal(store.void('te1'), 1);
+  assert.throws(() => store.check(lost), isCode('M4C_TOKEN_INVALID'));
+  assert.equal(store.useOf(lost), undefined);
+  store.check(other);
+  assert.equal(store.void('te1'), 0);
 });
 
 test('expired is told apart from unknown, and used from expired', () => {
   const { store, advance } = setUp();
   const { token } = store.create({ name: 'te1', role: 'te', ttl: '1h' });
   const used = store.create({ name: 'te2', role: 'te', ttl: '1h' }).token;
-  store.consume(used);
+  store.consume(used, use);
   advance(3_599_999);
   store.check(token);
   advance(1);
   assert.throws(() => store.check(token), isCode('M4C_TOKEN_EXPIRED'));
-  assert.throws(() => store.consume(token), isCode('M4C_TOKEN_EXPIRED'));
+  assert.throws(() => store.consume(token, use), isCode('M4C_TOKEN_EXPIRED'));
   assert.throws(() => store.check(used), isCode('M4C_TOKEN_INVALID'));
   advance(31 * 86_400_000);
   store.create({ name: 'te3', role: 'te', ttl: '1h' });
@@ -72,11 +113,11 @@ test('what fails behind it leaves the token as it was', () => {
   const { token } = store.create({ name: 'te1', role: 'te', ttl: '1h' });
   const failing = () =>
     transaction(database, () => {
-      store.consume(token);
+      store.consume(token, use);
       throw new Error('no certificate');
     });
   assert.throws(failing, /no certificate/);
-  assert.deepEqual(store.check(token), { name: 'te1', role: 'te' });
+  assert.deepEqual(store.check(token), { name: 'te1', role: 'te', legacy: false });
 });
 
 test('the disk holds no token, and nobody else may read it', () => {

@@ -1,93 +1,196 @@
-/** `mom4c enroll …`: orders to the certificate authority, over mutual TLS. */
-import { request as httpsRequest } from 'node:https';
-import { Command as Verb, Option } from 'commander';
+/** `mom4c enroll …`: who is let into the domain, and who is put out. */
+import { Argument, Command as Verb, Option } from 'commander';
 import * as z from 'zod';
-import { Mom4cError, ROLES, isErrorCode, isNodeName } from '@mom4c/core';
+import { Mom4cError, ROLES, isNodeName } from '@mom4c/core';
 import type { Role } from '@mom4c/core';
-import { withMember } from './connection.ts';
-import { loadProfile } from './profile.ts';
+import { order } from './authority-order.ts';
+import type { OrderOptions } from './authority-order.ts';
+import { FORMATS } from './formats.ts';
+import type { Format } from './formats.ts';
+import { formatData } from './outcomes.ts';
+import { formatTable } from './table.ts';
 
-type Options = { name: string; role: Role; ttl: string; state?: string; domain?: string; verbose?: boolean };
+type TokenOptions = OrderOptions & { name: string; role: Role; ttl: string; legacy?: boolean };
+type ListOptions = OrderOptions & { output: Format };
+type ApproveOptions = OrderOptions & { name: string; role: Role };
+type RevokeOptions = OrderOptions & { serial?: string; reason: string };
+
+const TOKEN_ROLES = ROLES.filter((role) => role !== 'ca' && role !== 'server');
+/** RFC 5280 §5.3.1. */
+const REASONS = ['unspecified', 'keyCompromise', 'affiliationChanged', 'superseded', 'cessationOfOperation'];
 
 export function enrollVerb(): Verb {
-  const enroll = new Verb('enroll').description('Let nodes and people into the domain.');
+  const enroll = new Verb('enroll').description('Let nodes and people into the domain, and put them out.');
+
   const token = enroll
     .command('token')
     .description(
       'Make a one-time token for the first start of a node. It is the last line of the output, alone; put it into the ' +
         'token file of the node. It is stored hashed, and works once, for this name and role only.',
     )
-    .addOption(new Option('--name <name>', 'name of the node or person').makeOptionMandatory())
-    .addOption(new Option('--role <role>', 'what it may be').choices(TOKEN_ROLES).makeOptionMandatory())
+    .addOption(nameOption())
+    .addOption(roleOption())
     .addOption(new Option('--ttl <duration>', 'how long the token is good').default('1h'))
+    .addOption(
+      new Option(
+        '--legacy',
+        'let its bearer use weak algorithms (DES, 3DES, SHA-1), as some SCEP clients of others do; at most 1h',
+      ),
+    )
     .exitOverride();
-  token.action(() => makeToken(token.optsWithGlobals<Options>()));
+  token.action(() => makeToken(token.optsWithGlobals<TokenOptions>()));
+
+  const list = enroll
+    .command('list')
+    .description(
+      'List requests without a token that wait for a decision, and those that are decided. What they ask for is what ' +
+        'strangers wrote: compare the fingerprint of the key with what the device shows.',
+    )
+    .addOption(new Option('-o, --output <format>', 'form of the answer').choices(FORMATS).default('table'))
+    .exitOverride();
+  list.action(() => listEnrolments(list.optsWithGlobals<ListOptions>()));
+
+  const approve = enroll
+    .command('approve')
+    .description('Issue a certificate for a request that waits. Name and role are what you say.')
+    .addArgument(idArgument())
+    .addOption(nameOption())
+    .addOption(roleOption())
+    .exitOverride();
+  approve.action((id: string) => approveEnrolment(id, approve.optsWithGlobals<ApproveOptions>()));
+
+  const reject = enroll
+    .command('reject')
+    .description('Refuse a request that waits.')
+    .addArgument(idArgument())
+    .exitOverride();
+  reject.action((id: string) => rejectEnrolment(id, reject.optsWithGlobals<OrderOptions>()));
+
+  const revoke = enroll
+    .command('revoke')
+    .description(
+      'Revoke all certificates and unused tokens of a name, or one certificate: it goes onto the revocation list, out ' +
+        'of the directory, and renews nothing any more. Sessions that are open stay open.',
+    )
+    .addArgument(new Argument('[name]', 'of the node or person'))
+    .addOption(new Option('--serial <hex>', 'of one certificate, instead of a name'))
+    .addOption(
+      new Option('--reason <reason>', 'as the revocation list gives it')
+        .choices(REASONS)
+        .default('unspecified'),
+    )
+    .exitOverride();
+  revoke.action((name: string | undefined) => revokeName(name, revoke.optsWithGlobals<RevokeOptions>()));
+
   return enroll;
 }
 
-const TOKEN_ROLES = ROLES.filter((role) => role !== 'ca' && role !== 'server');
+const nameOption = (): Option =>
+  new Option('--name <name>', 'name of the node or person').makeOptionMandatory();
+const roleOption = (): Option =>
+  new Option('--role <role>', 'what it may be').choices(TOKEN_ROLES).makeOptionMandatory();
+const idArgument = (): Argument => new Argument('<id>', 'of the request, as `mom4c enroll list` shows it');
 
-async function makeToken(options: Options): Promise<void> {
-  const { name, role, ttl } = options;
-  if (!isNodeName(name))
-    throw new Mom4cError('M4C_USAGE', `--name: not a name: ${JSON.stringify(name.slice(0, 80))}`);
-  const settings = await loadProfile(options);
-  const url = settings.admin?.url;
-  if (url === undefined) throw new Mom4cError('M4C_CONFIG', 'admin.url: needed to make tokens');
-  const answer = await withMember(settings, options.verbose ?? false, ({ tls }) =>
-    post(new URL('/tokens', url), tls, { name, role, ttl }),
-  );
+async function makeToken({ name, role, ttl, legacy = false, ...options }: TokenOptions): Promise<void> {
+  checkName(name);
+  const answer = await order(options, '/tokens', { name, role, ttl, legacy });
   const made = z
     .object({
       token: z.string().regex(/^[\w-]{16,200}$/),
       expires: z.union([z.string().max(40), z.number()]),
     })
     .parse(answer);
-  process.stderr.write(`for ${name} (${role}), once, until ${new Date(made.expires).toISOString()}\n`);
+  const weak = legacy ? '; it allows weak algorithms' : '';
+  process.stderr.write(`for ${name} (${role}), once, until ${new Date(made.expires).toISOString()}${weak}\n`);
   process.stdout.write(`${made.token}\n`);
 }
 
-type Tls = { ca: string; cert: string; key: string };
-const LIMIT_MS = 15_000;
-const MAX_ANSWER = 64 * 1024;
+const enrolments = z.object({
+  enrolments: z.array(
+    z.object({
+      id: z.string(),
+      state: z.string(),
+      fingerprint: z.string(),
+      subject: z.object({
+        name: z.string(),
+        role: z.string().optional(),
+        domain: z.string().optional(),
+      }),
+      remote: z.string(),
+      received: z.number(),
+      expires: z.number(),
+      serial: z.string().optional(),
+    }),
+  ),
+});
 
-/** @throws Mom4cError what the authority answers; M4C_CA_UNREACHABLE */
-function post(url: URL, tls: Tls, body: unknown): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    const unreachable = (cause: Error): void =>
-      reject(new Mom4cError('M4C_CA_UNREACHABLE', cause.message, { cause }));
-    const headers = { 'content-type': 'application/json' };
-    const options = { method: 'POST', headers, ...tls, minVersion: 'TLSv1.3', agent: false } as const;
-    const request = httpsRequest(url, { ...options, signal: AbortSignal.timeout(LIMIT_MS) }, (response) => {
-      const chunks: Buffer[] = [];
-      let length = 0;
-      response.on('error', unreachable);
-      response.on('data', (chunk: Buffer) => {
-        length += chunk.length;
-        if (length > MAX_ANSWER) response.destroy(new Error('the answer is too large'));
-        else chunks.push(chunk);
-      });
-      response.on('end', () => {
-        const answer = parseJson(Buffer.concat(chunks).toString());
-        if (response.statusCode === 200 || response.statusCode === 201) resolve(answer);
-        else reject(errorIn(answer, response.statusCode));
-      });
-    });
-    request.on('error', unreachable);
-    request.end(JSON.stringify(body));
-  });
+async function listEnrolments(options: ListOptions): Promise<void> {
+  const { enrolments: found } = enrolments.parse(await order(options, '/enrolments'));
+  const shown = found.map(({ received, expires, ...one }) => ({
+    ...one,
+    received: new Date(received).toISOString(),
+    expires: new Date(expires).toISOString(),
+  }));
+  const columns = ['id', 'state', 'asks for', 'role', 'from', 'received', 'key fingerprint'];
+  process.stdout.write(
+    options.output === 'table'
+      ? formatTable(
+          columns,
+          shown.map(({ id, state, subject, remote, received, fingerprint }) => [
+            id,
+            state,
+            subject.name,
+            subject.role ?? '',
+            remote,
+            received,
+            fingerprint,
+          ]),
+        )
+      : formatData({ enrolments: shown }, options.output),
+  );
 }
 
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+async function approveEnrolment(id: string, { name, role, ...options }: ApproveOptions): Promise<void> {
+  checkName(name);
+  const answer = await order(options, `/enrolments/${checkId(id)}/approve`, { name, role });
+  const { serial } = z.object({ serial: z.string() }).parse(answer);
+  process.stdout.write(`approved: ${name} (${role}), certificate ${serial}\n`);
 }
 
-function errorIn(answer: unknown, status: number | undefined): Mom4cError {
-  const { code, detail } = (answer ?? {}) as { code?: unknown; detail?: unknown };
-  if (!isErrorCode(code)) return new Mom4cError('M4C_CA_REFUSED', `HTTP ${status}`);
-  return new Mom4cError(code, typeof detail === 'string' ? detail : undefined);
+async function rejectEnrolment(id: string, options: OrderOptions): Promise<void> {
+  await order(options, `/enrolments/${checkId(id)}/reject`, {});
+  process.stdout.write(`rejected: ${id}\n`);
+}
+
+const revocation = z.object({
+  revoked: z.array(z.object({ serial: z.string(), name: z.string(), role: z.string() })),
+  tokens: z.number(),
+});
+
+async function revokeName(name: string | undefined, options: RevokeOptions): Promise<void> {
+  const { serial, reason } = options;
+  if ((name === undefined) === (serial === undefined))
+    throw new Mom4cError('M4C_USAGE', 'revoke: a name, or --serial, and not both');
+  if (name !== undefined) checkName(name);
+  const what = name === undefined ? { serial: serial!.replaceAll(':', '').toLowerCase() } : { name };
+  const { revoked, tokens } = revocation.parse(await order(options, '/revocations', { ...what, reason }));
+  process.stdout.write(
+    formatTable(
+      ['serial', 'name', 'role'],
+      revoked.map((one) => [one.serial, one.name, one.role]),
+    ),
+  );
+  if (tokens > 0) process.stderr.write(`${tokens} unused tokens are worthless now\n`);
+}
+
+function checkName(name: string): void {
+  if (!isNodeName(name))
+    throw new Mom4cError('M4C_USAGE', `not a name: ${JSON.stringify(name.slice(0, 80))}`);
+}
+
+/** It becomes part of a path. */
+function checkId(id: string): string {
+  if (!/^[0-9a-f]{1,32}$/.test(id))
+    throw new Mom4cError('M4C_USAGE', `not the id of a request: ${JSON.stringify(id.slice(0, 80))}`);
+  return id;
 }

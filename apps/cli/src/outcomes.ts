@@ -9,14 +9,12 @@ import { formatTable } from './table.ts';
 export type Answer = { id: string; command: string; outcomes: readonly Outcome[] };
 
 export function formatAnswer(command: Command, answer: Answer, format: Format): string {
-  switch (format) {
-    case 'json':
-      return `${escaped(JSON.stringify(answer, null, 2))}\n`;
-    case 'yaml':
-      return toYaml(answer);
-    case 'table':
-      return tableOf(command, answer.outcomes);
-  }
+  return format === 'table' ? tableOf(command, answer.outcomes) : formatData(answer, format);
+}
+
+/** Any answer, for a program. */
+export function formatData(data: object, format: Exclude<Format, 'table'>): string {
+  return format === 'json' ? `${escaped(JSON.stringify(data, null, 2))}\n` : toYaml(data);
 }
 
 /** One of many: a line of JSON, a document of YAML. */

@@ -88,6 +88,9 @@ export const ERRORS = {
   M4C_NOT_PUBLISHED: entry(210, 'wait', 'remote-server-timeout', EXIT.unavailable, 'The own certificate has not appeared in the directory.', 'Check that the certificate authority can write to the directory; its log names the reason.'),
   M4C_NO_TOKEN: entry(211, 'auth', 'not-authorized', EXIT.identity, 'There is neither a keystore nor an enrolment token.', 'Make a token with `mom4c enroll token` and put it into the configured token file.'),
   M4C_REGISTRATION: entry(212, 'cancel', 'not-allowed', EXIT.identity, 'The XMPP server refused to register the account.', 'Allow in-band registration from the network of the node, or make the account beforehand.'),
+  M4C_ENROLMENT_PENDING: entry(213, 'wait', 'not-authorized', EXIT.identity, 'A person has to approve this enrolment.', 'Compare the fingerprint of the key with the one that `mom4c enroll list` shows, then `mom4c enroll approve ID --name NAME --role ROLE`.'),
+  M4C_ENROLMENT_REJECTED: entry(214, 'auth', 'forbidden', EXIT.identity, 'A person has rejected this enrolment.', 'Ask the administrator of the domain; remove the file of the enrolment key to ask anew.'),
+  M4C_ENROLMENT_UNKNOWN: entry(215, 'modify', 'item-not-found', EXIT.notFound, 'There is no such enrolment or certificate.', 'List them with `mom4c enroll list`.'),
 
   // 3xx: messages
   M4C_MALFORMED: entry(300, 'modify', 'bad-request', EXIT.refused, 'The message cannot be parsed.', 'The sender does not speak this protocol, or its version differs.'),

@@ -2,20 +2,35 @@
  * From nothing to an identity: account, certificate, keystore. A later start only opens the keystore.
  *
  * INVARIANTS:
- * - A token is spent only when the keystore can be written, and what it paid for is written before anything else is
- *   tried. An answer of the authority that is lost on its way, or a crash before it is written, costs the token: the
- *   node then needs another one.
+ * - A token is spent only when the keystore can be written. The key that it is spent on is kept until the keystore is
+ *   there: an answer of the authority that is lost on its way, or a crash before it is written, costs nothing, since the
+ *   next start sends the same request again and gets the same certificate, as long as the token has not expired.
+ * - A node without a token asks for nothing unless it is configured to wait for approval; then it waits until it is stopped.
  * - The RSA key that enrolled is gone once the P-256 key has been obtained. Until then every start tries again, and the
  *   node works under RSA where the authority is down or refuses.
  * - An identity is used only if it names this node, in this domain, and was issued by the pinned authority.
  */
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import type { KeyObject } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Mom4cError, jitteredBackoff, pause } from '@mom4c/core';
 import type { Clock, ErrorCode, Log, Random, Role } from '@mom4c/core';
-import { enroll, fetchAuthority, readKeystore, renew, toPem, verifyIssued, writeKeystore } from '@mom4c/pki';
-import type { Authority, Identity } from '@mom4c/pki';
+import {
+  enroll,
+  fetchAuthority,
+  keyFingerprint,
+  makeEnrolmentKey,
+  pollEnrolment,
+  readEnrolmentKey,
+  readKeystore,
+  renew,
+  toPem,
+  verifyIssued,
+  writeEnrolmentKey,
+  writeKeystore,
+} from '@mom4c/pki';
+import type { Authority, EnrolRequest, Identity } from '@mom4c/pki';
 import { readSecret } from '@mom4c/runtime';
 import { registerAccount } from '@mom4c/xmpp';
 import type { MemberSettings } from './settings.ts';
@@ -30,8 +45,8 @@ export type Surroundings = {
 export type Enrolled = { readonly identity: Identity; readonly authority: Authority };
 
 /**
- * @throws Mom4cError M4C_NO_TOKEN, M4C_TOKEN_INVALID, M4C_TOKEN_EXPIRED, M4C_CA_*, M4C_KEYSTORE_*, M4C_CERTIFICATE_*,
- * M4C_REGISTRATION, M4C_TLS, M4C_CONFIG; M4C_XMPP_UNREACHABLE only once `signal` has fired
+ * @throws Mom4cError M4C_NO_TOKEN, M4C_TOKEN_INVALID, M4C_TOKEN_EXPIRED, M4C_ENROLMENT_REJECTED, M4C_CA_*,
+ * M4C_KEYSTORE_*, M4C_CERTIFICATE_*, M4C_REGISTRATION, M4C_TLS, M4C_CONFIG; M4C_XMPP_UNREACHABLE only once `signal` has fired
  */
 export async function ensureIdentity(
   settings: MemberSettings,
@@ -54,17 +69,67 @@ async function firstEnrolment(
   password: string,
   around: Surroundings,
 ): Promise<void> {
-  const { domain, name, tokenFile } = settings;
-  if (tokenFile === undefined || !existsSync(tokenFile)) throw new Mom4cError('M4C_NO_TOKEN');
-  const token = readSecret(tokenFile);
+  const { tokenFile } = settings;
+  const token = readToken(settings);
   prepareFolder(settings.keystore.file);
   const authority = await fetchAuthority({ ...settings.authority, signal: around.signal });
-  await makeAccount(settings, authority, around);
+  const key = await ensureEnrolmentKey(settings, authority, password);
   const { url } = settings.authority;
-  const { key, certificate } = await enroll({ url, authority, domain, name, role, token, ...around });
+  const request = { ...settings, url, authority, role, key, token, ...around };
+  // Who waits for approval does not know yet whether the name is his.
+  if (token !== undefined) await makeAccount(settings, authority, around);
+  const { certificate } = token === undefined ? await awaitApproval(request) : await enroll(request);
+  if (token === undefined) await makeAccount(settings, authority, around);
   await writeKeystore(settings.keystore.file, { key, certificate, authority }, password);
-  await rm(tokenFile, { force: true });
-  around.log.info({ member: name, role, serial: certificate.serial }, 'enrolled');
+  if (tokenFile !== undefined) await rm(tokenFile, { force: true });
+  await rm(enrolmentKeyFile(settings), { force: true });
+  around.log.info({ member: settings.name, role, serial: certificate.serial }, 'enrolled');
+}
+
+/** @throws Mom4cError M4C_NO_TOKEN */
+function readToken({ tokenFile, enrolment }: MemberSettings): string | undefined {
+  if (tokenFile !== undefined && existsSync(tokenFile)) return readSecret(tokenFile);
+  if (enrolment === 'approval') return undefined;
+  throw new Mom4cError('M4C_NO_TOKEN');
+}
+
+function enrolmentKeyFile({ keystore }: MemberSettings): string {
+  return `${keystore.file}.enrolment`;
+}
+
+/** The key of an enrolment that was begun before, or a new one that survives this process. */
+async function ensureEnrolmentKey(
+  settings: MemberSettings,
+  authority: Authority,
+  password: string,
+): Promise<KeyObject> {
+  const file = enrolmentKeyFile(settings);
+  if (existsSync(file)) return readEnrolmentKey(file, password);
+  const key = await makeEnrolmentKey();
+  await writeEnrolmentKey(file, { key, authority }, password);
+  return key;
+}
+
+const POLL = { baseMs: 1_000, capMs: 60_000 };
+
+/** Asks until a person has decided, or the node is stopped. */
+async function awaitApproval(request: EnrolRequest & Surroundings): Promise<Identity> {
+  const { clock, random, log, signal } = request;
+  const backoff = jitteredBackoff({ ...POLL, random });
+  let ask: (request: EnrolRequest) => Promise<Identity> = enroll;
+  for (;;) {
+    try {
+      return await ask(request);
+    } catch (thrown) {
+      const code = thrown instanceof Mom4cError ? thrown.code : undefined;
+      if (signal.aborted || (code !== 'M4C_ENROLMENT_PENDING' && code !== 'M4C_CA_UNREACHABLE')) throw thrown;
+      if (code === 'M4C_ENROLMENT_PENDING' && ask === enroll) {
+        log.warn({ code, keyFingerprint: keyFingerprint(request.key) }, 'waiting for approval');
+        ask = pollEnrolment;
+      }
+    }
+    await pause(backoff.next(), clock, signal);
+  }
 }
 
 /** Writes and deletes a file: modes tell nothing of a file system that is full or mounted read-only.

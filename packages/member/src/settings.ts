@@ -27,6 +27,11 @@ export const memberShape = {
     env: 'MOM4C_TOKEN_FILE',
     description: 'One-time enrolment token; deleted once it has been used.',
   }),
+  enrolment: z.enum(['token', 'approval']).default('token').meta({
+    env: 'MOM4C_ENROLMENT',
+    description:
+      'What lets this node in where it has no token: nothing, or the approval of an administrator, for which it waits.',
+  }),
   authority: z.strictObject({
     url: z
       .url({ protocol: /^https?$/ })

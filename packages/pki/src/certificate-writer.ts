@@ -1,4 +1,4 @@
-/** Making certificates: the one door to @peculiar/x509's generator. */
+/** Making certificates with @peculiar/x509's generator. */
 import 'reflect-metadata';
 import { createHash, type KeyObject, type webcrypto } from 'node:crypto';
 import type { Random } from '@mom4c/core';
@@ -45,12 +45,8 @@ export async function writeCertificate(content: CertificateContent): Promise<Uin
     notBefore: wholeSeconds(content.notBefore),
     notAfter: wholeSeconds(content.notAfter),
     publicKey: exact(spkiOf(content.publicKey)),
-    signingKey: signingKey(content.signingKey),
-    signingAlgorithm: {
-      name: content.signingKey.asymmetricKeyType === 'ec' ? 'ECDSA' : 'RSASSA-PKCS1-v1_5',
-      hash: 'SHA-256',
-    },
     extensions: extensionsOf(content),
+    ...signingKey(content.signingKey),
   });
   return new Uint8Array(certificate.rawData);
 }
@@ -87,13 +83,25 @@ function serialNumber(random: Random): string {
   return octets.toString('hex');
 }
 
-function signingKey(key: KeyObject): webcrypto.CryptoKey {
-  return key.asymmetricKeyType === 'ec'
-    ? key.toCryptoKey({ name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign'])
-    : key.toCryptoKey({ name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' }, false, ['sign']);
+/** The key as web cryptography has it, and the algorithm under which it signs. */
+export function signingKey(key: KeyObject): {
+  signingKey: webcrypto.CryptoKey;
+  signingAlgorithm: { name: string; hash: string };
+} {
+  const hash = 'SHA-256';
+  if (key.asymmetricKeyType === 'ec') {
+    const name = 'ECDSA';
+    const converted = key.toCryptoKey({ name, namedCurve: 'P-256' }, false, ['sign']);
+    return { signingKey: converted, signingAlgorithm: { name, hash } };
+  }
+  const name = 'RSASSA-PKCS1-v1_5';
+  return {
+    signingKey: key.toCryptoKey({ name, hash }, false, ['sign']),
+    signingAlgorithm: { name, hash },
+  };
 }
 
 const spkiOf = (key: KeyObject): Buffer => key.export({ format: 'der', type: 'spki' });
-const wholeSeconds = (milliseconds: number): Date => new Date(Math.floor(milliseconds / 1000) * 1000);
+export const wholeSeconds = (milliseconds: number): Date => new Date(Math.floor(milliseconds / 1000) * 1000);
 /** Web cryptography wants octets of an ArrayBuffer, and node's pool shares one between buffers. */
-const exact = (octets: Uint8Array): ArrayBuffer => Uint8Array.from(octets).buffer;
+export const exact = (octets: Uint8Array): ArrayBuffer => Uint8Array.from(octets).buffer;

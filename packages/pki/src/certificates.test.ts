@@ -168,11 +168,14 @@ describe('our profile', () => {
     assert.equal(readCertificate(await made({ subject: encode(sequence(CN, OU, O)) })).name, 'te9');
   });
 
+  test('may name its address by the URI alone, as authorities do that are not ours', async () => {
+    assert.deepEqual(readCertificate(await made({ altNames: [uri] })).addresses, ['te9@alpha.test']);
+  });
+
   test('demands the names of the subject, and no others', async () => {
     for (const altNames of [
       [],
       [own],
-      [uri],
       [own, own, uri],
       [own, uri, uri],
       [own, uri, dnsName('a')],

@@ -71,8 +71,8 @@ const VERSION_3 = Buffer.from('a003020102', 'hex');
 
 /**
  * A certificate of our profile: subject exactly CN (node name), OU (one role), O (domain); a member names its XMPP
- * address as otherName xmppAddr (RFC 6120 §13.7.1.4) and URI, a server its DNS names and IP addresses and
- * `NOBODY`.
+ * address as otherName xmppAddr (RFC 6120 §13.7.1.4) and URI, or as URI alone; a server its DNS names and IP addresses
+ * and `NOBODY`.
  * Its signature is not looked at: see `verifyIssued`. @throws Mom4cError M4C_CERTIFICATE_INVALID
  */
 export function readCertificate(der: Uint8Array): Certificate {
@@ -208,15 +208,17 @@ function readAddresses(extensions: Extensions, name: string, role: Role, domain:
   // Any cluster manager may answer as `cm@domain`; nobody else may be called so.
   if (name === 'cm' && role !== 'cm') throw invalid('the name `cm` belongs to cluster managers');
   const allowed = role === 'cm' ? [own, `cm@${domain}`] : [own];
+  // Authorities that are not ours may know the URI only.
+  const named = xmpp.length > 0 ? xmpp : [own];
   if (
-    !xmpp.includes(own) ||
-    xmpp.some((address) => !allowed.includes(address)) ||
-    new Set(xmpp).size !== xmpp.length
+    !named.includes(own) ||
+    named.some((address) => !allowed.includes(address)) ||
+    new Set(named).size !== named.length
   )
     throw invalid('its xmppAddr names are not those of its subject');
   if (uris.length !== 1 || uris[0] !== `xmpp:${own}`) throw invalid('its URI is not that of its subject');
   if (hosts > 0) throw invalid('a member names no hosts');
-  return Object.freeze(xmpp);
+  return Object.freeze(named);
 }
 
 function isRole(text: string): text is Role {

@@ -11,12 +11,44 @@ export { createOpener, createSealer } from './cms-seal.ts';
 export { createSigner } from './cms-sign.ts';
 export { createVerifier, type VerifierOptions } from './cms-verify.ts';
 export { type AuthorityRequest, createAuthority, type IssueRequest, issueCertificate } from './issue.ts';
-export { type Keystore, readKeystore, writeKeystore } from './keystore.ts';
+export {
+  type Keystore,
+  readEnrolmentKey,
+  readKeystore,
+  writeEnrolmentKey,
+  writeKeystore,
+} from './keystore.ts';
+export {
+  type CrlContent,
+  REVOCATION_REASONS,
+  type RevocationReason,
+  type Revoked,
+  writeCrl,
+} from './crl.ts';
 export { createLdapDirectory, type LdapDirectory } from './directory.ts';
 export { type DirectoryOptions } from './directory-connection.ts';
 export { createDirectoryPublisher, type DirectoryPublisher } from './directory-publisher.ts';
 export { type Identity } from './identity.ts';
-export { enroll, type EnrolRequest, fetchAuthority, renew, type RenewRequest } from './scep-client.ts';
+export {
+  type CrlRequest,
+  enroll,
+  type EnrolRequest,
+  fetchAuthority,
+  fetchCrl,
+  makeEnrolmentKey,
+  pollEnrolment,
+  renew,
+  type RenewRequest,
+} from './scep-client.ts';
 export { ScepFault } from './scep-message.ts';
 export { type CertificationRequest } from './scep-request.ts';
-export { answerScep, SCEP_CAPABILITIES, type ScepAuthority, type ScepRequest } from './scep-server.ts';
+export { keyFingerprint, samePublicKey } from './scep-request.ts';
+export {
+  answerScep,
+  SCEP_CAPABILITIES,
+  type ScepAnswer,
+  type ScepAuthority,
+  type ScepPolicy,
+  type ScepPoll,
+  type ScepRequest,
+} from './scep-server.ts';

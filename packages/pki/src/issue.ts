@@ -79,6 +79,8 @@ export async function issueCertificate(request: IssueRequest): Promise<Uint8Arra
   const { authority, publicKey, role } = request;
   checkKey(publicKey);
   const server = role === 'server';
+  if (!server && !request.addresses.includes(`${request.name}@${request.domain}`))
+    throw new Mom4cError('M4C_CERTIFICATE_INVALID', 'it does not name the address of its subject');
   const der = await writeCertificate({
     subject: encode(nameOf({ CN: request.name, OU: role, O: request.domain })),
     issuer: Buffer.from(authority.subject, 'hex'),

@@ -26,10 +26,31 @@ export async function writeKeystore(path: string, keystore: Keystore, password: 
   checkPassword(password);
   checkKeyPair(keystore.key, keystore.certificate);
   const { key, certificate, authority } = keystore;
-  const octets = await encodePkcs12(
-    { key, certificate: certificate.der, authority: authority.der },
-    password,
-  );
+  await writeOwnFile(path, { key, certificate: certificate.der, authority: authority.der }, password);
+}
+
+/**
+ * The key of an enrolment under way, so that a node which is started again goes on with it; as `writeKeystore`.
+ * @throws Mom4cError M4C_KEYSTORE_UNREADABLE, M4C_KEYSTORE_PASSWORD
+ */
+export async function writeEnrolmentKey(
+  path: string,
+  { key, authority }: Pick<Keystore, 'key' | 'authority'>,
+  password: string,
+): Promise<void> {
+  checkPassword(password);
+  // The format wants a certificate beside the key, and there is none yet but the authority's.
+  await writeOwnFile(path, { key, certificate: authority.der, authority: authority.der }, password);
+}
+
+/** @throws Mom4cError M4C_KEYSTORE_UNREADABLE, M4C_KEYSTORE_PASSWORD */
+export async function readEnrolmentKey(path: string, password: string): Promise<KeyObject> {
+  checkPassword(password);
+  return (await decodeKeystore(await readOwnFile(path), password)).key;
+}
+
+async function writeOwnFile(path: string, content: Pkcs12, password: string): Promise<void> {
+  const octets = await encodePkcs12(content, password);
   const temporary = `${path}.new`;
   try {
     await rm(temporary, { force: true });

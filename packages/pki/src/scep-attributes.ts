@@ -15,15 +15,18 @@ import type { Der } from './der.ts';
 /** RFC 8894 §3.2.1.4.4. */
 export type ScepFailInfo = 'badAlg' | 'badMessageCheck' | 'badRequest' | 'badTime' | 'badCertID';
 
+/** What a client may send (RFC 8894 §3.2.1.2). */
+export type ScepRequestType = 'PKCSReq' | 'RenewalReq' | 'CertPoll' | 'GetCRL' | 'GetCert';
+
 export type ScepAttributes = {
-  /** 1 to 64 printable characters. */
+  /** 1 to 128 printable characters: certmonger writes a SHA-256 in decimal. */
   readonly transactionId: string;
   /** 16 octets. */
   readonly senderNonce: Uint8Array;
   readonly recipientNonce?: Uint8Array | undefined;
 } & (
-  | { readonly messageType: 'PKCSReq' | 'RenewalReq' }
-  | { readonly messageType: 'CertRep'; readonly pkiStatus: 'SUCCESS' }
+  | { readonly messageType: ScepRequestType }
+  | { readonly messageType: 'CertRep'; readonly pkiStatus: 'SUCCESS' | 'PENDING' }
   | {
       readonly messageType: 'CertRep';
       readonly pkiStatus: 'FAILURE';
@@ -36,8 +39,15 @@ export type ScepAttributes = {
 /** An attribute's only value, by its type. */
 export type Attributes = (type: string) => Der | undefined;
 
-const MESSAGE_TYPES = { CertRep: '3', RenewalReq: '17', PKCSReq: '19' } as const;
-const PKI_STATUS = { SUCCESS: '0', FAILURE: '2' } as const;
+const MESSAGE_TYPES = {
+  CertRep: '3',
+  RenewalReq: '17',
+  PKCSReq: '19',
+  CertPoll: '20',
+  GetCert: '21',
+  GetCRL: '22',
+} as const;
+const PKI_STATUS = { SUCCESS: '0', FAILURE: '2', PENDING: '3' } as const;
 const FAIL_INFO = {
   badAlg: '0',
   badMessageCheck: '1',
@@ -69,7 +79,7 @@ export function writeScepAttributes(attributes: ScepAttributes): Der[] {
     list.push(attribute(OID_RECIPIENT_NONCE, octetString(attributes.recipientNonce)));
   if (attributes.messageType !== 'CertRep') return list;
   list.push(attribute(OID_PKI_STATUS, printableString(PKI_STATUS[attributes.pkiStatus])));
-  if (attributes.pkiStatus === 'SUCCESS') return list;
+  if (attributes.pkiStatus !== 'FAILURE') return list;
   list.push(attribute(OID_FAIL_INFO, printableString(FAIL_INFO[attributes.failInfo])));
   if (attributes.failInfoText) list.push(attribute(OID_FAIL_INFO_TEXT, utf8String(attributes.failInfoText)));
   return list;
@@ -78,7 +88,7 @@ export function writeScepAttributes(attributes: ScepAttributes): Der[] {
 /** @throws Mom4cError M4C_MALFORMED */
 export function readScepAttributes(found: Attributes): ScepAttributes {
   const transactionId = readText(found(OID_TRANSACTION_ID), 'transactionID');
-  if (!/^[\x21-\x7e]{1,64}$/.test(transactionId)) throw malformed('transactionID');
+  if (!/^[\x21-\x7e]{1,128}$/.test(transactionId)) throw malformed('transactionID');
   const senderNonce = readNonce(found(OID_SENDER_NONCE), 'senderNonce');
   const recipient = found(OID_RECIPIENT_NONCE);
   const base = {
@@ -89,7 +99,7 @@ export function readScepAttributes(found: Attributes): ScepAttributes {
   const messageType = readName(MESSAGE_TYPES, found(OID_MESSAGE_TYPE), 'messageType');
   if (messageType !== 'CertRep') return { ...base, messageType };
   const pkiStatus = readName(PKI_STATUS, found(OID_PKI_STATUS), 'pkiStatus');
-  if (pkiStatus === 'SUCCESS') return { ...base, messageType, pkiStatus };
+  if (pkiStatus !== 'FAILURE') return { ...base, messageType, pkiStatus };
   const text = found(OID_FAIL_INFO_TEXT);
   const failInfoText = text && readText(text, 'failInfoText').slice(0, 200);
   return {

@@ -1,7 +1,7 @@
 /**
- * The pkcsPKIEnvelope of SCEP (RFC 8894 §3.2.2): CMS EnvelopedData (RFC 5652 §6) for one recipient, AES-CBC. To an
- * RSA key by key transport (PKCS#1 v1.5, as SCEP wants it); to a P-256 key by key agreement (RFC 5753), which is a
- * profile of our own. AES-CBC has no integrity: the signature of the pkiMessage around it has.
+ * The pkcsPKIEnvelope of SCEP (RFC 8894 §3.2.2): CMS EnvelopedData (RFC 5652 §6) for one recipient, written in AES-CBC. To
+ * an RSA key by key transport (PKCS#1 v1.5, as SCEP wants it); to a P-256 key by key agreement (RFC 5753), which is a
+ * profile of our own. CBC has no integrity: the signature of the pkiMessage around it has.
  */
 import {
   constants,
@@ -40,22 +40,16 @@ import {
   taggedOctets,
 } from './der.ts';
 import type { Der } from './der.ts';
-import { issuerAndSerial, MAX_SCEP_OCTETS, OID_DATA, readAlgorithm, ScepFault } from './scep-message.ts';
+import { cipherOf, OID_AES128_CBC, OID_AES256_CBC, OID_RSA, readAlgorithm } from './scep-algorithms.ts';
+import type { Cipher } from './scep-algorithms.ts';
+import { issuerAndSerial, MAX_CRL_OCTETS, OID_DATA, ScepFault } from './scep-message.ts';
 import type { ScepSigner } from './scep-message.ts';
 
 const OID_ENVELOPED_DATA = '1.2.840.113549.1.7.3';
-const OID_RSA = '1.2.840.113549.1.1.1';
 const OID_EC_PUBLIC_KEY = '1.2.840.10045.2.1';
 /** dhSinglePass-stdDH-sha256kdf-scheme, RFC 5753 §7.1.4. */
 const OID_ECDH_SHA256 = '1.3.132.1.11.1';
 const OID_AES256_WRAP = '2.16.840.1.101.3.4.1.45';
-const OID_AES128_CBC = '2.16.840.1.101.3.4.1.2';
-const OID_AES256_CBC = '2.16.840.1.101.3.4.1.42';
-/** DES and 3DES are missing on purpose: who sends them is told `badAlg`. */
-const CIPHERS: Record<string, { name: string; keyLength: number }> = {
-  [OID_AES128_CBC]: { name: 'aes-128-cbc', keyLength: 16 },
-  [OID_AES256_CBC]: { name: 'aes-256-cbc', keyLength: 32 },
-};
 /** RFC 3394 §2.2.3.1. */
 const WRAP_IV = Buffer.alloc(8, 0xa6);
 /** SubjectPublicKeyInfo of a P-256 key up to its point. */
@@ -67,11 +61,10 @@ export function sealScepEnvelope(content: Uint8Array, recipient: X509Certificate
   const isRsa = recipient.publicKey.asymmetricKeyType === 'rsa';
   // AES-128 to RSA: every SCEP client reads it.
   const cipherOid = isRsa ? OID_AES128_CBC : OID_AES256_CBC;
-  const { name, keyLength } = CIPHERS[cipherOid]!;
-  const key = random.bytes(keyLength);
-  const iv = random.bytes(16);
-  const cipher = createCipheriv(name, key, iv);
-  const encrypted = Buffer.concat([cipher.update(content), cipher.final()]);
+  const cipher = cipherOf(cipherOid)!;
+  const key = random.bytes(cipher.keyLength);
+  const iv = random.bytes(cipher.ivLength);
+  const encrypted = cipher.encrypt(key, iv, content);
   const envelopedData = sequence(
     smallInteger(isRsa ? 0 : 2),
     setOf(isRsa ? transportKey(key, recipient) : agreeOnKey(key, recipient)),
@@ -80,23 +73,41 @@ export function sealScepEnvelope(content: Uint8Array, recipient: X509Certificate
   return encode(sequence(oid(OID_ENVELOPED_DATA), tagged(0, envelopedData)));
 }
 
+export type OpenedEnvelope = { readonly content: Buffer; readonly cipher: Cipher };
+
 /**
  * Decrypts with the own key. Whatever fails behind the point where the key was used gives the same fault with the
  * same text, so that nobody can use us as an oracle for PKCS#1 v1.5 (Bleichenbacher) or CBC padding.
+ * @param admits is asked before the key is used; who refuses a cipher throws
  * @throws ScepFault badAlg, badMessageCheck
  */
-export function openScepEnvelope(envelope: Uint8Array, own: ScepSigner, random: Random): Buffer {
+export function openScepEnvelope(
+  envelope: Uint8Array,
+  own: ScepSigner,
+  random: Random,
+  admits: (cipher: Cipher) => void,
+): OpenedEnvelope {
   const parsed = parseEnvelope(envelope, own);
-  const cipher = CIPHERS[parsed.cipher];
+  const cipher = cipherOf(parsed.cipher);
   if (!cipher) throw new ScepFault('badAlg', 'content encryption algorithm');
+  admits(cipher);
   const unwrapped = parsed.unwrap();
   // A key of the wrong length goes the same way as a wrong key.
   const key = unwrapped?.length === cipher.keyLength ? unwrapped : random.bytes(cipher.keyLength);
   try {
-    const decipher = createDecipheriv(cipher.name, key, parsed.iv);
-    return Buffer.concat([decipher.update(parsed.encrypted), decipher.final()]);
+    return { content: cipher.decrypt(key, parsed.iv, parsed.encrypted), cipher };
   } catch {
     throw undecipherable();
+  }
+}
+
+/** What an envelope is encrypted with, found out without opening it. `undefined`: nothing that is read. */
+export function cipherIn(envelope: Uint8Array | undefined): Cipher | undefined {
+  try {
+    const [, algorithm] = readContent(envelope ?? Buffer.alloc(0)).content;
+    return cipherOf(readAlgorithm(algorithm, 'content encryption'));
+  } catch {
+    return undefined;
   }
 }
 
@@ -180,27 +191,42 @@ type Envelope = { cipher: string; iv: Buffer; encrypted: Buffer; unwrap: () => B
 
 function parseEnvelope(envelope: Uint8Array, own: ScepSigner): Envelope {
   try {
-    const [type, wrapped] = readSequence(decode(envelope, MAX_SCEP_OCTETS), 'ContentInfo', 2);
-    if (readOid(type, 'content type') !== OID_ENVELOPED_DATA) throw malformed('EnvelopedData expected');
-    const [version, recipients, content] = readSequence(
-      readTagged(wrapped, 0, 'content', 1)[0],
-      'EnvelopedData',
-      3,
-    );
-    readSmallInteger(version, 'version');
-    const recipient = readSet(recipients, 'recipients', 1)[0]!;
-    const [contentType, algorithm, encrypted] = readSequence(content, 'encrypted content', 3);
+    const { recipient, content } = readContent(envelope);
+    const [contentType, algorithm, encrypted] = content;
     if (readOid(contentType, 'content type') !== OID_DATA) throw malformed('data expected');
     return {
       cipher: readAlgorithm(algorithm, 'content encryption'),
       iv: readOctetString(readSequence(algorithm, 'content encryption')[1], 'initialisation vector'),
-      encrypted: readTaggedOctets(encrypted, 0, 'encrypted content'),
+      encrypted: readEncrypted(encrypted),
       unwrap: isTagged(recipient, 1) ? parseAgreement(recipient, own) : parseTransport(recipient, own),
     };
   } catch (fault) {
     if (fault instanceof ScepFault) throw fault;
     throw undecipherable();
   }
+}
+
+function readContent(envelope: Uint8Array): { recipient: Der; content: readonly Der[] } {
+  const [type, wrapped] = readSequence(decode(envelope, MAX_CRL_OCTETS), 'ContentInfo', 2);
+  if (readOid(type, 'content type') !== OID_ENVELOPED_DATA) throw malformed('EnvelopedData expected');
+  const enveloped = readTagged(wrapped, 0, 'content', 1)[0];
+  const [version, recipients, content] = readSequence(enveloped, 'EnvelopedData', 3);
+  readSmallInteger(version, 'version');
+  return {
+    recipient: readSet(recipients, 'recipients', 1)[0]!,
+    content: readSequence(content, 'encrypted content', 3),
+  };
+}
+
+/**
+ * `[0] IMPLICIT OCTET STRING`. Go's pkcs7, so micromdm, writes the constructed form of BER: the string in one piece
+ * inside of the tag.
+ */
+function readEncrypted(value: Der | undefined): Buffer {
+  const what = 'encrypted content';
+  return isTagged(value, 0) && value.items
+    ? readOctetString(readTagged(value, 0, what, 1)[0], what)
+    : readTaggedOctets(value, 0, what);
 }
 
 function parseTransport(recipient: Der, own: ScepSigner): () => Buffer | undefined {

@@ -25,6 +25,15 @@ import {
   tagged,
 } from './der.ts';
 import type { Der } from './der.ts';
+import {
+  digestOf,
+  OID_ECDSA_SHA256,
+  OID_RSA,
+  OID_SHA256,
+  readAlgorithm,
+  signatureOf,
+} from './scep-algorithms.ts';
+import type { Digest } from './scep-algorithms.ts';
 import { attribute, readScepAttributes, writeScepAttributes } from './scep-attributes.ts';
 import type { Attributes, ScepAttributes, ScepFailInfo } from './scep-attributes.ts';
 
@@ -51,7 +60,8 @@ export type ScepMessage = {
   readonly signature: {
     /** DER of issuer and serial number of the signer's certificate. */
     readonly signerId: Buffer;
-    readonly digest: string | undefined;
+    /** `undefined`: not one that is read. */
+    readonly digest: Digest | undefined;
     readonly algorithm: string;
     readonly messageDigest: Buffer;
     /** What is signed: the attributes as SET OF. */
@@ -67,30 +77,12 @@ export const OID_DATA = '1.2.840.113549.1.7.1';
 const OID_SIGNED_DATA = '1.2.840.113549.1.7.2';
 const OID_CONTENT_TYPE = '1.2.840.113549.1.9.3';
 const OID_MESSAGE_DIGEST = '1.2.840.113549.1.9.4';
-const OID_SHA256 = '2.16.840.1.101.3.4.2.1';
-/** SHA-1 is missing on purpose: who sends it is told `badAlg`. */
-const DIGESTS: Record<string, string> = {
-  [OID_SHA256]: 'sha256',
-  '2.16.840.1.101.3.4.2.2': 'sha384',
-  '2.16.840.1.101.3.4.2.3': 'sha512',
-};
-const OID_RSA = '1.2.840.113549.1.1.1';
-const OID_ECDSA_SHA256 = '1.2.840.10045.4.3.2';
-/** Signature algorithm → kind of key, and the digest where the algorithm fixes it. */
-const SIGNATURES: Record<string, { key: 'rsa' | 'ec'; digest?: string }> = {
-  [OID_RSA]: { key: 'rsa' },
-  '1.2.840.113549.1.1.11': { key: 'rsa', digest: 'sha256' },
-  '1.2.840.113549.1.1.12': { key: 'rsa', digest: 'sha384' },
-  '1.2.840.113549.1.1.13': { key: 'rsa', digest: 'sha512' },
-  [OID_ECDSA_SHA256]: { key: 'ec', digest: 'sha256' },
-  '1.2.840.10045.4.3.3': { key: 'ec', digest: 'sha384' },
-  '1.2.840.10045.4.3.4': { key: 'ec', digest: 'sha512' },
-};
-
 /** Certificates in one message: more than the signer and its issuer are of no use to anybody. */
 const MAX_CERTIFICATES = 4;
 /** Octets of a pkiMessage or of what is inside of it. A renewal under RSA-4096 has less than 8 kB. */
 export const MAX_SCEP_OCTETS = 65_536;
+/** Octets of an answer with a revocation list: one of 20,000 certificates has 0.8 MB. */
+export const MAX_CRL_OCTETS = 1 << 20;
 
 /** DER of a signed pkiMessage; SHA-256, under an RSA or P-256 key. */
 export function writeScepMessage(
@@ -120,11 +112,12 @@ export function writeScepMessage(
     isRsa ? sequence(oid(OID_RSA), nullValue()) : sequence(oid(OID_ECDSA_SHA256)),
     octetString(sign('sha256', encode(signed), signer.key)),
   );
-  const content = envelope ? [tagged(0, octetString(envelope))] : [];
+  // An empty content where there is none: OpenSSL, so certmonger, verifies nothing that has no content.
+  const content = tagged(0, octetString(envelope ?? Buffer.alloc(0)));
   const signedData = sequence(
     smallInteger(1),
     setOf(sha256),
-    sequence(oid(OID_DATA), ...content),
+    sequence(oid(OID_DATA), content),
     tagged(0, decode(signer.certificate, MAX_SCEP_OCTETS)),
     setOf(signerInfo),
   );
@@ -132,8 +125,8 @@ export function writeScepMessage(
 }
 
 /** @throws Mom4cError M4C_MALFORMED if it is no pkiMessage. Checks no signature. */
-export function parseScepMessage(octets: Uint8Array): ScepMessage {
-  const { content, certificates, signerInfos } = parseSignedData(octets);
+export function parseScepMessage(octets: Uint8Array, maxOctets = MAX_SCEP_OCTETS): ScepMessage {
+  const { content, certificates, signerInfos } = parseSignedData(octets, maxOctets);
   if (signerInfos.length !== 1) throw malformed('exactly one signer expected');
   const [version, signerId, digestAlgorithm, signedAttributes, signatureAlgorithm, value] = readSequence(
     signerInfos[0],
@@ -147,11 +140,11 @@ export function parseScepMessage(octets: Uint8Array): ScepMessage {
   if (readOid(found(OID_CONTENT_TYPE), 'contentType') !== OID_DATA) throw malformed('contentType');
   return {
     attributes: readScepAttributes(found),
-    envelope: content,
+    envelope: content?.length === 0 ? undefined : content,
     signer: certificates.find(({ der }) => encode(issuerAndSerial(der)).equals(id))?.certificate,
     signature: {
       signerId: id,
-      digest: DIGESTS[readAlgorithm(digestAlgorithm, 'digest algorithm')],
+      digest: digestOf(readAlgorithm(digestAlgorithm, 'digest algorithm')),
       algorithm: readAlgorithm(signatureAlgorithm, 'signature algorithm'),
       messageDigest: readOctetString(found(OID_MESSAGE_DIGEST), 'messageDigest'),
       // RFC 5652 §5.4: signed as SET OF, not as [0].
@@ -162,23 +155,25 @@ export function parseScepMessage(octets: Uint8Array): ScepMessage {
 }
 
 /**
- * Was this message signed with the key of that certificate? Says nothing of whose certificate it is.
+ * Was this message signed with the key of that certificate? Says nothing of whose certificate it is, nor whether the
+ * digest is one that should be believed: see `Digest.weak`.
  * @throws ScepFault badAlg, badMessageCheck
  */
 export function checkScepSignature(message: ScepMessage, signer: X509Certificate): void {
   const { digest, algorithm, messageDigest, signed, value, signerId } = message.signature;
-  const scheme = SIGNATURES[algorithm];
+  const scheme = signatureOf(algorithm);
   if (!digest || !scheme || (scheme.digest ?? digest) !== digest)
     throw new ScepFault('badAlg', 'signature algorithm');
   if (!encode(issuerAndSerial(signer.raw)).equals(signerId))
     throw new ScepFault('badMessageCheck', 'signed by another certificate');
   if (!isAcceptableKey(signer.publicKey)) throw new ScepFault('badAlg', 'public key of the signer');
   if (signer.publicKey.asymmetricKeyType !== scheme.key) throw new ScepFault('badAlg', 'signature algorithm');
-  const actual = createHash(digest)
+  const actual = createHash(digest.name)
     .update(message.envelope ?? '')
     .digest();
   if (!actual.equals(messageDigest)) throw new ScepFault('badMessageCheck', 'message digest');
-  if (!verify(digest, signed, signer.publicKey, value)) throw new ScepFault('badMessageCheck', 'signature');
+  if (!verify(digest.name, signed, signer.publicKey, value))
+    throw new ScepFault('badMessageCheck', 'signature');
 }
 
 /** RSA of 2048 to 4096 bits with a usual exponent (a huge one makes verification slow), or P-256. */
@@ -196,16 +191,33 @@ export function isAcceptableKey(key: KeyObject): boolean {
 
 /** RFC 8894 §3.4: a degenerate SignedData, which carries certificates and signs nothing. */
 export function writeCertificates(certificates: readonly Uint8Array[]): Buffer {
-  const carried = tagged(0, ...certificates.map((der) => decode(der, MAX_SCEP_OCTETS)));
+  return writeDegenerate(0, certificates);
+}
+
+/** The same with certificate revocation lists. */
+export function writeCrls(crls: readonly Uint8Array[]): Buffer {
+  return writeDegenerate(1, crls);
+}
+
+/** @param field 0 for certificates, 1 for lists (RFC 5652 §5.1) */
+function writeDegenerate(field: 0 | 1, items: readonly Uint8Array[]): Buffer {
+  const carried = tagged(field, ...items.map((der) => decode(der, MAX_CRL_OCTETS)));
   const signedData = sequence(smallInteger(1), setOf(), sequence(oid(OID_DATA)), carried, setOf());
   return encode(sequence(oid(OID_SIGNED_DATA), tagged(0, signedData)));
 }
 
 /** @throws Mom4cError M4C_MALFORMED */
 export function readCertificates(octets: Uint8Array): Buffer[] {
-  const { certificates, signerInfos } = parseSignedData(octets);
+  const { certificates, signerInfos } = parseSignedData(octets, MAX_SCEP_OCTETS);
   if (signerInfos.length > 0) throw malformed('certificates only expected');
   return certificates.map(({ der }) => der);
+}
+
+/** @throws Mom4cError M4C_MALFORMED */
+export function readCrls(octets: Uint8Array): Buffer[] {
+  const { crls, signerInfos } = parseSignedData(octets, MAX_CRL_OCTETS);
+  if (signerInfos.length > 0) throw malformed('lists only expected');
+  return crls;
 }
 
 /** The IssuerAndSerialNumber (RFC 5652 §10.2.4) that names a certificate. */
@@ -214,26 +226,21 @@ export function issuerAndSerial(certificate: Uint8Array): Der {
     readSequence(decode(certificate, MAX_SCEP_OCTETS), 'certificate')[0],
     'certificate',
   );
-  // X.509 v1, which has no version field, is not taken.
-  readTagged(tbs[0], 0, 'certificate version');
-  readInteger(tbs[1], 'serial number');
-  readSequence(tbs[3], 'issuer');
-  return sequence(tbs[3]!, tbs[1]!);
-}
-
-export function readAlgorithm(value: Der | undefined, what: string): string {
-  return readOid(readSequence(value, what)[0], what);
+  // certmonger signs its first request under a certificate of X.509 v1, which has no version field.
+  const [serial, , issuer] = isTagged(tbs[0], 0) ? tbs.slice(1) : tbs;
+  readInteger(serial, 'serial number');
+  readSequence(issuer, 'issuer');
+  return sequence(issuer!, serial!);
 }
 
 // --- inside ---------------------------------------------------------------------------------------------------
 
 type Carried = { readonly der: Buffer; readonly certificate: X509Certificate };
-function parseSignedData(octets: Uint8Array): {
-  content: Buffer | undefined;
-  certificates: Carried[];
-  signerInfos: readonly Der[];
-} {
-  const [type, wrapped] = readSequence(decode(octets, MAX_SCEP_OCTETS), 'ContentInfo', 2);
+function parseSignedData(
+  octets: Uint8Array,
+  maxOctets: number,
+): { content: Buffer | undefined; certificates: Carried[]; crls: Buffer[]; signerInfos: readonly Der[] } {
+  const [type, wrapped] = readSequence(decode(octets, maxOctets), 'ContentInfo', 2);
   if (readOid(type, 'content type') !== OID_SIGNED_DATA) throw malformed('SignedData expected');
   const fields = [...readSequence(readTagged(wrapped, 0, 'content', 1)[0], 'SignedData')];
   readSmallInteger(fields.shift(), 'SignedData version');
@@ -242,12 +249,13 @@ function parseSignedData(octets: Uint8Array): {
   if (readOid(contentType, 'content type') !== OID_DATA || more.length > 0) throw malformed('data expected');
   const carried = isTagged(fields[0], 0) ? readTagged(fields.shift(), 0, 'certificates') : [];
   if (carried.length > MAX_CERTIFICATES) throw malformed('too many certificates');
-  if (isTagged(fields[0], 1)) fields.shift(); // CRLs: not looked at.
+  const crls = isTagged(fields[0], 1) ? readTagged(fields.shift(), 1, 'lists') : [];
   const signerInfos = readSet(fields.shift(), 'signer infos');
   if (fields.length > 0) throw malformed('SignedData has other fields');
   return {
     content: content && readOctetString(readTagged(content, 0, 'content', 1)[0], 'content'),
     certificates: carried.map((item) => readCarried(encode(item))),
+    crls: crls.map((item) => encode(item)),
     signerInfos,
   };
 }

@@ -2,15 +2,17 @@
  * What goes into the envelope of a SCEP request: a PKCS#10 CertificationRequest (RFC 2986) with a challengePassword;
  * and the self-signed certificate with which a node that has none yet signs its first request (RFC 8894 §2.3).
  */
-import { createPublicKey, sign, timingSafeEqual, verify } from 'node:crypto';
+import { createHash, createPublicKey, sign, timingSafeEqual, verify } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import type { Random, Role } from '@mom4c/core';
+import { EXTENSION, subjectAltName, uriName, xmppName } from './certificate-extensions.ts';
 import {
   bitString,
   decode,
   encode,
   malformed,
   nullValue,
+  octetString,
   oid,
   readBitString,
   readOid,
@@ -28,7 +30,9 @@ import {
   utf8String,
 } from './der.ts';
 import type { Der } from './der.ts';
-import { isAcceptableKey, MAX_SCEP_OCTETS, readAlgorithm } from './scep-message.ts';
+import { OID_ECDSA_SHA256, OID_SHA256_RSA, readAlgorithm, signatureOf } from './scep-algorithms.ts';
+import type { Digest } from './scep-algorithms.ts';
+import { isAcceptableKey, MAX_SCEP_OCTETS } from './scep-message.ts';
 
 /** Who a request is for. A foreign client may leave out role and domain; what it does name must be right. */
 export type RequestedSubject = {
@@ -41,6 +45,8 @@ export type CertificationRequest = {
   readonly subject: RequestedSubject;
   /** RSA of 2048 to 4096 bits, or P-256. */
   readonly publicKey: KeyObject;
+  /** Of the signature with which it proves to hold the key. */
+  readonly digest: Digest;
   readonly challengePassword: string | undefined;
 };
 
@@ -50,15 +56,8 @@ const OID_COMMON_NAME = '2.5.4.3';
 const OID_ORGANIZATION = '2.5.4.10';
 const OID_ORGANIZATIONAL_UNIT = '2.5.4.11';
 const OID_CHALLENGE_PASSWORD = '1.2.840.113549.1.9.7';
-const OID_SHA256_RSA = '1.2.840.113549.1.1.11';
-const OID_SHA256_ECDSA = '1.2.840.10045.4.3.2';
-/** Signature algorithms of requests. SHA-1 is missing on purpose. */
-const SIGNATURES: Record<string, { key: 'rsa' | 'ec'; digest: string }> = {
-  [OID_SHA256_RSA]: { key: 'rsa', digest: 'sha256' },
-  '1.2.840.113549.1.1.12': { key: 'rsa', digest: 'sha384' },
-  '1.2.840.113549.1.1.13': { key: 'rsa', digest: 'sha512' },
-  [OID_SHA256_ECDSA]: { key: 'ec', digest: 'sha256' },
-};
+/** RFC 2985 §5.4.2. */
+const OID_EXTENSION_REQUEST = '1.2.840.113549.1.9.14';
 const MAX_ATTRIBUTES = 8;
 /** RFC 2985 §5.4.1: at most 255 characters. */
 const MAX_PASSWORD = 255;
@@ -69,15 +68,14 @@ export function writeCertificationRequest(
   request: Subject & { key: KeyObject; challengePassword?: string | undefined },
 ): Buffer {
   const { challengePassword } = request;
-  const attributes =
-    challengePassword === undefined
-      ? []
-      : [sequence(oid(OID_CHALLENGE_PASSWORD), setOf(utf8String(challengePassword)))];
+  const attributes = [sequence(oid(OID_EXTENSION_REQUEST), setOf(sequence(altNames(request))))];
+  if (challengePassword !== undefined)
+    attributes.push(sequence(oid(OID_CHALLENGE_PASSWORD), setOf(utf8String(challengePassword))));
   const info = sequence(
     smallInteger(0),
     subjectName(request),
     publicKeyInfo(request.key),
-    tagged(0, ...attributes),
+    tagged(0, ...readSet(setOf(...attributes), 'attributes')),
   );
   return signed(info, request.key);
 }
@@ -88,13 +86,14 @@ export function readCertificationRequest(octets: Uint8Array): CertificationReque
   const [version, subject, spki, attributes] = readSequence(info, 'request', 4);
   if (readSmallInteger(version, 'request version') !== 0) throw malformed('request version');
   const publicKey = readPublicKey(encode(sequence(...readSequence(spki, 'public key', 2))));
-  const scheme = SIGNATURES[readAlgorithm(algorithm, 'request signature')];
-  if (!scheme || scheme.key !== publicKey.asymmetricKeyType) throw malformed('request signature algorithm');
-  if (!verify(scheme.digest, encode(info!), publicKey, readBitString(signature, 'request signature')))
+  const { digest, key } = signatureOf(readAlgorithm(algorithm, 'request signature')) ?? {};
+  if (!digest || key !== publicKey.asymmetricKeyType) throw malformed('request signature algorithm');
+  if (!verify(digest.name, encode(info!), publicKey, readBitString(signature, 'request signature')))
     throw malformed('the request is not signed with its own key');
   return {
     subject: readSubject(subject),
     publicKey,
+    digest,
     challengePassword: readChallengePassword(readTagged(attributes, 0, 'request attributes')),
   };
 }
@@ -122,18 +121,40 @@ export function samePublicKey(one: KeyObject, other: KeyObject): boolean {
   return a.length === b.length && timingSafeEqual(a, b);
 }
 
+/** SHA-256 of the SubjectPublicKeyInfo, lower-case hex: what people compare. @param key public or private */
+export function keyFingerprint(key: KeyObject): string {
+  return createHash('sha256')
+    .update(encode(publicKeyInfo(key)))
+    .digest('hex');
+}
+
 function publicKeyInfo(key: KeyObject): Der {
-  return decode(createPublicKey(key).export({ type: 'spki', format: 'der' }), MAX_SCEP_OCTETS);
+  return decode(
+    (key.type === 'public' ? key : createPublicKey(key)).export({ type: 'spki', format: 'der' }),
+    MAX_SCEP_OCTETS,
+  );
 }
 
 function signatureAlgorithm(key: KeyObject): Der {
   return key.asymmetricKeyType === 'rsa'
     ? sequence(oid(OID_SHA256_RSA), nullValue())
-    : sequence(oid(OID_SHA256_ECDSA));
+    : sequence(oid(OID_ECDSA_SHA256));
 }
 
 function signed(content: Der, key: KeyObject): Buffer {
   return encode(sequence(content, signatureAlgorithm(key), bitString(sign('sha256', encode(content), key))));
+}
+
+/** Our own authority takes names from the token; another one may copy them from here. */
+function altNames({ name, domain }: Subject): Der {
+  const address = `${name}@${domain}`;
+  const names = subjectAltName(xmppName(address), uriName(`xmpp:${address}`));
+  return sequence(oid(EXTENSION.subjectAltName), octetString(names));
+}
+
+/** DER of the Name of a subject, lower-case hex. */
+export function subjectOf(subject: Subject): string {
+  return encode(subjectName(subject)).toString('hex');
 }
 
 function subjectName(subject: Subject): Der {

@@ -15,21 +15,26 @@ import { after, test } from 'node:test';
 import fc from 'fast-check';
 import { Mom4cError, systemClock as clock, systemRandom as random } from '@mom4c/core';
 import type { Role } from '@mom4c/core';
-import { toPem } from './certificates.ts';
+import { nameOf } from './certificate-names.ts';
+import { readCertificate, toPem } from './certificates.ts';
+import { writeCrl } from './crl.ts';
+import { encode } from './der.ts';
 import { createAuthority, issueCertificate } from './issue.ts';
 import { openScepEnvelope, sealScepEnvelope } from './scep-envelope.ts';
 import {
   checkScepSignature,
   parseScepMessage,
   readCertificates,
+  readCrls,
   ScepFault,
   writeScepMessage,
 } from './scep-message.ts';
-import type { ScepFailInfo } from './scep-attributes.ts';
+import type { ScepFailInfo, ScepRequestType } from './scep-attributes.ts';
 import type { ScepSigner } from './scep-message.ts';
+import { writeIssuerAndSerial, writeIssuerAndSubject } from './scep-query.ts';
 import { readCertificationRequest, writeCertificationRequest, writeSelfSigned } from './scep-request.ts';
 import { answerScep } from './scep-server.ts';
-import type { ScepRequest } from './scep-server.ts';
+import type { ScepPolicy, ScepRequest } from './scep-server.ts';
 
 const domain = 'alpha.test';
 const { key, authority } = await createAuthority({ domain, clock, random, validityDays: 10 });
@@ -60,9 +65,7 @@ test('a request reaches the authority as it was made, and its answer the sender'
   checkScepSignature(parsed, ownCertificate);
   assert.equal(parsed.attributes.transactionId, 'abc');
   assert.deepEqual(parsed.attributes.recipientNonce, Buffer.from(attributes.senderNonce));
-  assert.deepEqual(readCertificates(openScepEnvelope(parsed.envelope!, selfSigned, random)), [
-    Buffer.from(issued),
-  ]);
+  assert.deepEqual(readCertificates(opened(parsed.envelope!, selfSigned)), [Buffer.from(issued)]);
 });
 
 test('a renewal under P-256 is answered by key agreement', async () => {
@@ -71,7 +74,7 @@ test('a renewal under P-256 is answered by key agreement', async () => {
   const { asked, reply } = await answer(renewal);
   assert.equal(asked?.renews?.name, 'te1');
   const { envelope } = parseScepMessage(reply);
-  assert.deepEqual(readCertificates(openScepEnvelope(envelope!, signer, random)), [Buffer.from(issued)]);
+  assert.deepEqual(readCertificates(opened(envelope!, signer)), [Buffer.from(issued)]);
 });
 
 test('openssl verifies our messages and opens our envelopes, of both kinds', () => {
@@ -153,10 +156,122 @@ test('a renewal by anybody but a holder of our certificates is refused before it
   await refused(sent({ type: 'RenewalReq', signer: { key: thief, certificate: issued } }), 'badMessageCheck');
 });
 
+test('a PKCSReq under a certificate of ours is a renewal, and needs all that a renewal needs', async () => {
+  const signer = { key: ec.privateKey, certificate: issued };
+  assert.equal((await answer(sent({ signer }))).asked?.renews?.name, 'te1');
+  const later = { ...clock, now: () => Date.now() + 2 * 86_400_000 };
+  const expired = await answerScep(sent({ signer }), { ...own, clock: later }, policy(never));
+  assert.equal(expired.fault?.failInfo, 'badCertID');
+  const stranger = await createAuthority({ domain, clock, random, validityDays: 10 });
+  const forged = await issue(ec.publicKey, stranger);
+  await refused(sent({ signer: { key: ec.privateKey, certificate: forged } }), 'badCertID');
+});
+
+test('what 3DES protects is not even opened, unless such a request is awaited; then it is marked', async () => {
+  const file = (name: string, content: string | Uint8Array): string => {
+    writeFileSync(join(folder, name), content);
+    return join(folder, name);
+  };
+  const recipient = file('authority.pem', authority.pem);
+  const plain = file('weak.der', request);
+  const encrypt = (cipher: string) =>
+    execFileSync('openssl', [
+      'cms',
+      '-encrypt',
+      '-binary',
+      cipher,
+      '-outform',
+      'DER',
+      '-in',
+      plain,
+      recipient,
+    ]);
+  const weak = writeScepMessage(attributes, encrypt('-des3'), selfSigned);
+  const strong = writeScepMessage(attributes, encrypt('-aes256'), selfSigned);
+
+  const seen: [string, boolean][] = [];
+  const certify = async ({ algorithms, weak: isWeak }: ScepRequest) => {
+    seen.push([algorithms, isWeak]);
+    return issued;
+  };
+  const admitting = policy(certify, { admitsWeak: () => true });
+  for (const octets of [weak, strong])
+    assert.equal((await answerScep(octets, own, admitting)).fault, undefined);
+  assert.deepEqual(seen, [
+    ['3DES, sha256', true],
+    ['AES-256, sha256', false],
+  ]);
+  // Garbled as well: it would be another fault if its padding had been looked at.
+  for (const octets of [weak, writeScepMessage(attributes, garbled(encrypt('-des3')), selfSigned)]) {
+    const { fault } = await answerScep(octets, own, policy(certify));
+    assert.deepEqual(
+      [fault?.failInfo, fault?.message],
+      ['badAlg', '3DES is too weak without a token that allows it'],
+    );
+  }
+  assert.equal(seen.length, 2);
+});
+
+test('GetCRL names a certificate of ours and gets the list; CertPoll gets what is decided, or PENDING', async () => {
+  const list = await writeCrl({
+    ...{ authority, authorityKey: key, number: 7, thisUpdate: Date.now(), nextUpdate: Date.now() + 60_000 },
+    revoked: [{ serial: readCertificate(issued).serial, at: Date.now(), reason: 'keyCompromise' }],
+  });
+  const signer = { key: ec.privateKey, certificate: issued };
+  const query = (messageType: ScepRequestType, content: Buffer, as = signer as ScepSigner) =>
+    writeScepMessage({ ...attributes, messageType }, sealScepEnvelope(content, ownCertificate, random), as);
+  const asked: unknown[] = [];
+  const answering = policy(never, {
+    async crl(certificate) {
+      asked.push(certificate.serial);
+      return list;
+    },
+    async poll({ transactionId }) {
+      asked.push(transactionId);
+      return asked.length < 3 ? undefined : issued;
+    },
+  });
+  const replyTo = async (octets: Buffer, as: ScepSigner = signer) => {
+    const { reply, fault } = await answerScep(octets, own, answering);
+    const { attributes: given, envelope } = parseScepMessage(reply);
+    const status = given.messageType === 'CertRep' ? given.pkiStatus : undefined;
+    return { status, fault, content: envelope && opened(envelope, as) };
+  };
+
+  const { issuer, serial } = readCertificate(issued);
+  const found = await replyTo(query('GetCRL', writeIssuerAndSerial({ issuer, serial })));
+  assert.deepEqual(readCrls(found.content!), [Buffer.from(list)]);
+  const poll = query(
+    'CertPoll',
+    writeIssuerAndSubject({ issuer: authority.subject, subject: issuer }),
+    selfSigned,
+  );
+  assert.deepEqual(await replyTo(poll), { status: 'PENDING', fault: undefined, content: undefined });
+  const decided = await replyTo(poll, selfSigned);
+  assert.deepEqual([decided.status, readCertificates(decided.content!)], ['SUCCESS', [Buffer.from(issued)]]);
+  assert.deepEqual(asked, [serial, 'abc', 'abc']);
+
+  const foreign = encode(nameOf({ CN: 'ca', OU: 'ca', O: 'beta.test' })).toString('hex');
+  for (const octets of [
+    query('GetCRL', writeIssuerAndSerial({ issuer: foreign, serial })),
+    query('CertPoll', writeIssuerAndSubject({ issuer: foreign, subject: foreign })),
+  ])
+    assert.equal((await replyTo(octets)).fault?.failInfo, 'badCertID');
+  assert.equal((await replyTo(query('GetCRL', Buffer.from('nothing')))).fault?.failInfo, 'badMessageCheck');
+  assert.equal(
+    (await replyTo(query('GetCert', writeIssuerAndSerial({ issuer, serial })))).fault?.failInfo,
+    'badRequest',
+  );
+  assert.equal(asked.length, 3);
+});
+
 test('an expired certificate renews nothing', async () => {
   const later = { ...clock, now: () => Date.now() + 2 * 86_400_000 };
   const renewal = sent({ signer: { key: ec.privateKey, certificate: issued }, type: 'RenewalReq' });
-  assert.equal((await answerScep(renewal, { ...own, clock: later }, never)).fault?.failInfo, 'badCertID');
+  assert.equal(
+    (await answerScep(renewal, { ...own, clock: later }, policy(never))).fault?.failInfo,
+    'badCertID',
+  );
 });
 
 test('whatever is wrong with an envelope, the answer is the same', async () => {
@@ -264,19 +379,31 @@ function sent(options: { content?: Buffer; signer?: ScepSigner; type?: 'PKCSReq'
 
 async function answer(octets: Uint8Array) {
   let asked: ScepRequest | undefined;
-  const given = await answerScep(octets, own, async (request) => {
-    asked = request;
-    return issued;
-  });
+  const given = await answerScep(
+    octets,
+    own,
+    policy(async (request) => {
+      asked = request;
+      return issued;
+    }),
+  );
   return { ...given, asked };
 }
 
-async function never(): Promise<Uint8Array> {
+async function never(): Promise<never> {
   throw new Error('it was accepted');
 }
 
+function policy(certify: ScepPolicy['certify'], more: Partial<ScepPolicy> = {}): ScepPolicy {
+  return { admitsWeak: () => false, certify, poll: never, crl: never, ...more };
+}
+
+function opened(envelope: Buffer, signer: ScepSigner): Buffer {
+  return openScepEnvelope(envelope, signer, random, () => {}).content;
+}
+
 async function refused(octets: Uint8Array, failInfo: ScepFailInfo): Promise<void> {
-  const { fault, reply } = await answerScep(octets, own, never);
+  const { fault, reply } = await answerScep(octets, own, policy(never));
   assert.equal(fault?.failInfo, failInfo, fault?.message);
   const parsed = parseScepMessage(reply);
   checkScepSignature(parsed, ownCertificate);
@@ -292,6 +419,10 @@ function mutate(octets: Buffer, at: number, value: number, kind: string): Buffer
   return rest.length === 0
     ? octets
     : Buffer.concat([before, Buffer.from([rest[0]! ^ value]), rest.subarray(1)]);
+}
+
+function garbled(envelope: Buffer): Buffer {
+  return mutate(envelope, envelope.length - 1, 1, 'flip');
 }
 
 function isCode(code: string): (error: unknown) => boolean {

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Role } from '@mom4c/core';
 import type { Enrolled, MemberSettings, Surroundings } from '@mom4c/member';
-import { enroll, fetchAuthority } from '@mom4c/pki';
+import { enroll, fetchAuthority, makeEnrolmentKey } from '@mom4c/pki';
 import { readSecret } from '@mom4c/runtime';
 import { registerAccount } from '@mom4c/xmpp';
 
@@ -18,5 +18,7 @@ export async function rsaIdentity(
   await registerAccount({ ...xmpp, ...around, domain, tls, username: name, password });
   const { url } = settings.authority;
   const token = readSecret(tokenFile!);
-  return { authority, identity: await enroll({ url, authority, domain, name, role, token, ...around }) };
+  const key = await makeEnrolmentKey();
+  const identity = await enroll({ url, authority, domain, name, role, key, token, ...around });
+  return { authority, identity };
 }

@@ -9,6 +9,12 @@ import {
   parseScepMessage,
   readCertificates,
 } from '../../../packages/pki/src/scep-message.ts';
+import {
+  readIssuerAndSerial,
+  readIssuerAndSubject,
+  writeIssuerAndSerial,
+  writeIssuerAndSubject,
+} from '../../../packages/pki/src/scep-query.ts';
 import { readCertificationRequest } from '../../../packages/pki/src/scep-request.ts';
 import { TOKEN } from '../constants.ts';
 import { allOf, authority, clock, keyOf, octetsOf, random, te1 } from '../corpus.ts';
@@ -23,6 +29,8 @@ const REQUESTED = [enrolled, { ...renewed, challengePassword: undefined }];
 const key = keyOf('authority');
 const own = { authority, key, clock, random };
 const authorityCertificate = new X509Certificate(authority.der);
+
+const anyCipher = (): void => {};
 
 /** A fault of SCEP is a refusal, too. */
 function orFault(work: () => Verdict): Verdict {
@@ -42,12 +50,17 @@ export const scepRequest: Target = {
   seeds: [octetsOf('scep enrolment'), octetsOf('scep renewal')],
   run: (input) =>
     verdictOfAsync(async () => {
-      const { reply } = await answerScep(input, own, async ({ subject, challengePassword, renews }) => {
-        const asked = renews
-          ? isDeepStrictEqual({ ...subject, renews: renews.name }, { ...renewed, renews: 'te1' })
-          : isDeepStrictEqual({ ...subject, challengePassword }, enrolled);
-        if (!asked) throw new Finding(`accepted with another request: ${JSON.stringify(subject)}`);
-        return te1.certificate.der;
+      const { reply } = await answerScep(input, own, {
+        admitsWeak: () => true,
+        async certify({ subject, challengePassword, renews }) {
+          const asked = renews
+            ? isDeepStrictEqual({ ...subject, renews: renews.name }, { ...renewed, renews: 'te1' })
+            : isDeepStrictEqual({ ...subject, challengePassword }, enrolled);
+          if (!asked) throw new Finding(`accepted with another request: ${JSON.stringify(subject)}`);
+          return te1.certificate.der;
+        },
+        poll: async () => undefined,
+        crl: async () => te1.certificate.der,
       });
       checkScepSignature(parseScepMessage(reply), authorityCertificate);
     }, ['M4C_MALFORMED']),
@@ -79,7 +92,7 @@ export const scepEnvelope: Target = {
   run: (input) =>
     orFault(() =>
       verdictOf(
-        () => openScepEnvelope(input, { key, certificate: authority.der }, random),
+        () => openScepEnvelope(input, { key, certificate: authority.der }, random, anyCipher),
         ['M4C_MALFORMED'],
       ),
     ),
@@ -94,7 +107,7 @@ export const scepEnvelopeEc: Target = {
   run: (input) =>
     orFault(() =>
       verdictOf(
-        () => openScepEnvelope(input, { key: te1.key, certificate: te1.certificate.der }, random),
+        () => openScepEnvelope(input, { key: te1.key, certificate: te1.certificate.der }, random, anyCipher),
         ['M4C_MALFORMED'],
       ),
     ),
@@ -106,6 +119,24 @@ export const scepCertificates: Target = {
   weight: 3,
   seeds: [octetsOf('certificates')],
   run: (input) => verdictOf(() => readCertificates(input), ['M4C_MALFORMED']),
+};
+
+/** Two names, or a name and a number: what CertPoll and GetCRL ask about. */
+export const scepNames: Target = {
+  name: 'scep-names',
+  grammar: 'der',
+  weight: 2,
+  seeds: [
+    writeIssuerAndSerial(te1.certificate),
+    writeIssuerAndSubject({ issuer: authority.subject, subject: authority.subject }),
+  ],
+  run(input) {
+    const [asSubject, asSerial] = [readIssuerAndSubject, readIssuerAndSerial].map((read) =>
+      verdictOf(() => void read(Buffer.from(input)), ['M4C_MALFORMED']),
+    );
+    if (asSubject === 'accepted' && asSerial === 'accepted') throw new Finding('it is read as both');
+    return asSubject === 'accepted' || asSerial === 'accepted' ? 'accepted' : 'refused';
+  },
 };
 
 export const certificationRequest: Target = {
