@@ -81,9 +81,12 @@ test('on a terminal the table is drawn anew, and Ctrl-C ends it there', async ()
   const line = `'${process.execPath}' '${CLI}' --state '${lab.folder}' nodes --watch 250ms`;
   const child = spawn('script', ['-qec', line, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] });
   let shown = '';
+  let interrupted = false;
   for await (const text of child.stdout.setEncoding('utf8')) {
     shown += text;
-    if (shown.split(DRAWN).length === 4) child.stdin.write('\u0003');
+    if (interrupted || shown.split(DRAWN).length < 4) continue;
+    interrupted = true;
+    child.stdin.write('\u0003');
   }
   const [code] = child.exitCode === null ? await once(child, 'exit') : [child.exitCode];
   assert.equal(code, 0);
