@@ -1,9 +1,9 @@
 /** docs/commands.md: every command, from its record. */
 import { COMMANDS } from '@mom4c/commands';
 import type { Command } from '@mom4c/core';
+import { fieldsOf } from '@mom4c/runtime';
 import type * as z from 'zod';
 import { GENERATED, code, page, table } from './markdown.ts';
-import { fieldsOf } from './schema-fields.ts';
 
 const RUNS_ON: Readonly<Record<Command['runsOn'], string>> = {
   te: 'task executors: those that `--target` names, else all of the domain',

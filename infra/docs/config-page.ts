@@ -3,12 +3,11 @@ import { certificateAuthorityConfig } from '@mom4c/certificate-authority';
 import { clusterManagerSettings } from '@mom4c/cluster-manager';
 import { commandAdapterSettings } from '@mom4c/command-adapter';
 import { adminSettings } from '@mom4c/member';
-import { listSettings } from '@mom4c/runtime';
+import { fieldsOf, listSettings } from '@mom4c/runtime';
 import type { Setting } from '@mom4c/runtime';
 import { taskExecutorSettings } from '@mom4c/task-executor';
 import type * as z from 'zod';
 import { GENERATED, code, page, table } from './markdown.ts';
-import { fieldsOf } from './schema-fields.ts';
 
 type Program = { title: string; about: string; schema: z.ZodObject };
 

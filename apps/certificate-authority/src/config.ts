@@ -11,12 +11,16 @@ export const certificateAuthorityConfig = z.strictObject({
     .string()
     .refine(isDomain, 'must be a domain in lower case')
     .meta({ description: 'The XMPP domain whose nodes get certificates; O in their subjects.' }),
-  state: filePath().meta({
+  state: filePath('folder, made by the program').meta({
     description: 'Folder for the database of tokens and certificates; made with mode 0700.',
   }),
   keystore: z.strictObject({
-    file: filePath().meta({ description: 'PKCS#12 file with the key and certificate of the authority.' }),
-    passwordFile: filePath().meta({ description: 'File (mode 0600) with the password of the keystore.' }),
+    file: filePath('secret, made by the program').meta({
+      description: 'PKCS#12 file with the key and certificate of the authority.',
+    }),
+    passwordFile: filePath('secret').meta({
+      description: 'File (mode 0600) with the password of the keystore.',
+    }),
   }),
   scep: z.strictObject({
     host: host('Address that SCEP (plain HTTP, signed messages) listens on.'),

@@ -1,7 +1,7 @@
 /** `main.ts <verb> --config FILE`: the certificate authority of a domain. */
 import { parseArgs } from 'node:util';
 import { asMom4cError, Mom4cError, systemClock, systemRandom, uuidv7 } from '@mom4c/core';
-import { createLogger, describeError, loadConfig, runApp } from '@mom4c/runtime';
+import { answersCheck, createLogger, describeError, loadConfig, runApp } from '@mom4c/runtime';
 import { certificateAuthorityConfig } from './config.ts';
 import type { CertificateAuthorityConfig } from './config.ts';
 import { initialise, makeServerCertificate, makeToken } from './operator.ts';
@@ -37,10 +37,15 @@ const VERBS: Record<string, Partial<Record<keyof Values, boolean>>> = {
   'server-certificate': { name: true, dns: false, ip: false, out: true },
 };
 
-const { verb, values } = readArguments(process.argv.slice(2));
-if (verb === 'serve')
-  await runApp({ name: 'certificate-authority', start: async (app) => serve(app, configuration(values)) });
-else if (verb !== undefined) await runOnce(verb, values);
+const args = process.argv.slice(2);
+if (!answersCheck(certificateAuthorityConfig, args)) await main(args);
+
+async function main(given: string[]): Promise<void> {
+  const { verb, values } = readArguments(given);
+  if (verb === 'serve')
+    await runApp({ name: 'certificate-authority', start: async (app) => serve(app, configuration(values)) });
+  else if (verb !== undefined) await runOnce(verb, values);
+}
 
 /** A verb that ends. Its log goes to standard error, so that standard output holds the result only. */
 async function runOnce(name: string, options: Values): Promise<void> {

@@ -7,7 +7,6 @@ import { order } from './authority-order.ts';
 import type { OrderOptions } from './authority-order.ts';
 import { FORMATS } from './formats.ts';
 import type { Format } from './formats.ts';
-import { formatData } from './outcomes.ts';
 import { formatTable } from './table.ts';
 
 type TokenOptions = OrderOptions & { name: string; role: Role; ttl: string; legacy?: boolean };
@@ -132,22 +131,22 @@ async function listEnrolments(options: ListOptions): Promise<void> {
     expires: new Date(expires).toISOString(),
   }));
   const columns = ['id', 'state', 'asks for', 'role', 'from', 'received', 'key fingerprint'];
-  process.stdout.write(
-    options.output === 'table'
-      ? formatTable(
-          columns,
-          shown.map(({ id, state, subject, remote, received, fingerprint }) => [
-            id,
-            state,
-            subject.name,
-            subject.role ?? '',
-            remote,
-            received,
-            fingerprint,
-          ]),
-        )
-      : formatData({ enrolments: shown }, options.output),
-  );
+  const table = (): string =>
+    formatTable(
+      columns,
+      shown.map(({ id, state, subject, remote, received, fingerprint }) => [
+        id,
+        state,
+        subject.name,
+        subject.role ?? '',
+        remote,
+        received,
+        fingerprint,
+      ]),
+    );
+  // Loaded here: help and completion need none of it.
+  const { written } = await import('./written.ts');
+  process.stdout.write(written({ enrolments: shown }, options.output, table));
 }
 
 async function approveEnrolment(id: string, { name, role, ...options }: ApproveOptions): Promise<void> {

@@ -3,6 +3,7 @@ import { Command as Program, CommanderError, Option } from 'commander';
 import { EXIT, Mom4cError, VERSION, asMom4cError, systemClock, systemRandom, uuidv7 } from '@mom4c/core';
 import { COMMANDS } from '@mom4c/commands';
 import { commandVerb } from './command-verb.ts';
+import { configVerb } from './config-verb.ts';
 import { enrollVerb } from './enroll-verb.ts';
 import { labVerb } from './lab-verb.ts';
 import { printError } from './terminal.ts';
@@ -20,6 +21,7 @@ const program = new Program('mom4c')
 
 for (const command of COMMANDS) program.addCommand(commandVerb(command).exitOverride());
 program.addCommand(enrollVerb().exitOverride());
+program.addCommand(configVerb().exitOverride());
 program.addCommand(labVerb().exitOverride());
 
 try {

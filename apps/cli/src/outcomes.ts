@@ -2,40 +2,19 @@
 import { ERRORS, EXIT } from '@mom4c/core';
 import type { Command } from '@mom4c/core';
 import type { Outcome } from '@mom4c/messaging';
-import { toYaml } from '@mom4c/runtime';
 import type { Format } from './formats.ts';
 import { formatTable } from './table.ts';
+import { written, writtenInStream } from './written.ts';
 
 export type Answer = { id: string; command: string; outcomes: readonly Outcome[] };
 
 export function formatAnswer(command: Command, answer: Answer, format: Format): string {
-  return format === 'table' ? tableOf(command, answer.outcomes) : formatData(answer, format);
+  return written(answer, format, () => tableOf(command, answer.outcomes));
 }
 
-/** Any answer, for a program. */
-export function formatData(data: object, format: Exclude<Format, 'table'>): string {
-  return format === 'json' ? `${escaped(JSON.stringify(data, null, 2))}\n` : toYaml(data);
-}
-
-/** One of many: a line of JSON, a document of YAML. */
+/** One of many. */
 export function formatDocument(command: Command, answer: Answer, format: Format): string {
-  switch (format) {
-    case 'json':
-      return `${escaped(JSON.stringify(answer))}\n`;
-    case 'yaml':
-      return `---\n${toYaml(answer)}`;
-    case 'table':
-      return tableOf(command, answer.outcomes);
-  }
-}
-
-/** JSON lets most of what steers a terminal stand as it is; escaped it says the same. */
-function escaped(json: string): string {
-  return json.replace(/[\p{Cf}\p{Zl}\p{Zp}\p{Co}\u007F-\u009F]/gu, (hostile) =>
-    Array.from({ length: hostile.length }, (_, index) => hostile.charCodeAt(index))
-      .map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`)
-      .join(''),
-  );
+  return writtenInStream(answer, format, () => tableOf(command, answer.outcomes));
 }
 
 /** Silence is no success, and worse than a refusal: nobody knows what happened. */

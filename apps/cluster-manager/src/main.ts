@@ -3,8 +3,15 @@ import { join } from 'node:path';
 import { policyOf } from '@mom4c/access';
 import { connectBus, openJournal } from '@mom4c/bus';
 import { VERSION, systemClock, systemRandom } from '@mom4c/core';
-import { createRefusals, startMember } from '@mom4c/member';
-import { configFile, createMetrics, loadConfig, runApp, startHealthServer } from '@mom4c/runtime';
+import { createRefusals, identityFindings, startMember } from '@mom4c/member';
+import {
+  answersCheck,
+  configFile,
+  createMetrics,
+  loadConfig,
+  runApp,
+  startHealthServer,
+} from '@mom4c/runtime';
 import type { App } from '@mom4c/runtime';
 import { openDoors } from './doors.ts';
 import { Leadership } from './leadership.ts';
@@ -12,7 +19,8 @@ import { RosterMemory } from './roster-memory.ts';
 import { Roster } from './roster.ts';
 import { clusterManagerSettings } from './settings.ts';
 
-await runApp({ name: 'cluster-manager', start });
+if (!answersCheck(clusterManagerSettings, process.argv.slice(2), identityFindings))
+  await runApp({ name: 'cluster-manager', start });
 
 async function start(app: App): Promise<void> {
   const settings = loadConfig(clusterManagerSettings, {

@@ -1,8 +1,16 @@
 /** The adapter for stock XMPP clients: ad-hoc commands (XEP-0050) in, signed and sealed requests out. */
 import { COMMANDS } from '@mom4c/commands';
 import { systemClock, systemRandom } from '@mom4c/core';
-import { Requester, startMember } from '@mom4c/member';
-import { configFile, createMetrics, loadConfig, readSecret, runApp, startHealthServer } from '@mom4c/runtime';
+import { Requester, identityFindings, startMember } from '@mom4c/member';
+import {
+  answersCheck,
+  configFile,
+  createMetrics,
+  loadConfig,
+  readSecret,
+  runApp,
+  startHealthServer,
+} from '@mom4c/runtime';
 import type { App } from '@mom4c/runtime';
 import { createComponent, serveAdHoc } from '@mom4c/xmpp';
 import { formOf } from './command-form.ts';
@@ -11,7 +19,8 @@ import { frontDesk } from './front-desk.ts';
 import { Rights } from './rights.ts';
 import { commandAdapterSettings } from './settings.ts';
 
-await runApp({ name: 'command-adapter', start });
+if (!answersCheck(commandAdapterSettings, process.argv.slice(2), identityFindings))
+  await runApp({ name: 'command-adapter', start });
 
 async function start(app: App): Promise<void> {
   const settings = loadConfig(commandAdapterSettings, {

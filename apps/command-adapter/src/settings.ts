@@ -27,7 +27,7 @@ export const commandAdapterSettings = z.strictObject({
       .min(1)
       .max(65535)
       .meta({ env: 'MOM4C_COMPONENT_PORT', description: 'Its port for components.' }),
-    secretFile: filePath().meta({
+    secretFile: filePath('secret').meta({
       env: 'MOM4C_COMPONENT_SECRET_FILE',
       description: 'File (mode 0600) with the secret that the XMPP server has for this component.',
     }),

@@ -1,15 +1,23 @@
 /** The task executor: a small supervisor on a device, which obeys the cluster manager and reads sensors by its agent. */
 import { join } from 'node:path';
 import { systemClock, systemRandom } from '@mom4c/core';
-import { NS_ENCRYPTED, createRefusals, startMember } from '@mom4c/member';
-import { configFile, createMetrics, loadConfig, runApp, startHealthServer } from '@mom4c/runtime';
+import { NS_ENCRYPTED, createRefusals, identityFindings, startMember } from '@mom4c/member';
+import {
+  answersCheck,
+  configFile,
+  createMetrics,
+  loadConfig,
+  runApp,
+  startHealthServer,
+} from '@mom4c/runtime';
 import type { App } from '@mom4c/runtime';
 import { startAgents } from './agents.ts';
 import { Executor } from './executor.ts';
 import { Membership } from './membership.ts';
 import { taskExecutorSettings } from './settings.ts';
 
-await runApp({ name: 'task-executor', start });
+if (!answersCheck(taskExecutorSettings, process.argv.slice(2), identityFindings))
+  await runApp({ name: 'task-executor', start });
 
 async function start(app: App): Promise<void> {
   const settings = loadConfig(taskExecutorSettings, {

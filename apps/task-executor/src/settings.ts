@@ -8,10 +8,10 @@ export const taskExecutorSettings = z.strictObject({
   ...memberShape,
   sensors: z
     .strictObject({
-      sysfs: filePath()
+      sysfs: filePath('folder')
         .default('/sys')
         .meta({ env: 'MOM4C_SYSFS', description: 'Root of the tree from which devices are read.' }),
-      procfs: filePath()
+      procfs: filePath('folder')
         .default('/proc')
         .meta({ env: 'MOM4C_PROCFS', description: 'Root of the tree from which the host is read.' }),
     })

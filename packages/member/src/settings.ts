@@ -15,15 +15,21 @@ export const memberShape = {
     .string()
     .refine(isNodeName, 'not a node name: lower-case letters, digits, dot, dash, underscore')
     .meta({ env: 'MOM4C_NAME', description: 'Name of this node or person; the CN of its certificate.' }),
-  state: filePath().meta({ env: 'MOM4C_STATE', description: 'Folder for what outlives the process.' }),
+  state: filePath('folder, made by the program').meta({
+    env: 'MOM4C_STATE',
+    description: 'Folder for what outlives the process.',
+  }),
   keystore: z.strictObject({
-    file: filePath().meta({ env: 'MOM4C_KEYSTORE', description: 'PKCS#12 file; made by the first start.' }),
-    passwordFile: filePath().meta({
+    file: filePath('secret, made by the program').meta({
+      env: 'MOM4C_KEYSTORE',
+      description: 'PKCS#12 file; made by the first start.',
+    }),
+    passwordFile: filePath('secret').meta({
       env: 'MOM4C_KEYSTORE_PASSWORD_FILE',
       description: 'File that holds the password of the keystore; mode 0600.',
     }),
   }),
-  tokenFile: filePath().optional().meta({
+  tokenFile: filePath('secret, used once').optional().meta({
     env: 'MOM4C_TOKEN_FILE',
     description: 'One-time enrolment token; deleted once it has been used.',
   }),

@@ -169,14 +169,14 @@ test('settings are listed with type, environment name, description and default',
   const facts = {
     env: 'MOM4C_NAME',
     description: 'Name of the node.',
-    isPath: false,
+    leadsTo: undefined,
     optional: false,
     default: undefined,
   };
   assert.deepEqual(settings[0], { path: ['name'], type: 'string', ...facts });
   assert.deepEqual(
-    [settings[1]!.isPath, settings[1]!.default, settings[1]!.env],
-    [true, 'keys/node.p12', 'MOM4C_KEYSTORE'],
+    [settings[1]!.leadsTo, settings[1]!.default, settings[1]!.env],
+    ['file', 'keys/node.p12', 'MOM4C_KEYSTORE'],
   );
 });
 

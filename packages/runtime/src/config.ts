@@ -2,7 +2,9 @@ import { dirname, resolve } from 'node:path';
 import { Mom4cError } from '@mom4c/core';
 import type * as z from 'zod';
 import { readSmallFile } from './read-file.ts';
-import { listSettings, type Setting } from './settings.ts';
+import { fieldsOf } from './schema-fields.ts';
+import { listSettings, type PathKind, type Setting } from './settings.ts';
+import { similar } from './similar.ts';
 import { parseYaml } from './yaml.ts';
 
 export type ConfigSources = {
@@ -15,7 +17,22 @@ export type ConfigSources = {
 };
 
 /** Which setting, and why it is wrong; never holds the value, which could be a secret. */
-export type ConfigFault = { path: string; reason: string };
+export type ConfigFault = {
+  path: string;
+  reason: string;
+  expected?: string | undefined;
+  /** What was probably meant, or what to do. */
+  hint?: string | undefined;
+};
+
+/** What was found out about a configuration. */
+export type Examined<Settings> = {
+  readonly faults: readonly ConfigFault[];
+  /** Absolute; of the settings that are paths, whatever else is wrong. */
+  readonly paths: readonly { setting: string; path: string; kind: PathKind }[];
+  /** Where there are no faults; frozen. */
+  readonly settings: Settings | undefined;
+};
 
 type Tree = { [key: string]: unknown };
 
@@ -27,34 +44,62 @@ export function loadConfig<Shape extends z.ZodObject>(
   schema: Shape,
   sources: ConfigSources,
 ): z.output<Shape> {
-  const settings = listSettings(schema);
-  const tree = sources.file === undefined ? {} : readTree(sources.file);
+  const { faults, settings } = examineConfig(schema, sources);
+  if (settings === undefined) throw configError(sources.file, faults);
+  return settings;
+}
+
+/** The same without a throw, for who wants to know more. */
+export function examineConfig<Shape extends z.ZodObject>(
+  schema: Shape,
+  sources: ConfigSources,
+): Examined<z.output<Shape>> {
+  const known = listSettings(schema);
   const faults: ConfigFault[] = [];
+  const tree = sources.file === undefined ? {} : readTree(sources.file, faults);
+  if (tree === undefined) return { faults, paths: [], settings: undefined };
   const fromEnv = new Map<string, string>();
-  for (const setting of settings) applyEnvironment(tree, setting, sources.env ?? {}, fromEnv, faults);
+  for (const setting of known) applyEnvironment(tree, setting, sources.env ?? {}, fromEnv, faults);
   merge(tree, sources.overrides ?? {});
 
   const parsed = schema.safeParse(tree);
-  if (!parsed.success) faults.push(...parsed.error.issues.flatMap((issue) => faultsOf(issue, fromEnv)));
-  if (!parsed.success || faults.length > 0) throw configError(sources.file, faults);
-
+  if (!parsed.success) {
+    const expected = new Map(fieldsOf(schema).map(({ path, type }) => [path, type]));
+    faults.push(
+      ...parsed.error.issues.flatMap((issue) => faultsOf(issue, { tree, fromEnv, known, expected })),
+    );
+  }
   const folder = sources.file === undefined ? process.cwd() : dirname(resolve(sources.file));
-  for (const setting of settings) if (setting.isPath) resolvePath(parsed.data as Tree, setting.path, folder);
-  return deepFreeze(parsed.data);
+  const read = (parsed.data ?? tree) as Tree;
+  const paths = known.flatMap(({ path, leadsTo, default: byDefault }) => {
+    const value = at(read, path) ?? byDefault;
+    if (leadsTo === undefined || typeof value !== 'string') return [];
+    return [{ setting: path.join('.'), path: resolve(folder, value), kind: leadsTo }];
+  });
+  if (!parsed.success || faults.length > 0) return { faults, paths, settings: undefined };
+  for (const { path, leadsTo } of known) if (leadsTo !== undefined) resolvePath(read, path, folder);
+  return { faults, paths, settings: deepFreeze(parsed.data) };
 }
 
-function readTree(file: string): Tree {
-  const { text } = readSmallFile(file, MAX_CONFIG_BYTES);
-  let content: unknown;
+/** What a file holds, checked by nothing. @throws Mom4cError M4C_CONFIG */
+export function readConfig(file: string): Readonly<Record<string, unknown>> {
+  const faults: ConfigFault[] = [];
+  const tree = readTree(file, faults);
+  if (!tree) throw configError(file, faults);
+  return tree;
+}
+
+function readTree(file: string, faults: ConfigFault[]): Tree | undefined {
   try {
-    content = parseYaml(text) ?? {};
+    const { text } = readSmallFile(file, MAX_CONFIG_BYTES);
+    const content = parseYaml(text) ?? {};
+    if (isTree(content)) return content;
+    faults.push({ path: 'file', reason: 'must hold `setting: value` lines' });
   } catch (error) {
     if (!(error instanceof Mom4cError)) throw error;
-    throw configError(file, [{ path: 'file', reason: error.detail ?? 'unreadable' }]);
+    faults.push({ path: 'file', reason: error.detail ?? 'unreadable' });
   }
-  if (!isTree(content))
-    throw configError(file, [{ path: 'file', reason: 'must hold `setting: value` lines' }]);
-  return content;
+  return undefined;
 }
 
 function applyEnvironment(
@@ -81,12 +126,12 @@ function readText(type: string, text: string): unknown {
 }
 
 function set(tree: Tree, path: readonly string[], value: unknown): void {
-  let at = tree;
+  let section = tree;
   for (const key of path.slice(0, -1)) {
-    const next = Object.hasOwn(at, key) ? at[key] : undefined;
-    at = isTree(next) ? next : (at[key] = {});
+    const next = Object.hasOwn(section, key) ? section[key] : undefined;
+    section = isTree(next) ? next : (section[key] = {});
   }
-  at[path.at(-1)!] = value;
+  section[path.at(-1)!] = value;
 }
 
 function merge(tree: Tree, overrides: Tree): void {
@@ -98,26 +143,76 @@ function merge(tree: Tree, overrides: Tree): void {
   }
 }
 
-function faultsOf(issue: z.core.$ZodIssue, fromEnv: ReadonlyMap<string, string>): ConfigFault[] {
-  const path = issue.path.join('.');
+type Around = {
+  readonly tree: Tree;
+  readonly fromEnv: ReadonlyMap<string, string>;
+  readonly known: readonly Setting[];
+  /** By path of the setting. */
+  readonly expected: ReadonlyMap<string, string>;
+};
+
+function faultsOf(issue: z.core.$ZodIssue, { tree, fromEnv, known, expected }: Around): ConfigFault[] {
+  const keys = issue.path.map(String);
   if (issue.code === 'unrecognized_keys')
     return issue.keys.map((key) => ({
-      path: [...issue.path, key].join('.'),
+      path: [...keys, key].join('.'),
       reason: 'there is no such setting',
+      hint: meant([...keys, key], known),
     }));
+  const path = keys.join('.');
   const env = fromEnv.get(path);
-  return [{ path: env === undefined ? path || 'file' : `${path} (from ${env})`, reason: issue.message }];
+  const missing = issue.code === 'invalid_type' && at(tree, keys) === undefined;
+  return [
+    {
+      path: env === undefined ? path || 'file' : `${path} (from ${env})`,
+      reason: missing ? 'is missing' : textOf(issue),
+      expected: expected.get(path) ?? (missing ? neededIn(path, expected) : undefined),
+    },
+  ];
+}
+
+/** Of a key that is wrong the reason is inside. */
+function textOf(issue: z.core.$ZodIssue): string {
+  return (issue.code === 'invalid_key' ? issue.issues[0]?.message : undefined) ?? issue.message;
+}
+
+/** A slip in the name, or the right name in the wrong place. */
+function meant(wrong: readonly string[], known: readonly Setting[]): string | undefined {
+  const parent = wrong.slice(0, -1);
+  const name = wrong.at(-1)!;
+  const isSibling = ({ path }: Setting): boolean => parent.every((key, index) => path[index] === key);
+  const siblings = known
+    .filter(isSibling)
+    .flatMap(({ path }) => path.slice(parent.length, parent.length + 1));
+  const near = similar(name, [...new Set(siblings)]);
+  const found = near === undefined ? known.find(({ path }) => path.at(-1) === name)?.path : [...parent, near];
+  return found && `did you mean ${found.join('.')}?`;
+}
+
+/** Of a section that is missing as a whole. */
+function neededIn(section: string, expected: ReadonlyMap<string, string>): string | undefined {
+  const inside = [...expected.keys()].filter((path) => path.startsWith(`${section}.`));
+  return inside.length === 0 ? undefined : `a section with ${inside.join(', ')}`;
 }
 
 function configError(file: string | undefined, faults: readonly ConfigFault[]): Mom4cError {
-  const list = faults.map((fault) => `${fault.path}: ${fault.reason}`).join('; ');
+  const list = faults
+    .map(({ path, reason, hint }) => `${path}: ${reason}${hint === undefined ? '' : `, ${hint}`}`)
+    .join('; ');
   return new Mom4cError('M4C_CONFIG', file === undefined ? list : `${file}: ${list}`);
 }
 
 function resolvePath(tree: Tree, path: readonly string[], folder: string): void {
-  const parent = path.slice(0, -1).reduce<unknown>((at, key) => (isTree(at) ? at[key] : undefined), tree);
+  const parent = at(tree, path.slice(0, -1));
   const key = path.at(-1)!;
   if (isTree(parent) && typeof parent[key] === 'string') parent[key] = resolve(folder, parent[key]);
+}
+
+function at(tree: Tree, path: readonly string[]): unknown {
+  return path.reduce<unknown>(
+    (value, key) => (isTree(value) && Object.hasOwn(value, key) ? value[key] : undefined),
+    tree,
+  );
 }
 
 function deepFreeze<Value>(value: Value): Value {

@@ -1,15 +1,16 @@
 /** Pieces that the configurations of several apps share. */
 import { Mom4cError, parseDuration } from '@mom4c/core';
 import * as z from 'zod';
+import type { PathKind } from './settings.ts';
 
 /** A path; a relative one is taken from the folder of the configuration file. */
-export const filePath = () =>
+export const filePath = (leadsTo: PathKind = 'file') =>
   z
     .string()
     .min(1)
     .max(4096)
     .refine((path) => !path.includes('\0'), 'must not hold a NUL')
-    .meta({ format: 'path' });
+    .meta({ format: 'path', leadsTo });
 
 /** `5s`, `250ms`, `1h`; gives whole milliseconds. Its default is written as text, too: `.prefault('5s')`. */
 export const durationSchema = () =>

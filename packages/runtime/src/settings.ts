@@ -1,8 +1,19 @@
 /** What a configuration schema says of itself: where its settings lie, and the names they have in the environment. */
 import * as z from 'zod';
 
+/** What a path leads to; see config-files. */
+export const PATH_KINDS = [
+  'file',
+  'secret',
+  'secret, made by the program',
+  'secret, used once',
+  'folder',
+  'folder, made by the program',
+] as const;
+export type PathKind = (typeof PATH_KINDS)[number];
+
 /** Metadata that a setting may carry, by `.meta({…})`. */
-export type SettingMeta = { env?: string; description?: string; format?: 'path' };
+export type SettingMeta = { env?: string; description?: string; format?: 'path'; leadsTo?: PathKind };
 
 export type Setting = {
   /** `['health', 'port']` */
@@ -11,7 +22,8 @@ export type Setting = {
   readonly type: string;
   readonly env: string | undefined;
   readonly description: string | undefined;
-  readonly isPath: boolean;
+  /** Of a path: what it leads to. */
+  readonly leadsTo: PathKind | undefined;
   /** May it be left out? */
   readonly optional: boolean;
   readonly default: unknown;
@@ -30,7 +42,7 @@ export function listSettings(schema: z.ZodType, path: readonly string[] = []): S
       type: inner.def.type,
       env: facts.meta.env,
       description: facts.meta.description,
-      isPath: facts.meta.format === 'path',
+      leadsTo: facts.meta.format === 'path' ? (facts.meta.leadsTo ?? 'file') : undefined,
       optional: facts.optional,
       default: facts.default,
     },
