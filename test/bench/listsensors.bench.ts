@@ -10,8 +10,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { XMPP_SERVERS, startLab } from '@mom4c/lab';
-import type { XmppServerKind } from '@mom4c/lab';
+import { startLab, xmppServerKind } from '@mom4c/lab';
 import { figureOf, tablesOf, withTables } from './listsensors/figures.ts';
 import type { Figure, Report } from './listsensors/figures.ts';
 import { openPaths } from './listsensors/paths.ts';
@@ -34,7 +33,7 @@ const { values } = parseArgs({
   },
 });
 const seconds = Number(values.seconds);
-const server = serverOf(values.server);
+const server = xmppServerKind(values.server);
 const levels = values.levels.split(',').map(Number);
 
 const abort = new AbortController();
@@ -74,12 +73,6 @@ function failures(errors: Figure['errors']): string {
   return Object.entries(errors)
     .map(([code, count]) => `${count} × ${code}`)
     .join(', ');
-}
-
-function serverOf(name: string): XmppServerKind {
-  const found = XMPP_SERVERS.find((one) => one === name);
-  if (!found) throw new Error(`--server: one of ${XMPP_SERVERS.join(', ')}`);
-  return found;
 }
 
 function about(): Omit<Report, 'figures' | 'resultOctets'> {

@@ -116,7 +116,14 @@ test('without a lab there is no status, and a wrong line is a matter of usage', 
   const none = join(root, 'none');
   assert.equal((await lab('status', '--state', none)).exitCode, EXIT.config);
   assert.equal((await lab('down', '--state', none)).exitCode, EXIT.ok);
-  for (const args of [['begin'], ['up', '--domain', 'Not A Domain'], ['up', '--fast']])
+  for (const args of [
+    ['begin'],
+    ['up', '--domain', 'Not A Domain'],
+    ['up', '--fast'],
+    ['up', '--server', 'openfire'],
+    ['up', '--server', 'beta.test=prosody'],
+    ['up', '--server', 'alpha.test=prosody', '--server', 'alpha.test=ejabberd'],
+  ])
     assert.equal((await lab(...args, '--state', none)).exitCode, EXIT.usage, args.join(' '));
   assert.equal(existsSync(none), false);
 });

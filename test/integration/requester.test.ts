@@ -16,6 +16,7 @@ import { Requester, adminSettings, startMember } from '@mom4c/member';
 import type { Member } from '@mom4c/member';
 import { createLogger, loadConfig } from '@mom4c/runtime';
 import type { XmppSession } from '@mom4c/xmpp';
+import { XMPP_SERVER } from '../support/xmpp-server.ts';
 
 const stop = new AbortController();
 const stops: (() => void | Promise<void>)[] = [];
@@ -24,7 +25,11 @@ let member: Member;
 let session: XmppSession;
 
 before(async () => {
-  lab = await startLab({ folder: mkdtempSync(join(tmpdir(), 'mom4c-requester-')), executors: 2 });
+  lab = await startLab({
+    folder: mkdtempSync(join(tmpdir(), 'mom4c-requester-')),
+    server: XMPP_SERVER,
+    executors: 2,
+  });
   const file = lab.domain('alpha.test').describe().adminProfile.path;
   const log = createLogger({ name: 'requester', level: 'silent' });
   const around = { clock: systemClock, random: systemRandom, log, signal: stop.signal };

@@ -16,13 +16,14 @@ import type { Lab, LabDomain } from '@mom4c/lab';
 import { CLI, ask } from '../support/cli.ts';
 import { startProgram } from '../support/program.ts';
 import type { Program } from '../support/program.ts';
+import { XMPP_SERVER } from '../support/xmpp-server.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'mom4c-watch-'));
 let lab: Lab;
 let alpha: LabDomain;
 
 before(async () => {
-  lab = await startLab({ folder: join(folder, 'lab'), executors: 1 });
+  lab = await startLab({ folder: join(folder, 'lab'), server: XMPP_SERVER, executors: 1 });
   alpha = lab.domain('alpha.test');
 });
 after(async () => {
@@ -67,9 +68,9 @@ test('a restart of the manager and of the XMPP server is stated, and survived by
   await watching.takeError(/M4C_NO_MANAGER: .*; trying on\n/);
   await alpha.node('cm1').start();
   await another(watching);
-  await alpha.server('ejabberd').stop({ signal: 'SIGKILL' });
+  await alpha.xmppServer.stop({ signal: 'SIGKILL' });
   await watching.takeError(/M4C_XMPP\w+: .*; trying on\n/);
-  await alpha.server('ejabberd').start();
+  await alpha.xmppServer.start();
   await another(watching);
   const { code, stderr } = await watching.stop('SIGINT');
   assert.equal(code, 0, stderr);

@@ -2,23 +2,28 @@
  * `npm run demo`: the main job on a domain of real servers, from nothing and back to nothing.
  *
  * Everything that it shows was printed by the command line a user would use, or was read from the servers' own logs.
- * It ends with 0 only if each step did what it says.
+ * It ends with 0 only if each step did what it says. On Prosody: `npm run demo -- --server prosody`.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { EXIT } from '@mom4c/core';
 import { familyOf } from './process-table.ts';
 import { startLab } from './lab.ts';
 import type { Lab } from './lab.ts';
 import { follow, readLog } from './log-reader.ts';
+import { XMPP_SERVERS, xmppServerKind } from './xmpp-server.ts';
 
 const CLI = fileURLToPath(new URL('../../../apps/cli/bin/mom4c.js', import.meta.url));
 const DOMAIN = 'alpha.test';
 const WIDTH = 110;
 const BASE64 = /[A-Za-z0-9+/]{64,}={0,2}/g;
+
+const { values } = parseArgs({ options: { server: { type: 'string', default: XMPP_SERVERS[0] } } });
+const server = xmppServerKind(values.server);
 
 const abort = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => abort.abort());
@@ -51,6 +56,7 @@ async function bringUp(): Promise<Lab> {
   const made = await startLab({
     folder,
     domains: [DOMAIN],
+    server,
     executors: 3,
     showStanzas: true,
     progress,

@@ -7,7 +7,7 @@ export { enrollAdministrator } from './administrator.ts';
 export type { AdministratorProfile } from './administrator.ts';
 
 export { startXmppServer } from './start-xmpp-server.ts';
-export { XMPP_SERVERS, xmppLog } from './xmpp-server.ts';
+export { XMPP_SERVERS, xmppLog, xmppServerKind } from './xmpp-server.ts';
 export type { XmppServerKind, XmppServerOptions } from './xmpp-server.ts';
 export { directoryBase, startSlapd } from './slapd.ts';
 export type { SlapdOptions } from './slapd.ts';

@@ -6,8 +6,7 @@ import type { DomainDescription, LabDomain } from './domain.ts';
 import { openLab, startLab } from './lab.ts';
 import type { Lab } from './lab.ts';
 import type { LabOptions } from './lab-plan.ts';
-import { XMPP_SERVERS } from './xmpp-server.ts';
-import type { XmppServerKind } from './xmpp-server.ts';
+import { xmppServerKind } from './xmpp-server.ts';
 
 type Options = {
   verb: string;
@@ -47,6 +46,7 @@ function readOptions(argv: readonly string[]): Options {
     const server = readServers(values.server ?? []);
     return { verb, domains, server, executors: Number(values.executors), state, json };
   } catch (cause) {
+    if (cause instanceof Mom4cError) throw cause;
     throw new Mom4cError('M4C_USAGE', (cause as Error).message, { cause });
   }
 }
@@ -54,20 +54,14 @@ function readOptions(argv: readonly string[]): Options {
 /** One for all, or one for each domain that is named. */
 function readServers(values: readonly string[]): LabOptions['server'] {
   const [first] = values;
-  if (values.length === 1 && !first!.includes('=')) return serverKind(first!);
+  if (values.length === 1 && !first!.includes('=')) return xmppServerKind(first!);
   const pairs = values.map((value) => {
     const [domain = '', kind = '', ...rest] = value.split('=');
     if (domain === '' || rest.length > 0) throw new Error(USAGE);
-    return [domain, serverKind(kind)] as const;
+    return [domain, xmppServerKind(kind)] as const;
   });
   if (new Set(pairs.map(([domain]) => domain)).size < pairs.length) throw new Error(USAGE);
   return Object.fromEntries(pairs);
-}
-
-function serverKind(text: string): XmppServerKind {
-  const kind = XMPP_SERVERS.find((known) => known === text);
-  if (kind === undefined) throw new Error(`an XMPP server is one of ${XMPP_SERVERS.join(', ')}`);
-  return kind;
 }
 
 async function up({ domains, server, executors, state, json }: Options): Promise<void> {
