@@ -23,7 +23,9 @@ import {
   type SessionSettings,
   type XmppSession,
 } from '@mom4c/xmpp';
+import { cuttableProxy } from '../support/cuttable-proxy.ts';
 import { createOpensslAuthority, type Issued, type OpensslAuthority } from '../support/openssl-authority.ts';
+import { settles } from '../support/settles.ts';
 import { XMPP_SERVER } from '../support/xmpp-server.ts';
 
 const DOMAIN = 'alpha.test';
@@ -84,7 +86,7 @@ function session(jid: string, other: Partial<SessionSettings> = {}): XmppSession
 
 async function online(jid: string, other: Partial<SessionSettings> = {}): Promise<XmppSession> {
   const made = session(jid, other);
-  await made.start();
+  await settles(made.start(), `the log-in of ${jid}`);
   return made;
 }
 
@@ -102,13 +104,14 @@ function next<Value>(
   subscribe: Subscribe<Value>,
   fits: (value: Value) => boolean = () => true,
 ): Promise<Value> {
-  return new Promise((resolve) => {
+  const found = new Promise<Value>((resolve) => {
     const unsubscribe = subscribe((value) => {
       if (!fits(value)) return;
       unsubscribe();
       resolve(value);
     });
   });
+  return settles(found, 'an event');
 }
 
 const nextEvent = <Name extends keyof SessionEvents>(
@@ -142,12 +145,15 @@ test('an address that the certificate does not name is refused, and not tried ag
   context.after(stopAll);
   const impostor = session(`te2@${DOMAIN}/a`, { tls: own.get('te1')! });
   const fatal = nextEvent(impostor, 'fatal');
-  await assert.rejects(impostor.start(), isError('M4C_XMPP_LOGIN', /not-authorized for te2@/));
+  await assert.rejects(
+    settles(impostor.start(), 'a refusal'),
+    isError('M4C_XMPP_LOGIN', /not-authorized for te2@/),
+  );
   assert.equal((await fatal).error.code, 'M4C_XMPP_LOGIN');
 
   const stranger = createOpensslAuthority(folder, 'stranger').issueFor('te1', `te1@${DOMAIN}`);
   const forged = session(`te1@${DOMAIN}/a`, { tls: { ...stranger, ca: serverTls.ca } });
-  await assert.rejects(forged.start(), isError('M4C_XMPP_LOGIN'));
+  await assert.rejects(settles(forged.start(), 'a refusal'), isError('M4C_XMPP_LOGIN'));
 });
 
 // Red with `checkServerIdentity` returning undefined, and with `host` in place of `domain` there.
@@ -161,16 +167,22 @@ test('a server certificate of another domain or authority is refused', async (co
   const te1 = authority.issueFor('te1-beta', 'te1@beta.test');
   // The address 127.0.0.1 is in the certificate; the domain is not.
   const otherDomain = session('te1@beta.test/a', { domain: 'beta.test', tls: te1 });
-  await assert.rejects(otherDomain.start(), isError('M4C_TLS', otherDomainIs[XMPP_SERVER]));
+  await assert.rejects(
+    settles(otherDomain.start(), 'a refusal'),
+    isError('M4C_TLS', otherDomainIs[XMPP_SERVER]),
+  );
   const stranger = createOpensslAuthority(folder, 'stranger2').issue('x', 'DNS:x.test');
   const otherAuthority = session(`te1@${DOMAIN}/a`, { tls: { ...own.get('te1')!, ca: stranger.ca } });
-  await assert.rejects(otherAuthority.start(), isError('M4C_TLS'));
+  await assert.rejects(settles(otherAuthority.start(), 'a refusal'), isError('M4C_TLS'));
 });
 
 test('a key that does not fit the certificate is named as what it is', async (context) => {
   context.after(stopAll);
   const mixed = session(`te1@${DOMAIN}/a`, { tls: { ...own.get('te1')!, key: own.get('te2')!.key } });
-  await assert.rejects(mixed.start(), isError('M4C_CERTIFICATE_INVALID', /KEY_VALUES_MISMATCH/));
+  await assert.rejects(
+    settles(mixed.start(), 'a refusal'),
+    isError('M4C_CERTIFICATE_INVALID', /KEY_VALUES_MISMATCH/),
+  );
 });
 
 // Red with LOGIN_MS left out of `establish` (fake clock: the time limit is what ends it).
@@ -519,38 +531,3 @@ test('a server that is not there yet, and one that restarts: the session and its
   const announced = await nextOccupant(again, ({ nick }) => nick === 'cm1');
   assert.equal(textOf(announced.children[0]), 'latest');
 });
-
-/** A TCP relay that can cut its connections, as a dying client or network does. */
-async function cuttableProxy(target: number) {
-  const sockets = new Set<net.Socket>();
-  let refusing = false;
-  const server = net.createServer((client) => {
-    if (refusing) return void client.destroy();
-    const upstream = net.connect(target, '127.0.0.1');
-    for (const [from, to] of [
-      [client, upstream],
-      [upstream, client],
-    ] as const) {
-      sockets.add(from);
-      from.on('error', () => {});
-      from.on('close', () => {
-        sockets.delete(from);
-        to.destroy();
-      });
-      from.pipe(to);
-    }
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const cut = (): void => {
-    for (const socket of sockets) socket.resetAndDestroy();
-  };
-  return {
-    port: (server.address() as net.AddressInfo).port,
-    cut,
-    refuse: () => void (refusing = true),
-    close: async () => {
-      cut();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
-}

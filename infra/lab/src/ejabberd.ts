@@ -11,7 +11,7 @@ import type { XmppServerOptions } from './xmpp-server.ts';
 
 /** See `startXmppServer`. @throws Mom4cError M4C_PACKAGE_MISSING, M4C_LAB */
 export async function startEjabberd(options: XmppServerOptions, random: Random): Promise<RunningServer> {
-  const { domain, managers } = options;
+  const { domain, managers, adjust = (config) => config } = options;
   const erl = findProgram('erl', 'ejabberd');
   const libraries = findLibraries();
 
@@ -20,13 +20,15 @@ export async function startEjabberd(options: XmppServerOptions, random: Random):
   const port = options.port ?? (await freePort());
   const config = folder.write(
     'ejabberd.yml',
-    fillTemplate('ejabberd.yml', {
-      DOMAIN: domain,
-      FOLDER: folder.path,
-      PORT: port,
-      LOG_LEVEL: options.showStanzas ? 'debug' : 'info',
-      MANAGERS: { text: JSON.stringify(managers.map((name) => ({ [name]: domain }))) },
-    }),
+    adjust(
+      fillTemplate('ejabberd.yml', {
+        DOMAIN: domain,
+        FOLDER: folder.path,
+        PORT: port,
+        LOG_LEVEL: options.showStanzas ? 'debug' : 'info',
+        MANAGERS: { text: JSON.stringify(managers.map((name) => ({ [name]: domain }))) },
+      }),
+    ),
   );
   // Two ejabberds with one cookie lose results that go through rooms. As a file, since arguments are public.
   if (!existsSync(join(folder.path, '.erlang.cookie')))

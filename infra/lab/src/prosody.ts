@@ -14,7 +14,7 @@ const MODULES_FOLDER = new URL('../../prosody/', import.meta.url);
 
 /** See `startXmppServer`. @throws Mom4cError M4C_PACKAGE_MISSING, M4C_LAB */
 export async function startProsody(options: XmppServerOptions): Promise<RunningServer> {
-  const { domain, managers, showStanzas = false } = options;
+  const { domain, managers, showStanzas = false, adjust = (config) => config } = options;
   const prosody = findProgram('prosody', 'prosody');
   const folder = prepareServerFolder(options.folder, options.tls, 'prosody');
   folder.folder('database');
@@ -24,16 +24,18 @@ export async function startProsody(options: XmppServerOptions): Promise<RunningS
   const port = options.port ?? (await freePort());
   const config = folder.write(
     'prosody.cfg.lua',
-    fillTemplate('prosody.cfg.lua', {
-      DOMAIN: domain,
-      FOLDER: folder.path,
-      PORT: port,
-      LOG_LEVEL: showStanzas ? 'debug' : 'info',
-      MORE_MODULES: { text: showStanzas ? '"stanza_debug";' : '' },
-      // Else it would refuse to start where no user of its own can get to its folder.
-      RUN_AS_ROOT: String(process.getuid?.() === 0 && folder.user === undefined),
-      MANAGERS: { text: `{ ${managers.map((name) => JSON.stringify(`${name}@${domain}`)).join(', ')} }` },
-    }),
+    adjust(
+      fillTemplate('prosody.cfg.lua', {
+        DOMAIN: domain,
+        FOLDER: folder.path,
+        PORT: port,
+        LOG_LEVEL: showStanzas ? 'debug' : 'info',
+        MORE_MODULES: { text: showStanzas ? '"stanza_debug";' : '' },
+        // Else it would refuse to start where no user of its own can get to its folder.
+        RUN_AS_ROOT: String(process.getuid?.() === 0 && folder.user === undefined),
+        MANAGERS: { text: `{ ${managers.map((name) => JSON.stringify(`${name}@${domain}`)).join(', ')} }` },
+      }),
+    ),
   );
 
   return startServer(

@@ -25,6 +25,8 @@ export type XmppServerOptions = {
   managers: readonly string[];
   /** Writes every stanza to `xmppLog`. */
   showStanzas?: boolean | undefined;
+  /** Changes the configuration before it is written: to try what servers of other operators do. */
+  adjust?: ((config: string) => string) | undefined;
   /** A free one by default. */
   port?: number | undefined;
   onStart?: OnStart | undefined;

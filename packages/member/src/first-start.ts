@@ -149,14 +149,16 @@ function prepareFolder(keystore: string): void {
   }
 }
 
-/** The password is thrown away at once: from here on the certificate logs in. */
+/** Where the certificate logs in, the password is thrown away at once. Where a password does, the operator may have made
+ *  the account with it before, on a server that registers nobody. */
 async function makeAccount(
   settings: MemberSettings,
   authority: Authority,
   around: Surroundings,
 ): Promise<void> {
   const { domain, name, xmpp } = settings;
-  const password = Buffer.from(around.random.bytes(24)).toString('base64url');
+  const own = xmpp.passwordFile === undefined ? undefined : readSecret(xmpp.passwordFile);
+  const password = own ?? Buffer.from(around.random.bytes(24)).toString('base64url');
   const account = {
     ...xmpp,
     domain,
@@ -165,8 +167,18 @@ async function makeAccount(
     password,
     signal: around.signal,
   };
-  const made = await untilReachable(() => registerAccount({ ...account, log: around.log }), around);
-  around.log.info({ address: `${name}@${domain}`, account: made }, 'registered');
+  const address = `${name}@${domain}`;
+  try {
+    const made = await untilReachable(() => registerAccount({ ...account, log: around.log }), around);
+    around.log.info({ address, account: made }, 'registered');
+  } catch (error) {
+    const mayExist = own !== undefined && error instanceof Mom4cError && error.code === 'M4C_REGISTRATION';
+    if (!mayExist) throw error;
+    around.log.info(
+      { address, detail: error.detail },
+      'not registered; counting on an account that is there',
+    );
+  }
 }
 
 const RETRY = { baseMs: 500, capMs: 30_000 };

@@ -8,6 +8,7 @@ import type { BareJid, Certificate, CertificateDirectory, Role, Uuid } from '@mo
 import { Freshness, Postbox, SessionKeyRing } from '@mom4c/messaging';
 import { createLdapDirectory, createOpener, createSealer, createSigner, createVerifier } from '@mom4c/pki';
 import type { Authority, LdapDirectory } from '@mom4c/pki';
+import { readSecret } from '@mom4c/runtime';
 import { connect } from '@mom4c/xmpp';
 import type { XmppSession } from '@mom4c/xmpp';
 import { ensureIdentity, tlsOf } from './first-start.ts';
@@ -76,6 +77,7 @@ export async function openMember(
   });
   const { domain, name, xmpp } = settings;
   const tls = tlsOf(enrolled);
+  const password = xmpp.passwordFile === undefined ? undefined : readSecret(xmpp.passwordFile);
   const address = `${name}@${domain}`;
   const newId = (): Uuid => uuidv7(clock, random);
   return {
@@ -96,7 +98,7 @@ export async function openMember(
         log.error({ err: bug, correlation, ...fields }, 'bug'),
       ),
     session: (resource, as = address) =>
-      connect({ ...xmpp, domain, jid: `${as}/${resource}`, tls, log, clock, random }),
+      connect({ ...xmpp, domain, jid: `${as}/${resource}`, tls, password, log, clock, random }),
   };
 }
 

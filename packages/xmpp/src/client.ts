@@ -2,51 +2,60 @@
  * The client of the library, with all taken away that we do not want it to do by itself. One per connection: nothing
  * is carried over to the next.
  */
-import { client, type Client } from '@xmpp/client';
-import { bareJid, Mom4cError, parseJid, type BareJid, type FullJid } from '@mom4c/core';
+import { client, type Client, type MechanismClass } from '@xmpp/client';
+import { parseJid, type FullJid } from '@mom4c/core';
+import type { SaslExchange } from './sasl.ts';
 
 /** Chooses direct TLS; host and port come with our own TLS options (transport.ts). */
 export const SERVICE = 'xmpps://server';
 
-/** @param jid as whom it will log in; none for registration */
-export function createClient(domain: string, jid?: FullJid): Client {
-  const account = jid && bareJid(jid);
+export type Login = {
+  /** As whom. */
+  readonly jid: FullJid;
+  /** How; for one connection. */
+  readonly sasl: SaslExchange;
+};
+
+/** @param login none for registration */
+export function createClient(domain: string, login?: Login): Client {
   const made = client({
     service: SERVICE,
     domain,
-    resource: jid && parseJid(jid).resource,
+    resource: login && parseJid(login.jid).resource,
     // Never one of the library's own mechanisms: it would fall back to PLAIN, or to ANONYMOUS without a password.
     credentials: async (authenticate) => {
-      if (!account) throw new Error('no log-in without an address');
-      await authenticate({ account }, External.prototype.name);
+      if (!login) throw new Error('no log-in without an address');
+      await authenticate({}, login.sasl.name);
     },
   });
   // It would come back after exactly a second, together with everybody else.
   made.reconnect.stop();
   // Its time limits leave timers behind when a connection is lost; ours are LOGIN_MS and CLOSE_MS.
   made.timeout = 0;
-  made.saslFactory.use(External);
+  if (login) made.saslFactory.use(mechanismOf(login.sasl));
   return made;
 }
 
-/** SASL EXTERNAL: log-in by the certificate of the TLS connection (RFC 4422 appendix A, XEP-0178). */
-class External {
-  /** Of the prototype: the library reads it before it makes one. */
-  get name(): string {
-    return 'EXTERNAL';
-  }
+/** As the library wants it. It encodes with btoa what it gets: our texts are ASCII. */
+function mechanismOf(sasl: SaslExchange): MechanismClass {
+  return class {
+    #challenge: string | undefined;
 
-  get clientFirst(): boolean {
-    return true;
-  }
+    /** Of the prototype: the library reads it before it makes one. */
+    get name(): string {
+      return sasl.name;
+    }
 
-  /** Never an empty authzid: with two addresses in the certificate it chooses, and Prosody 0.12 hangs without. */
-  response({ account }: { readonly account: BareJid }): string {
-    // Which the library encodes with btoa: our addresses are ASCII.
-    return account;
-  }
+    get clientFirst(): boolean {
+      return true;
+    }
 
-  challenge(): void {
-    throw new Mom4cError('M4C_XMPP_LOGIN', 'the server asks for more than the certificate');
-  }
+    challenge(text: string): void {
+      this.#challenge = text;
+    }
+
+    async response(): Promise<string> {
+      return this.#challenge === undefined ? sasl.first() : sasl.answer(this.#challenge);
+    }
+  };
 }

@@ -1,38 +1,66 @@
-/** Log-in on a fresh stream: SASL EXTERNAL (RFC 6120 §6, XEP-0178), then the wanted resource (§7). */
+/** Log-in on a fresh stream: SASL by the one mechanism that is configured (RFC 6120 §6), then the wanted resource (§7). */
 import { Mom4cError, type FullJid } from '@mom4c/core';
+import type { Login } from './client.ts';
 import { textOf, xml, type Element } from './element.ts';
-import { NS_STREAM } from './namespaces.ts';
+import { NS_SASL, NS_STREAM } from './namespaces.ts';
 import { describeStanzaError } from './stanza-error.ts';
+import { saslFault } from './stream-fault.ts';
 import { featuresIn, type XmlStream } from './stream.ts';
 
-const NS_SASL = 'urn:ietf:params:xml:ns:xmpp-sasl';
 const NS_BIND = 'urn:ietf:params:xml:ns:xmpp-bind';
 
-/** The library negotiates what it is shown, and it is shown SASL EXTERNAL and the resource only. Not shown, among others:
+/** The library negotiates what it is shown, and it is shown our mechanism and the resource only. Not shown, among others:
  *  stream management (XEP-0198), whose counters proved racy, and a resumed stream would hide losses that the outbox and
  *  command ids deal with anyway; SASL2, Bind2 and FAST, which would bring the library's own mechanisms.
  *  @throws Mom4cError M4C_XMPP_LOGIN (refused), M4C_XMPP_UNREACHABLE (may be tried again), M4C_XMPP_CONFLICT, M4C_TLS */
-export async function logIn(stream: XmlStream, jid: FullJid): Promise<void> {
+export async function logIn(stream: XmlStream, { jid, sasl }: Login): Promise<void> {
   const { client } = stream;
   const online = new Promise<void>((resolve) => client.once('online', resolve));
   // The library's own keeps a timer of 30 s, and an error quicker than the confirmation of the sending ends Node.
   client.iqCaller.request = (iq) => bind(stream, iq, jid);
 
   const mechanisms = await stream.open();
-  stream.negotiate(onlyExternal(mechanisms));
-  const verdict = await stream.next();
-  if (verdict.getNS() !== NS_SASL) throw new Mom4cError('M4C_XMPP_UNREACHABLE', 'no answer to the log-in');
-  // The library opens the stream anew, or fails.
+  stream.negotiate(onlyMechanism(mechanisms, sasl.name));
+  const verdict = await authenticated(stream, jid);
+  // The library would take the server's word for it.
+  sasl.finish(dataIn(verdict));
+  // It opens the stream anew.
   stream.negotiate(verdict);
   stream.negotiate(onlyBind(await stream.next()));
   await stream.until(online);
 }
 
-function onlyExternal(features: Element): Element {
+/** Never a weaker one in its place. */
+function onlyMechanism(features: Element, name: string): Element {
   const offered = features.getChild('mechanisms', NS_SASL)?.getChildren('mechanism') ?? [];
-  if (!offered.some((mechanism) => mechanism.text().trim() === 'EXTERNAL'))
-    throw new Mom4cError('M4C_XMPP_LOGIN', 'the server does not offer log-in by certificate (SASL EXTERNAL)');
-  return feature(xml('mechanisms', { xmlns: NS_SASL }, xml('mechanism', {}, 'EXTERNAL')));
+  if (!offered.some((mechanism) => mechanism.text().trim() === name))
+    throw new Mom4cError('M4C_XMPP_LOGIN', `the server does not offer SASL ${name}`);
+  return feature(xml('mechanisms', { xmlns: NS_SASL }, xml('mechanism', {}, name)));
+}
+
+/** Lets the library answer challenges, which our mechanism ends if they are too many. @returns the success */
+async function authenticated(stream: XmlStream, jid: FullJid): Promise<Element> {
+  for (;;) {
+    const element = await stream.next();
+    if (element.getNS() !== NS_SASL) throw new Mom4cError('M4C_XMPP_UNREACHABLE', 'no answer to the log-in');
+    // Not left to the library: Prosody ends the stream behind a failure, and that would be the reason then.
+    if (element.is('failure')) throw saslFault(element, jid);
+    if (element.is('success')) return element;
+    if (!element.is('challenge')) throw new Mom4cError('M4C_XMPP_UNREACHABLE', 'no answer to the log-in');
+    if (!dataIn(element)) throw new Mom4cError('M4C_XMPP_LOGIN', 'a challenge that says nothing');
+    stream.negotiate(element);
+  }
+}
+
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+
+/** RFC 6120 §6.4.2: base64, and a single `=` for data of no length. One character per octet, as the library decodes. */
+function dataIn(element: Element): string | undefined {
+  const text = textOf(element);
+  if (text === '') return undefined;
+  if (text === '=') return '';
+  if (!BASE64.test(text)) throw new Mom4cError('M4C_XMPP_LOGIN', 'data of SASL that is no base64');
+  return Buffer.from(text, 'base64').toString('latin1');
 }
 
 function onlyBind(features: Element): Element {

@@ -1,5 +1,6 @@
 /** Names that more than one module here speaks. */
 export const NS_STREAM = 'http://etherx.jabber.org/streams';
+export const NS_SASL = 'urn:ietf:params:xml:ns:xmpp-sasl';
 export const NS_STREAM_ERROR = 'urn:ietf:params:xml:ns:xmpp-streams';
 export const NS_STANZA_ERROR = 'urn:ietf:params:xml:ns:xmpp-stanzas';
 export const NS_PING = 'urn:xmpp:ping';

@@ -9,6 +9,7 @@
  * - One log line per outage and cause, however often it is tried.
  */
 import {
+  bareJid,
   Mom4cError,
   parseJid,
   systemClock,
@@ -29,13 +30,17 @@ import { createRequests, type RequestOptions } from './requests.ts';
 import { createResponder, type RequestHandler, type RequestKind } from './responder.ts';
 import { keepOnline, type Loop } from './session-loop.ts';
 import { within } from './stream-limit.ts';
+import { createExternal } from './sasl-external.ts';
+import { checkPassword, createScram } from './sasl-scram.ts';
 import { createStream, type XmlStream } from './stream.ts';
 import { tlsOptions, type ClientTls, type Endpoint } from './tls.ts';
 
 export type SessionSettings = Endpoint & {
-  /** The wanted full address; its bare part must be in the certificate. */
+  /** The wanted full address; without a password its bare part must be in the certificate. */
   readonly jid: FullJid;
   readonly tls: ClientTls;
+  /** Log-in is by SASL SCRAM-SHA-256 then, and shows no certificate; without it by SASL EXTERNAL. */
+  readonly password?: string | undefined;
   readonly log: Log;
   readonly clock?: Clock;
   readonly random?: Random;
@@ -109,12 +114,14 @@ const LOGIN_MS = 20_000;
 /** Promises of message or presence listeners that may be pending. */
 const MAX_RUNNING_LISTENERS = 1_024;
 
-/** Makes a session; `start` logs it in. */
+/** Makes a session; `start` logs it in. @throws Mom4cError M4C_MALFORMED, M4C_CONFIG (address, password) */
 export function connect(settings: SessionSettings): XmppSession {
-  const { jid, log, clock = systemClock, random = systemRandom } = settings;
+  const { jid, password, log, clock = systemClock, random = systemRandom } = settings;
   const { domain, resource } = parseJid(jid);
   if (resource === undefined || domain !== settings.domain)
     throw new Mom4cError('M4C_MALFORMED', 'the address of a session is a full one of its domain');
+
+  if (password !== undefined) checkPassword(password);
 
   let tls = settings.tls;
   let stream: XmlStream | undefined;
@@ -173,10 +180,13 @@ export function connect(settings: SessionSettings): XmppSession {
   }
 
   async function establish(): Promise<XmlStream> {
-    const options = tlsOptions(settings, tls);
-    const fresh = createStream({ domain, jid, tls: options, log, clock, onDropped: drop });
+    const options = tlsOptions(settings, password === undefined ? tls : { ca: tls.ca });
+    const account = bareJid(jid);
+    const sasl = password === undefined ? createExternal(account) : createScram(account, password, random);
+    const login = { jid, sasl };
+    const fresh = createStream({ domain, login, tls: options, log, clock, onDropped: drop });
     const limit = { ms: LOGIN_MS, clock, signal: ended.signal, what: 'log-in' };
-    await within(limit, fresh, () => logIn(fresh, jid));
+    await within(limit, fresh, () => logIn(fresh, login));
     return fresh;
   }
 

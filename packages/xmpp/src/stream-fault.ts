@@ -1,9 +1,7 @@
 /** Why a stream ended, in our own errors. */
-import type { TLSSocket } from 'node:tls';
 import { bareJid, Mom4cError, type FullJid } from '@mom4c/core';
 import type { Element } from './element.ts';
-import { NS_STREAM_ERROR } from './namespaces.ts';
-import { socketFault } from './tls.ts';
+import { NS_SASL, NS_STREAM_ERROR } from './namespaces.ts';
 
 export function offline(cause?: Error): Mom4cError {
   return new Mom4cError('M4C_XMPP_OFFLINE', undefined, { cause });
@@ -24,11 +22,14 @@ export function streamFault(element: Element): { condition: string | undefined; 
   return { condition, error: new Mom4cError(code, detail) };
 }
 
-/** What the library emits or rejects with: a refusal of SASL, a fault of the socket, or one of ours. */
-export function libraryFault(error: Error, jid?: FullJid, socket?: TLSSocket): Mom4cError {
-  if (error.name !== 'SASLError') return socketFault(error, socket);
-  const condition = 'condition' in error ? String(error.condition) : 'refused';
+/** @param failure `<failure/>` of SASL, RFC 6120 §6.4.5 */
+export function saslFault(failure: Element, jid: FullJid): Mom4cError {
+  const condition = failure
+    .getChildElements()
+    .find((child) => child.getNS() === NS_SASL)
+    ?.getName();
+  if (condition === undefined) return new Mom4cError('M4C_XMPP_UNREACHABLE', 'a refusal without a reason');
   // RFC 6120 §6.5.10: the only condition that says "later".
   const code = condition === 'temporary-auth-failure' ? 'M4C_XMPP_UNREACHABLE' : 'M4C_XMPP_LOGIN';
-  return new Mom4cError(code, `${condition.slice(0, 64)} for ${jid && bareJid(jid)}`);
+  return new Mom4cError(code, `${condition.slice(0, 64)} for ${bareJid(jid)}`);
 }

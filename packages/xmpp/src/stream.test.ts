@@ -5,7 +5,7 @@ import { Mom4cError } from '@mom4c/core';
 import { textOf, xml } from './element.ts';
 import { createStream, type XmlStream } from './stream.ts';
 import { fakeClock, isError, rememberingLog } from './test-fakes.ts';
-import { startScriptedServer, type Peer } from './test-server.ts';
+import { settles, startScriptedServer, type Peer } from './test-server.ts';
 
 const HEADER =
   "<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>";
@@ -17,11 +17,13 @@ async function setUp(context: TestContext, prepare = (_stream: XmlStream): void 
   const log = rememberingLog();
   const stream = createStream({ domain: 'alpha.test', tls: server.tls, clock, log });
   context.after(async () => {
+    // Or the library would knock for ever where the code under test lets it.
+    stream.client.reconnect.stop();
     stream.destroy(new Mom4cError('M4C_STOPPED'));
     await server.close();
   });
   prepare(stream);
-  const features = stream.open();
+  const features = settles(stream.open(), 'the features');
   features.catch(() => {});
   const peer = await server.connection();
   const header = await peer.read('>');
@@ -53,12 +55,13 @@ test('stanzas that come with the last answer of the log-in are not lost', async 
   peer.write('<iq id="1"/><message id="2"/><message id="3"/>');
   assert.equal((await next).attrs.id, '1');
   const seen: (string | undefined)[] = [];
-  const all = Promise.withResolvers<void>();
+  const last = Promise.withResolvers<void>();
   stream.consume((element) => {
-    if (seen.push(element.attrs.id) === 3) all.resolve();
+    seen.push(element.attrs.id);
+    if (element.attrs.id === '4') last.resolve();
   });
   peer.write('<message id="4"/>');
-  await all.promise;
+  await last.promise;
   assert.deepEqual(seen, ['2', '3', '4']);
 });
 
@@ -72,7 +75,7 @@ test('a fault in whoever consumes does not reach the parser', async (context) =>
     throw new TypeError('a bug');
   });
   peer.write('<message id="1"/><message id="2"/>');
-  await all.promise;
+  await settles(all.promise, 'the second message');
   assert.deepEqual(seen, ['1', '2']);
   assert.equal(log.lines.length, 2);
 });
@@ -84,7 +87,7 @@ test('a character that is split between two reads arrives whole', async (context
   const next = stream.next();
   peer.write(octets.subarray(0, '<message>'.length + 1));
   peer.write(octets.subarray('<message>'.length + 1));
-  assert.equal(textOf(await next), '漢');
+  assert.equal(textOf(await settles(next, 'the message')), '漢');
 });
 
 // Red with `client.parser!.write` in `_onData`: the library has no parser any more.
@@ -101,7 +104,7 @@ test('a server that is cut, speaks no XMPP or too much, and an end from here, re
   const answering = async (answer: (peer: Peer) => void): Promise<unknown> => {
     const { stream, peer, features } = await setUp(context);
     answer(peer);
-    return features.then(() => stream.next());
+    return features.then(() => settles(stream.next(), 'an element'));
   };
   const cut = answering((peer) => peer.end());
   await assert.rejects(cut, isError('M4C_XMPP_UNREACHABLE', /closed/));
@@ -111,9 +114,9 @@ test('a server that is cut, speaks no XMPP or too much, and an end from here, re
   await assert.rejects(other, isError('M4C_XMPP_UNREACHABLE', /no stream features/));
   const flooded = await opened(context);
   flooded.peer.write('<a/>'.repeat(100));
-  assert.match((await flooded.stream.closed).error.detail ?? '', /too much/);
+  assert.match((await settles(flooded.stream.closed, 'the end of the flood')).error.detail ?? '', /too much/);
   const waiting = await opened(context);
-  const next = waiting.stream.next();
+  const next = settles(waiting.stream.next(), 'an element');
   waiting.stream.destroy(new Mom4cError('M4C_XMPP_UNREACHABLE', 'no log-in in time'));
   await assert.rejects(next, isError('M4C_XMPP_UNREACHABLE', /in time/));
 });
@@ -151,7 +154,7 @@ test('a server that sends us elsewhere is not followed', async (context) => {
 test('the library does not reconnect by itself', async (context) => {
   const { stream, peer } = await opened(context);
   let tried = false;
-  stream.client.connect = () => ((tried = true), Promise.resolve());
+  stream.client.connect = () => ((tried = true), new Promise(() => {}));
   context.mock.timers.enable({ apis: ['setTimeout'] });
   peer.end();
   await stream.closed;
@@ -169,7 +172,7 @@ test('the library answers no request', async (context) => {
   });
   for (const payload of ["<ping xmlns='urn:xmpp:ping'/>", "<other xmlns='urn:other'/>"])
     peer.write(`<iq type='get' id='1' from='alpha.test'>${payload}</iq>`);
-  await both.promise;
+  await settles(both.promise, 'both requests');
   await new Promise(setImmediate);
   await stream.send(xml('presence'));
   assert.equal(await peer.read('<presence/>'), '<presence/>');
@@ -232,6 +235,6 @@ test('closing sends the footer, refuses what comes later, and does not wait for 
   await assert.rejects(stream.send(xml('presence')), isError('M4C_XMPP_OFFLINE'));
   assert.equal(await peer.read('</stream:stream>'), '</stream:stream>');
   clock.advance(1_000);
-  await closed;
+  await settles(closed, 'the end');
   await assert.rejects(stream.next(), isError('M4C_XMPP_OFFLINE'));
 });

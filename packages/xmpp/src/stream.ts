@@ -11,11 +11,11 @@
  */
 import type { ConnectionOptions, TLSSocket } from 'node:tls';
 import type { Client } from '@xmpp/client';
-import { Mom4cError, type Clock, type FullJid, type Log } from '@mom4c/core';
-import { createClient, SERVICE } from './client.ts';
+import { Mom4cError, type Clock, type Log } from '@mom4c/core';
+import { createClient, SERVICE, type Login } from './client.ts';
 import { serialise, type Element } from './element.ts';
 import { NS_STREAM } from './namespaces.ts';
-import { libraryFault, offline, streamFault } from './stream-fault.ts';
+import { offline, streamFault } from './stream-fault.ts';
 import { socketFault } from './tls.ts';
 import { createTransport } from './transport.ts';
 
@@ -27,8 +27,8 @@ export type StreamEnd = {
 
 export type StreamSettings = {
   readonly domain: string;
-  /** As whom to log in; none for registration. */
-  readonly jid?: FullJid;
+  /** None for registration. */
+  readonly login?: Login;
   readonly tls: ConnectionOptions;
   readonly log: Log;
   readonly clock: Clock;
@@ -65,8 +65,8 @@ const MAX_WAITING = 64;
 /** What un-awaited sends may pile up, octets. */
 const MAX_UNSENT = 8 * 1024 * 1024;
 
-export function createStream({ domain, jid, tls, log, clock, onDropped }: StreamSettings): XmlStream {
-  const client = createClient(domain, jid);
+export function createStream({ domain, login, tls, log, clock, onDropped }: StreamSettings): XmlStream {
+  const client = createClient(domain, login);
   const waiting: Element[] = [];
   let waiter: { resolve(element: Element): void; reject(error: Mom4cError): void } | undefined;
   let handler: ((element: Element) => void) | undefined;
@@ -100,7 +100,7 @@ export function createStream({ domain, jid, tls, log, clock, onDropped }: Stream
     client.parser?.write(octets);
   };
   client.on('error', (error) => {
-    cause ??= { error: libraryFault(error, jid, socket) };
+    cause ??= { error: socketFault(error, socket) };
     void close();
   });
   // Of the stream.
@@ -164,7 +164,7 @@ export function createStream({ domain, jid, tls, log, clock, onDropped }: Stream
     const failed = closed.then(({ error }) => Promise.reject(error));
     // What the library rejects with says less than why the stream ended.
     const outcome = work.catch((error: Error) => {
-      destroy(libraryFault(error, jid, socket));
+      destroy(socketFault(error, socket));
       return failed;
     });
     return Promise.race([outcome, failed]);
@@ -195,14 +195,14 @@ export function createStream({ domain, jid, tls, log, clock, onDropped }: Stream
       if (end) throw end.error;
       await until(client.connect(SERVICE));
       // Not awaited: it begins to wait for the server's header when its own is confirmed, and may have missed it then.
-      client.open({ domain }).catch((error: Error) => destroy(libraryFault(error, jid, socket)));
+      client.open({ domain }).catch((error: Error) => destroy(socketFault(error, socket)));
       return featuresIn(await next());
     },
     negotiate(element) {
       try {
         showLibrary(element);
       } catch (error) {
-        destroy(libraryFault(error as Error, jid));
+        destroy(socketFault(error as Error));
       }
     },
     until,

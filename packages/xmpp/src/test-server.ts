@@ -1,10 +1,13 @@
 /** For tests only: a server that says what the test tells it, over TLS with a shared key, so that none needs certificates, or plain. */
+import assert from 'node:assert/strict';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import tls from 'node:tls';
 
 export type Peer = {
-  /** Resolves with all that has come since the last time, once that contains `text`. */
+  /** Resolves with all that has come since the last time, once that contains `text`; fails if it cannot come any more. */
   read(text: string): Promise<string>;
+  /** Resolves with what comes next, whatever it is: each send of the other side is one piece. */
+  said(): Promise<string>;
   /** Each call is one read of the other side. */
   write(data: string | Uint8Array): void;
   end(): void;
@@ -26,6 +29,10 @@ const SHARED = {
   maxVersion: 'TLSv1.2',
 } as const satisfies tls.SecureContextOptions;
 const KEY = Buffer.alloc(32, 1);
+/** Also where a test stops the timers of the process. */
+const [realTimeout, realClear] = [setTimeout, clearTimeout];
+/** No test waits for that long; a change of the code that makes it wait fails with what was missing. */
+const STALLED_MS = 3_000;
 
 /** Direct TLS, as a client's port. */
 export async function startScriptedServer(): Promise<
@@ -67,7 +74,8 @@ class Guests {
     return {
       count: () => this.#sockets.size,
       connection: async () => {
-        while (this.#arrived.length === 0) await new Promise<void>((resolve) => (this.#wake = resolve));
+        while (this.#arrived.length === 0)
+          await settles(new Promise<void>((resolve) => (this.#wake = resolve)), 'a connection');
         return this.#arrived.shift()!;
       },
       close: () => {
@@ -83,22 +91,52 @@ async function listen(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
+/** What the promise gives, or an assertion that names what did not happen. */
+export async function settles<Value>(promise: Promise<Value>, what: string): Promise<Value> {
+  let timer: NodeJS.Timeout | undefined;
+  const stalled = new Promise<never>((_resolve, reject) => {
+    timer = realTimeout(
+      () => reject(new assert.AssertionError({ message: `still waiting for ${what}` })),
+      STALLED_MS,
+    );
+  });
+  try {
+    return await Promise.race([promise, stalled]);
+  } finally {
+    realClear(timer);
+  }
+}
+
 function peerOf(socket: Socket): Peer {
   let received = '';
+  let ended = false;
   let wake: (() => void) | undefined;
   socket.on('data', (octets: Buffer) => {
     received += octets.toString();
     wake?.();
   });
   socket.on('error', () => {});
-  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+  const closed = new Promise<void>((resolve) =>
+    socket.once('close', () => {
+      ended = true;
+      wake?.();
+      resolve();
+    }),
+  );
+
+  async function until(holds: () => boolean, wanted: string): Promise<string> {
+    while (!holds()) {
+      assert.ok(!ended, `the connection was closed before ${wanted} came; there was: ${received}`);
+      await settles(new Promise<void>((resolve) => (wake = resolve)), `${wanted}; there was: ${received}`);
+    }
+    const all = received;
+    received = '';
+    return all;
+  }
+
   return {
-    async read(text) {
-      while (!received.includes(text)) await new Promise<void>((resolve) => (wake = resolve));
-      const all = received;
-      received = '';
-      return all;
-    },
+    read: (text) => until(() => received.includes(text), text),
+    said: () => until(() => received !== '', 'anything'),
     write: (data) => void socket.write(data),
     end: () => void socket.end(),
     pause: () => void socket.pause(),

@@ -66,7 +66,7 @@ declare module '@xmpp/client' {
     readonly name: string;
     readonly clientFirst: boolean;
     /** @returns one character per octet */
-    response(credentials: object): string;
+    response(credentials: object): string | Promise<string>;
     challenge(text: string): void;
   }
 }
