@@ -1,13 +1,12 @@
 /** `mom4c enroll …`: who is let into the domain, and who is put out. */
 import { Argument, Command as Verb, Option } from 'commander';
 import * as z from 'zod';
-import { Mom4cError, ROLES, isNodeName } from '@mom4c/core';
+import { Mom4cError, ROLES, formatTable, isNodeName } from '@mom4c/core';
 import type { Role } from '@mom4c/core';
 import { order } from './authority-order.ts';
 import type { OrderOptions } from './authority-order.ts';
 import { FORMATS } from './formats.ts';
 import type { Format } from './formats.ts';
-import { formatTable } from './table.ts';
 
 type TokenOptions = OrderOptions & { name: string; role: Role; ttl: string; legacy?: boolean };
 type ListOptions = OrderOptions & { output: Format };

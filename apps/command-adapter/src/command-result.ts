@@ -1,55 +1,38 @@
-/** What became of a command, as a table and notes for a person with any XMPP client. Silence is said as well. */
-import { ERRORS, isErrorCode } from '@mom4c/core';
-import type { Command } from '@mom4c/core';
+/**
+ * What became of a command, for a person with any XMPP client: a table (XEP-0004), and the same as the text of a note,
+ * since many clients show no other results, and only the first note. Silence is said as well.
+ */
+import { formatTable } from '@mom4c/core';
+import type { Command, Table } from '@mom4c/core';
+import { problemsOf, resultsOf } from '@mom4c/member';
 import type { Outcome } from '@mom4c/messaging';
-import type { Completed, Note, ResultTable } from '@mom4c/xmpp';
+import type { Completed, Note } from '@mom4c/xmpp';
 
-/** Characters of all values, with what XML adds to each; a stanza has at most 256 KiB. */
-const MAX_TABLE = 160_000;
+/** Octets of the values with what XML adds to each. Together with the note less than a stanza, which has 256 KiB. */
+const MAX_TABLE = 140_000;
 const CELL_OVERHEAD = 48;
-const MAX_NOTES = 50;
+/** Of each table in the note. */
+const MAX_LINES = 100;
+const MAX_CELL = 80;
+const MAX_NOTE = 60_000;
 
 /** @param outcomes results that fit the schema of the command */
 export function completedOf(command: Command, outcomes: readonly Outcome[]): Completed {
-  const { table, left } = tableOf(command, outcomes);
-  const problems = outcomes.filter(({ state }) => state !== 'ok').map(problemNote);
-  const shown = problems.slice(0, MAX_NOTES);
-  const notes: Note[] = [{ type: 'info', text: summaryOf(outcomes) }, ...shown];
-  if (problems.length > shown.length)
-    notes.push({ type: 'error', text: `${problems.length - shown.length} more did not do it` });
-  if (left > 0) notes.push({ type: 'warn', text: `${left} rows left out: ask fewer task executors at once` });
-  return { table, notes };
+  const results = resultsOf(command, outcomes);
+  const fitting = results && asManyAsFit(results);
+  const note: Note = { type: noteTypeOf(outcomes), text: textOf(outcomes, results, fitting) };
+  if (!fitting) return { note };
+  const columns = fitting.columns.map((label) => ({ name: label.replaceAll(/[^a-z0-9]+/g, '-'), label }));
+  return { note, table: { title: command.name, columns, rows: fitting.rows } };
 }
 
-function tableOf(
-  command: Command,
-  outcomes: readonly Outcome[],
-): { table: ResultTable | undefined; left: number } {
-  const { columns, rows } = command.table;
-  const done = outcomes.filter(({ state }) => state === 'ok');
-  if (done.length === 0) return { table: undefined, left: 0 };
-  // What the manager itself answers has one outcome, whose target would say nothing.
-  const single = command.runsOn === 'cm';
-  const all = done.flatMap(({ target, result }) =>
-    rows(result).map((row) => (single ? row : [target, ...row])),
-  );
-  const names = single ? columns : ['node', ...columns];
-  const fitting = asManyAsFit(all);
-  const table = {
-    title: command.name,
-    columns: names.map((label) => ({ name: label.replaceAll(/[^a-z0-9]+/g, '-'), label })),
-    rows: fitting,
-  };
-  return { table, left: all.length - fitting.length };
-}
-
-function asManyAsFit(rows: readonly (readonly string[])[]): readonly (readonly string[])[] {
+function asManyAsFit({ columns, rows }: Table): Table {
   let size = 0;
   const end = rows.findIndex((row) => {
     for (const cell of row) size += octetsOf(cell) + CELL_OVERHEAD;
     return size > MAX_TABLE;
   });
-  return end < 0 ? rows : rows.slice(0, end);
+  return { columns, rows: end < 0 ? rows : rows.slice(0, end) };
 }
 
 /** Escaped as the least frugal server does it. */
@@ -58,17 +41,34 @@ function octetsOf(text: string): number {
   return Buffer.byteLength(text) + escapes * 5;
 }
 
-function summaryOf(outcomes: readonly Outcome[]): string {
-  const done = outcomes.filter(({ state }) => state === 'ok').length;
-  return `${done} of ${outcomes.length} did it`;
+/** Silence is worse than a refusal: nobody knows what happened. */
+function noteTypeOf(outcomes: readonly Outcome[]): Note['type'] {
+  if (outcomes.every(({ state }) => state === 'ok')) return 'info';
+  return outcomes.some(({ state }) => state === 'no-answer') ? 'error' : 'warn';
 }
 
-function problemNote({ target, state, error }: Outcome): Note {
-  const code = error?.code ?? 'M4C_PEER';
-  const text = isErrorCode(code) ? ERRORS[code].text : '';
-  const detail = error?.detail === undefined ? '' : ` ${error.detail}`;
-  return {
-    type: state === 'no-answer' ? 'warn' : 'error',
-    text: `${target}: ${state}, ${code}: ${text}${detail}`,
-  };
+function textOf(
+  outcomes: readonly Outcome[],
+  results: Table | undefined,
+  fitting: Table | undefined,
+): string {
+  const done = outcomes.filter(({ state }) => state === 'ok').length;
+  const left = (results?.rows.length ?? 0) - (fitting?.rows.length ?? 0);
+  const parts = [
+    `${done} of ${outcomes.length} did it`,
+    ...(left > 0 ? [`${left} rows do not fit and are left out: ask fewer task executors at once`] : []),
+    ...[fitting, problemsOf(outcomes)].filter((table) => table !== undefined).map(linesOf),
+  ];
+  const text = parts.join('\n');
+  return octetsOf(text) > MAX_NOTE ? `${parts[0]}; too much for a text` : text;
+}
+
+function linesOf({ columns, rows }: Table): string {
+  const shown = rows.slice(0, MAX_LINES).map((row) => row.map(clipped));
+  const more = rows.length > shown.length ? `… and ${rows.length - shown.length} more\n` : '';
+  return `${formatTable(columns, shown)}${more}`;
+}
+
+function clipped(cell: string): string {
+  return cell.length > MAX_CELL ? `${cell.slice(0, MAX_CELL - 1)}…` : cell;
 }

@@ -1,7 +1,7 @@
 /** The adapter for stock XMPP clients: ad-hoc commands (XEP-0050) in, signed and sealed requests out. */
 import { COMMANDS } from '@mom4c/commands';
 import { systemClock, systemRandom } from '@mom4c/core';
-import { Requester, identityFindings, startMember } from '@mom4c/member';
+import { Requester, createRefusals, identityFindings, startMember } from '@mom4c/member';
 import {
   answersCheck,
   configFile,
@@ -51,10 +51,11 @@ async function start(app: App): Promise<void> {
   ]);
   const component = createComponent({ ...link, ...around });
   const rights = new Rights((person) => requester.permitted(person), member.clock);
-  const guarded = frontDesk(component, settings.people, member.clock, ({ code, detail }, from) => {
-    refused.add({ code });
-    log.warn({ code, detail, from }, 'refused');
-  });
+  const refusals = createRefusals({ log, clock: member.clock, count: (code) => refused.add({ code }) });
+  onStop('refusals', refusals.flush);
+  component.onUnseen(({ error, from }) => refusals.note(error, from));
+  session.onUnseen(({ error, from }) => refusals.note(error, from));
+  const guarded = frontDesk(component, settings.people, member.clock, refusals.note);
   serveAdHoc(guarded, deskOf(rights, requester, log), member);
   onStop('component', () => component.stop());
   await component.start(app.signal);

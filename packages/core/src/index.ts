@@ -14,4 +14,5 @@ export * from './pause.ts';
 export * from './ports.ts';
 export * from './printable.ts';
 export * from './random.ts';
+export * from './table.ts';
 export * from './version.ts';

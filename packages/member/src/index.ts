@@ -5,7 +5,7 @@ export { currentManagers } from './managers.ts';
 export { createRefusals } from './refusals.ts';
 export type { Refusals } from './refusals.ts';
 export { roomNick } from './room-nick.ts';
-export { checkedOutcomes } from './outcomes.ts';
+export { checkedOutcomes, problemsOf, resultsOf } from './outcomes.ts';
 export { openMember, startMember } from './member.ts';
 export type { Member, OnStop } from './member.ts';
 export { Requester } from './requester.ts';

@@ -16,6 +16,7 @@ const ITEMS = 'http://jabber.org/protocol/disco#items';
 const ANN = 'ann@people.alpha.test/phone';
 const BOB = 'bob@people.alpha.test/desk';
 
+const DONE = { type: 'info', text: 'done' } as const;
 const form = {
   title: 'Turn',
   instructions: 'Says what it turns.',
@@ -23,7 +24,7 @@ const form = {
 } as const;
 
 /** Ann may `turn` (a form) and `look` (none); nobody else may anything. */
-function setUp(run: AdHocService['run'] = async () => ({ notes: [{ type: 'info', text: 'done' }] })) {
+function setUp(run: AdHocService['run'] = async () => ({ note: DONE })) {
   const clock = fakeClock();
   const handlers = new Map<string, RequestHandler>();
   const host = {
@@ -98,7 +99,7 @@ test('a command with a form: begun, filled in, done', async () => {
     given.push(node, from, [...values]);
     return {
       table: { title: 'It', columns: [{ name: 'a', label: 'A' }], rows: [['1'], ['2\u001b[2J']] },
-      notes: [{ type: 'warn', text: 'slowly' }],
+      note: { type: 'warn', text: 'slowly\nbut \u001b[1msurely' },
     };
   });
   const begun = await command({ node: 'turn' });
@@ -112,7 +113,7 @@ test('a command with a form: begun, filled in, done', async () => {
     done.getChild('x', NS_DATA)?.getChildren('item').at(-1)?.toString(),
     '<item><field var="a"><value>2\uFFFD[2J</value></field></item>',
   );
-  assert.equal(done.getChild('note')?.attrs.type, 'warn');
+  assert.equal(done.getChild('note')?.toString(), '<note type="warn">slowly\nbut \uFFFD[1msurely</note>');
 });
 
 test('a command without a form is done at once', async () => {
@@ -135,7 +136,7 @@ test('a form that was wrong may be put right', async () => {
   let tries = 0;
   const { begin, finish } = setUp(async () => {
     if (++tries === 1) throw new Mom4cError('M4C_BAD_ARGUMENTS');
-    return { notes: [] };
+    return { note: DONE };
   });
   const id = await begin();
   await assert.rejects(finish(id), isError('M4C_BAD_ARGUMENTS'));
@@ -143,12 +144,12 @@ test('a form that was wrong may be put right', async () => {
 });
 
 test('the same execution does not run twice at once', async () => {
-  const gate = Promise.withResolvers<{ notes: [] }>();
+  const gate = Promise.withResolvers<{ note: typeof DONE }>();
   const { begin, finish } = setUp(() => gate.promise);
   const id = await begin();
   const first = finish(id);
   assert.deepEqual(faults(await finish(id)), ['bad-request', 'bad-action']);
-  gate.resolve({ notes: [] });
+  gate.resolve({ note: DONE });
   assert.equal((await first).attrs.status, 'completed');
 });
 

@@ -23,8 +23,9 @@ const NS_DISCO_ITEMS = 'http://jabber.org/protocol/disco#items';
 
 export type AdHocCommand = { readonly node: string; readonly name: string };
 
+/** May have several lines. */
 export type Note = { readonly type: 'info' | 'warn' | 'error'; readonly text: string };
-export type Completed = { readonly table?: ResultTable | undefined; readonly notes: readonly Note[] };
+export type Completed = { readonly note: Note; readonly table?: ResultTable | undefined };
 
 /** What stands behind the commands. Whatever it throws is the answer. `from` is the requester's full address. */
 export type AdHocService = {
@@ -162,11 +163,11 @@ async function complete(
   const { id, node, from } = execution;
   execution.running = true;
   try {
-    const { table, notes } = await service.run(node, from, values);
+    const { note, table } = await service.run(node, from, values);
     executions.end(execution);
     return state(
       { node, sessionid: id, status: 'completed' },
-      ...notes.map((note) => xml('note', { type: note.type }, printable(note.text))),
+      xml('note', { type: note.type }, note.text.split('\n').map(printable).join('\n')),
       table && resultElement(table),
     );
   } finally {

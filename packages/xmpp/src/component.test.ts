@@ -71,6 +71,8 @@ test('it proves the secret, and answers under its own address', async (context) 
 
 test('dropped: what is not for the component itself, and what has no sender', async (context) => {
   const { component, peer } = await online(context);
+  const unseen: string[] = [];
+  component.onUnseen(({ error, from }) => void unseen.push(`${error.code} ${from}`));
   component.onRequest(KIND, async () => assert.fail('nobody asked us'));
   for (const to of ['alpha.test', 'x@commands.alpha.test', 'commands.alpha.test/x', 'commands.beta.test'])
     peer.write(iq(to));
@@ -81,6 +83,8 @@ test('dropped: what is not for the component itself, and what has no sender', as
   assert.match(await peer.read('/>'), /id="last"/);
   assert.equal(component.dropped['unexpected'], 5);
   assert.equal(component.dropped['no usable sender'], 2);
+  assert.equal(unseen.length, 7);
+  assert.equal(unseen[0], 'M4C_UNEXPECTED ann@people.alpha.test/x');
 });
 
 test('a wrong secret ends it for good, with one word to whoever wants to know', async (context) => {

@@ -18,7 +18,7 @@ import type { Element } from './element.ts';
 import { isAddress } from './incoming.ts';
 import { createListeners, type Listener } from './listeners.ts';
 import { createResponder, type RequestHandler, type RequestKind } from './responder.ts';
-import type { DropReason } from './session.ts';
+import { DROP_CODES, type DropReason, type Unseen } from './session.ts';
 import { keepOnline } from './session-loop.ts';
 import { within } from './stream-limit.ts';
 
@@ -40,6 +40,8 @@ export type XmppComponent = {
   stop(): Promise<void>;
   /** The server refuses us, or somebody else has taken the address: this component has ended. */
   onFatal(listener: Listener<Mom4cError>): () => void;
+  /** What was dropped, or answered with an error, before a handler saw it: to be counted and logged. */
+  onUnseen(listener: Listener<Unseen>): () => void;
   /** Answers requests of one kind to the bare domain. @returns removes the handler */
   onRequest(kind: RequestKind, handler: RequestHandler): () => void;
 };
@@ -60,15 +62,18 @@ export function createComponent(settings: ComponentSettings): XmppComponent {
     unexpected: 0,
   };
   const fatal = createListeners<Mom4cError>('fatal', log);
-  const responder = createResponder(send, { log, clock, random });
+  const unseen = createListeners<Unseen>('unseen', log);
+  const onUnserved = (error: Mom4cError, from: string): void => void unseen.call({ error, from });
+  const responder = createResponder(send, { log, clock, random, onUnserved });
 
   async function send(stanza: Element): Promise<void> {
     if (!stream) throw new Mom4cError('M4C_XMPP_OFFLINE');
     await stream.send(stanza);
   }
 
-  function drop(reason: DropReason): void {
+  function drop(reason: DropReason, from?: string): void {
     dropped[reason] += 1;
+    unseen.call({ error: new Mom4cError(DROP_CODES[reason], reason), from });
   }
 
   /** XEP-0114 §3: every stanza has `from` and `to`. */
@@ -76,12 +81,12 @@ export function createComponent(settings: ComponentSettings): XmppComponent {
     const { from, to, type } = element.attrs;
     if (from === undefined || !isAddress(from)) return drop('no usable sender');
     const isRequest = element.is('iq') && type !== 'result' && type !== 'error';
-    if (to !== domain || !isRequest) return drop('unexpected');
+    if (to !== domain || !isRequest) return drop('unexpected', from);
     responder.receive({ from, to, type, element });
   }
 
   async function establish(): Promise<ComponentStream> {
-    const fresh = createComponentStream({ ...settings, clock, onDropped: drop });
+    const fresh = createComponentStream({ ...settings, clock, onDropped: (reason) => drop(reason) });
     const limit = { ms: LOGIN_MS, clock, signal: ended.signal, what: 'handshake' };
     await within(limit, fresh, () => fresh.shakeHands());
     return fresh;
@@ -138,6 +143,7 @@ export function createComponent(settings: ComponentSettings): XmppComponent {
       ended.abort();
       await running;
     },
+    onUnseen: (listener) => unseen.add(listener),
     onFatal: (listener) => fatal.add(listener),
     onRequest: (kind, handler) => responder.handle(kind, handler),
   };

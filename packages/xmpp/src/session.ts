@@ -101,7 +101,8 @@ export type XmppSession = {
   renewCertificate(tls: ClientTls): void;
 };
 
-const DROP_CODES: Readonly<Record<DropReason, ErrorCode>> = {
+/** What each reason is in the catalogue. */
+export const DROP_CODES: Readonly<Record<DropReason, ErrorCode>> = {
   'no usable sender': 'M4C_MALFORMED',
   'too large': 'M4C_TOO_LARGE',
   'too deep': 'M4C_MALFORMED',

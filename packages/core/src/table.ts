@@ -1,7 +1,13 @@
-import { printable } from '@mom4c/core';
+/** Tables of plain text: for terminals, and for XMPP clients that cannot show any other. */
+import { printable } from './printable.ts';
 
-/** Columns as wide as their widest cell, two blanks between them. */
-export function formatTable(columns: readonly string[], rows: readonly (readonly string[])[]): string {
+export type Table = {
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+};
+
+/** Columns as wide as their widest cell, two blanks between them; each line ends with a line feed. */
+export function formatTable(columns: Table['columns'], rows: Table['rows']): string {
   const cells = [columns.map((column) => column.toUpperCase()), ...rows.map((row) => row.map(printable))];
   const widths = columns.map((_, index) => Math.max(...cells.map((row) => lengthOf(row[index] ?? ''))));
   const line = (row: readonly string[]): string =>
