@@ -16,6 +16,7 @@ export const debianPackages = {
     'strongswan-pki': "strongSwan's SCEP client, as a peer of our authority",
     'libstrongswan-extra-plugins': 'ciphers that the SCEP client of strongSwan needs',
     certmonger: "certmonger's SCEP client, as a peer of our authority",
+    'python3-slixmpp': 'a stock XMPP client, scripted, as a person has one',
     'dbus-daemon': 'the private bus on which certmonger is run',
   },
 };

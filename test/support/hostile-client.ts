@@ -143,7 +143,7 @@ function endpointOf(domain: LabDomain): { host: string; port: number; domain: st
   return { host, port, domain: domain.name };
 }
 
-function pemOf({ key, certificate, authority }: Keystore): { ca: string; cert: string; key: string } {
+export function pemOf({ key, certificate, authority }: Keystore): { ca: string; cert: string; key: string } {
   return {
     ca: authority.pem,
     cert: toPem('CERTIFICATE', certificate.der),

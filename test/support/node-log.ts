@@ -8,6 +8,9 @@ export type LogLine = {
   readonly detail?: string;
   readonly id?: string;
   readonly executor?: string;
+  readonly command?: string;
+  readonly by?: string;
+  readonly attestedBy?: string;
   readonly state?: string;
 };
 

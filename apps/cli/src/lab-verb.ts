@@ -14,6 +14,7 @@ export function labVerb(): Verb {
       'Run whole domains on this machine, from real servers, on loopback.\n\n' +
         '  mom4c lab up [--domain alpha.test]… [--server ejabberd|prosody] [--executors 3] [--state DIR] [--json]\n' +
         '      --server beta.test=prosody names the XMPP server of one domain\n' +
+        '      --people ann=operator,bob=viewer makes accounts for stock XMPP clients, see docs/stock-clients.md\n' +
         '  mom4c lab status [--state DIR] [--json]\n' +
         '  mom4c lab down [--state DIR]',
     )

@@ -9,15 +9,17 @@ import { component } from './component.ts';
 import type { Component } from './component.ts';
 import type { ComponentState, DomainState } from './lab-state.ts';
 import { startNatsServer } from './nats-server.ts';
-import { nodeSettings, startNode, writeMember } from './node.ts';
+import { nodeSettings, programs, startNode, writeMember } from './node.ts';
 import type { DomainServices, NodeRole } from './node.ts';
+import { peopleHost, policyFor, writeSecrets } from './people.ts';
+import type { AccountRole } from './people.ts';
 import { freePort } from './ports.ts';
 import type { OnStart, ServerName } from './server.ts';
 import type { TlsFiles } from './server-folder.ts';
 import { directoryBase, startSlapd } from './slapd.ts';
 import { startXmppServer } from './start-xmpp-server.ts';
 import { xmppLog } from './xmpp-server.ts';
-import type { XmppServerKind } from './xmpp-server.ts';
+import type { PeopleHost, XmppServerKind } from './xmpp-server.ts';
 
 export type ServiceName = ServerName | 'certificate-authority';
 
@@ -52,6 +54,16 @@ export type DomainDescription = {
   caCertificate: string;
   adminProfile: { path: string; certificate: string; key: string };
   nodes: { name: string; role: NodeRole; jid: string; pid: number | undefined }[];
+  /** People with stock clients, and the address of the commands; absent: nobody. Passwords are in the named files. */
+  people?: PeopleDescription;
+};
+
+export type PeopleDescription = {
+  host: string;
+  /** Address of the commands. */
+  commands: string;
+  component: { port: number; secretFile: string };
+  accounts: { jid: string; role: AccountRole; passwordFile: string }[];
 };
 
 export type DomainContext = {
@@ -75,7 +87,7 @@ const SERVER_CERTIFICATES = [...new Set(Object.values(CERTIFICATE_NAMES))];
 export function openDomain(context: DomainContext): LabDomain {
   const { folder, state, save, checkOpen, progress } = context;
   const domain = state.name;
-  const services = servicesOf(state);
+  const services = servicesOf(context);
   const authority = authorityOf(context);
 
   const common = (name: ServerName, onStart: OnStart) => ({
@@ -90,6 +102,7 @@ export function openDomain(context: DomainContext): LabDomain {
     return startXmppServer(state.xmpp, {
       ...common(state.xmpp, onStart),
       managers,
+      people: services.people?.host,
       showStanzas: state.showStanzas,
     });
   };
@@ -106,7 +119,7 @@ export function openDomain(context: DomainContext): LabDomain {
     component(part, save, async (onStart) => {
       checkOpen();
       const { kind, name } = part;
-      if (kind === 'cm' || kind === 'te') await startNode(nodeFolder(folder, name), name, kind, onStart);
+      if (isNode(kind)) await startNode(nodeFolder(folder, name), name, kind, onStart);
       else await launchers[name as ServiceName](onStart);
       progress(`${domain}: ${name} is ready`);
     });
@@ -159,6 +172,7 @@ export function openDomain(context: DomainContext): LabDomain {
           ? [{ name, role: kind, jid: `${name}@${domain}`, pid: process?.pid }]
           : [],
       ),
+      ...(services.people && { people: describePeople(services.people.host, state) }),
     }),
   };
 }
@@ -169,10 +183,12 @@ export async function createDomain(context: DomainContext): Promise<LabDomain> {
   const authority = authorityOf(context);
   state.fingerprint = await authority.init();
   save();
+  const people = peopleOf(context)?.host;
+  if (people) writeSecrets(join(folder, 'people'), people, context.random);
   checkOpen();
   await all(
     SERVER_CERTIFICATES.map((name) =>
-      authority.serverCertificate(name, name === 'xmpp' ? [`conference.${state.name}`] : []),
+      authority.serverCertificate(name, name === 'xmpp' ? xmppNames(state.name, people) : []),
     ),
   );
   progress(`${state.name}: authority and server certificates made`);
@@ -180,7 +196,7 @@ export async function createDomain(context: DomainContext): Promise<LabDomain> {
   const domain = openDomain(context);
   const start = (...kinds: Component['kind'][]) =>
     all(domain.components.filter((part) => kinds.includes(part.kind)).map((part) => part.start()));
-  const nodes = state.components.filter(({ kind }) => kind === 'cm' || kind === 'te');
+  const nodes = state.components.filter(({ kind }) => isNode(kind));
   const prepared = all(nodes.map((node) => prepareNode(context, node)));
   const token = authority.token(ADMINISTRATOR, 'admin');
   await all<unknown>([start('server'), prepared, token]);
@@ -189,23 +205,24 @@ export async function createDomain(context: DomainContext): Promise<LabDomain> {
   checkOpen();
   // The managers make the rooms that the others join.
   await start('cm');
-  const services = { ...servicesOf(state), admin: { url: adminUrl(state) } };
+  const services = { ...servicesOf(context), admin: { url: adminUrl(state) } };
   const administrator = enrollAdministrator(adminFolder(folder), services, await token, context.random);
-  await all<unknown>([start('te'), administrator]);
+  await all<unknown>([start('te', 'adapter'), administrator]);
   return domain;
 }
 
 async function prepareNode(context: DomainContext, part: ComponentState): Promise<void> {
-  const { folder, state, random } = context;
+  const { folder, random } = context;
   const { name, port } = part;
-  const role = part.kind === 'cm' ? 'cm' : 'te';
+  const role = part.kind as NodeRole;
   const own = nodeFolder(folder, name);
-  const settings = nodeSettings(own, { name, role, healthPort: port }, servicesOf(state));
+  const settings = nodeSettings(own, { name, role, healthPort: port }, servicesOf(context));
   writeMember(own, settings, await authorityOf(context).token(name, role), random);
 }
 
-function authorityOf({ folder, state, random }: DomainContext) {
-  const { directory } = servicesOf(state);
+function authorityOf(context: DomainContext) {
+  const { folder, state, random } = context;
+  const { directory } = servicesOf(context);
   const scepPort = portOf(state, 'certificate-authority');
   const own = join(folder, 'certificate-authority');
   return openAuthority(
@@ -214,7 +231,8 @@ function authorityOf({ folder, state, random }: DomainContext) {
   );
 }
 
-function servicesOf(state: DomainState): DomainServices {
+function servicesOf(context: Pick<DomainContext, 'folder' | 'state'>): DomainServices {
+  const { state } = context;
   return {
     domain: state.name,
     authority: { url: authorityUrl(portOf(state, 'certificate-authority')), fingerprint: state.fingerprint },
@@ -222,7 +240,35 @@ function servicesOf(state: DomainState): DomainServices {
     xmpp: { host: '127.0.0.1', port: portOf(state, state.xmpp) },
     nats: { url: `tls://127.0.0.1:${portOf(state, 'nats-server')}` },
     sensors: state.sensors,
+    people: peopleOf(context),
   };
+}
+
+function peopleOf({ folder, state }: Pick<DomainContext, 'folder' | 'state'>): DomainServices['people'] {
+  if (!state.people) return undefined;
+  const host = peopleHost(join(folder, 'people'), state.name, state.people);
+  return { host, policy: policyFor(host.host, state.people.accounts) };
+}
+
+/** Beside the domain itself. */
+function xmppNames(domain: string, people: PeopleHost | undefined): string[] {
+  return [`conference.${domain}`, ...(people ? [people.host] : [])];
+}
+
+function describePeople(
+  { host, accounts, component: { domain, ...component } }: PeopleHost,
+  { people }: DomainState,
+): PeopleDescription {
+  const account = ({ name, passwordFile }: PeopleHost['accounts'][number]) => ({
+    jid: `${name}@${host}`,
+    role: people!.accounts[name]!,
+    passwordFile,
+  });
+  return { host, commands: domain, component, accounts: accounts.map(account) };
+}
+
+function isNode(kind: ComponentState['kind']): kind is NodeRole {
+  return Object.hasOwn(programs, kind);
 }
 
 /** Where administrators make tokens; see the certificate authority. */

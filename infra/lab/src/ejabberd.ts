@@ -7,11 +7,12 @@ import { findProgram, packageMissing, prepareServerFolder } from './server-folde
 import { startServer } from './server.ts';
 import type { RunningServer } from './server.ts';
 import { fillTemplate } from './template.ts';
+import { leaveAccounts, peopleValues } from './xmpp-server.ts';
 import type { XmppServerOptions } from './xmpp-server.ts';
 
 /** See `startXmppServer`. @throws Mom4cError M4C_PACKAGE_MISSING, M4C_LAB */
 export async function startEjabberd(options: XmppServerOptions, random: Random): Promise<RunningServer> {
-  const { domain, managers, adjust = (config) => config } = options;
+  const { domain, managers, people, adjust = (config) => config } = options;
   const erl = findProgram('erl', 'ejabberd');
   const libraries = findLibraries();
 
@@ -26,6 +27,11 @@ export async function startEjabberd(options: XmppServerOptions, random: Random):
         FOLDER: folder.path,
         PORT: port,
         LOG_LEVEL: options.showStanzas ? 'debug' : 'info',
+        PEOPLE_HOSTS: { text: people ? `  - ${JSON.stringify(people.host)}\n` : '' },
+        PEOPLE_LISTENER: {
+          text: people ? fillTemplate('ejabberd-people-listener.yml', peopleValues(people)) : '',
+        },
+        PEOPLE: { text: people ? `\n${fillTemplate('ejabberd-people.yml', peopleValues(people))}` : '' },
         MANAGERS: { text: JSON.stringify(managers.map((name) => ({ [name]: domain }))) },
       }),
     ),
@@ -34,12 +40,19 @@ export async function startEjabberd(options: XmppServerOptions, random: Random):
   if (!existsSync(join(folder.path, '.erlang.cookie')))
     folder.write('.erlang.cookie', Buffer.from(random.bytes(24)).toString('hex'), 0o400);
 
+  const accounts =
+    people &&
+    leaveAccounts(
+      folder,
+      people,
+      (name, password) => `{<<"${name}">>, <<"${people.host}">>, <<"${password}">>}.`,
+    );
   return startServer(
     'ejabberd',
     port,
     {
       command: erl,
-      args: erlangArguments(database, options.showStanzas ?? false),
+      args: [...erlangArguments(database, options.showStanzas ?? false), ...makingAccounts(accounts)],
       folder: folder.path,
       env: {
         PATH: '/usr/bin:/bin',
@@ -53,7 +66,7 @@ export async function startEjabberd(options: XmppServerOptions, random: Random):
       user: folder.user,
       onStart: options.onStart,
     },
-    () => answersXmpp(port, options.tls.ca, domain),
+    async () => !(accounts && existsSync(accounts)) && answersXmpp(port, options.tls.ca, domain),
   );
 }
 
@@ -70,6 +83,17 @@ function erlangArguments(database: string, showStanzas: boolean): string[] {
     // its configuration only after the log is set up.
     ...(showStanzas ? ['-ejabberd', 'log_burst_limit_count', '1000000'] : []),
     ...['-s', 'ejabberd'],
+  ];
+}
+
+/** After the start of ejabberd. What is wrong in it ends the server. @param file undefined: there are none */
+function makingAccounts(file: string | undefined): string[] {
+  if (file === undefined) return [];
+  const path = JSON.stringify(file);
+  const make = 'case ejabberd_auth:try_register(U, S, P) of ok -> ok; {error, exists} -> ok end';
+  return [
+    '-eval',
+    `{ok, All} = file:consult(${path}), [${make} || {U, S, P} <- All], ok = file:delete(${path}).`,
   ];
 }
 

@@ -2,7 +2,9 @@
 import { Mom4cError, isDomain } from '@mom4c/core';
 import type { Random } from '@mom4c/core';
 import type { DomainState } from './lab-state.ts';
-import { freePorts } from './ports.ts';
+import { ADAPTER, checkAccounts } from './people.ts';
+import type { Accounts } from './people.ts';
+import { freePort, freePorts } from './ports.ts';
 import { XMPP_SERVERS } from './xmpp-server.ts';
 import type { XmppServerKind } from './xmpp-server.ts';
 
@@ -13,6 +15,8 @@ export type LabOptions = {
   domains?: readonly string[] | undefined;
   /** The XMPP server of all domains, or of each by its name; ejabberd by default. */
   server?: XmppServerKind | Readonly<Record<string, XmppServerKind>> | undefined;
+  /** People with stock XMPP clients, in each domain; without them there is no adapter. */
+  people?: Accounts | undefined;
   /** In each domain; 3 by default. */
   executors?: number | undefined;
   /** In each domain; 1 by default. */
@@ -45,7 +49,8 @@ export async function planOf(options: LabOptions): Promise<DomainState[]> {
   if (!isCount(managers, 1, MAX_MANAGERS))
     throw new Mom4cError('M4C_USAGE', `from 1 to ${MAX_MANAGERS} cluster managers, please`);
 
-  const { server = {} } = options;
+  const { server = {}, people } = options;
+  if (people) checkAccounts(people);
   const stranger = Object.keys(server).find((name) => typeof server !== 'string' && !domains.includes(name));
   if (stranger !== undefined)
     throw new Mom4cError(
@@ -59,6 +64,7 @@ export async function planOf(options: LabOptions): Promise<DomainState[]> {
     { name: 'certificate-authority', kind: 'authority' },
     ...numbered('cm', managers).map((name) => ({ name, kind: 'cm' }) as const),
     ...numbered('te', executors).map((name) => ({ name, kind: 'te' }) as const),
+    ...(people ? [{ name: ADAPTER, kind: 'adapter' } as const] : []),
   ] as const;
   const plans = domains.map(async (name) => {
     const xmpp = (typeof server === 'string' ? server : server[name]) ?? XMPP_SERVERS[0];
@@ -73,6 +79,7 @@ export async function planOf(options: LabOptions): Promise<DomainState[]> {
       adminPort: adminPort!,
       sensors,
       showStanzas,
+      ...(people && { people: { accounts: people, componentPort: await freePort() } }),
       components,
     };
   });

@@ -3,6 +3,7 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Mom4cError, isDomain, isNodeName } from '@mom4c/core';
 import * as z from 'zod';
+import { ACCOUNT_ROLES } from './people.ts';
 import { XMPP_SERVERS } from './xmpp-server.ts';
 
 const FILE = 'lab.json';
@@ -14,7 +15,7 @@ const identity = { pid: z.int().min(2), startTime: z.int().min(0), boot: z.strin
 const process = z.strictObject({ ...identity, name: z.string(), logFile: z.string() });
 const component = z.strictObject({
   name: z.string().refine(isNodeName),
-  kind: z.enum(['server', 'authority', 'cm', 'te']),
+  kind: z.enum(['server', 'authority', 'cm', 'te', 'adapter']),
   /** Where it listens on 127.0.0.1: for nodes the health endpoint. */
   port,
   /** Absent: it was stopped on purpose, or not started yet. */
@@ -31,6 +32,13 @@ const domain = z.strictObject({
   adminPort: port,
   /** Roots of the trees from which the sensor agents read. */
   sensors: z.strictObject({ sysfs: z.string(), procfs: z.string() }),
+  /** With stock clients; absent: nobody. */
+  people: z
+    .strictObject({
+      accounts: z.record(z.string().refine(isNodeName), z.enum(ACCOUNT_ROLES)),
+      componentPort: port,
+    })
+    .optional(),
   /** In the log of the XMPP server. */
   showStanzas: z.boolean().default(false),
   components: z.array(component),

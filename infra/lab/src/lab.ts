@@ -151,11 +151,12 @@ async function takeDown(folder: string, state: LabState, domains: readonly LabDo
 async function stopEverything(folder: string, state: LabState, domains: readonly LabDomain[]): Promise<void> {
   const processes = state.domains.flatMap(processesOf);
   const components = domains.flatMap((domain) => domain.components);
-  for (const kind of ['te', 'cm', 'authority', 'server'] as const)
+  for (const kind of ['adapter', 'te', 'cm', 'authority', 'server'] as const)
     await all(components.filter((part) => part.kind === kind).map((part) => part.stop()));
 
   const ports = state.domains.flatMap((domain) => [
     domain.adminPort,
+    ...(domain.people ? [domain.people.componentPort] : []),
     ...domain.components.map((part) => part.port),
   ]);
   releasePorts(ports);

@@ -2,16 +2,19 @@
 import { parseArgs } from 'node:util';
 import { EXIT, Mom4cError } from '@mom4c/core';
 import type { Component } from './component.ts';
-import type { DomainDescription, LabDomain } from './domain.ts';
+import type { DomainDescription, LabDomain, PeopleDescription } from './domain.ts';
 import { openLab, startLab } from './lab.ts';
 import type { Lab } from './lab.ts';
 import type { LabOptions } from './lab-plan.ts';
+import { checkAccounts } from './people.ts';
+import type { Accounts } from './people.ts';
 import { xmppServerKind } from './xmpp-server.ts';
 
 type Options = {
   verb: string;
   domains: string[] | undefined;
   server: LabOptions['server'];
+  people: LabOptions['people'];
   executors: number;
   state: string;
   json: boolean;
@@ -23,8 +26,10 @@ type DomainStatus = Omit<DomainDescription, 'nodes'> & {
   servers: { name: string; port: number; pid: number | undefined; alive: boolean }[];
 };
 
+type Account = PeopleDescription['accounts'][number];
+
 const USAGE =
-  'lab up|status|down [--domain NAME]… [--server [DOMAIN=]ejabberd|prosody]… [--executors N] [--state DIR] [--json]';
+  'lab up|status|down [--domain NAME]… [--server [DOMAIN=]ejabberd|prosody]… [--executors N] [--people NAME=ROLE,…] [--state DIR] [--json]';
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 function readOptions(argv: readonly string[]): Options {
@@ -35,6 +40,7 @@ function readOptions(argv: readonly string[]): Options {
       options: {
         domain: { type: 'string', multiple: true },
         server: { type: 'string', multiple: true },
+        people: { type: 'string' },
         executors: { type: 'string', default: '3' },
         state: { type: 'string', default: '.mom4c' },
         json: { type: 'boolean', default: false },
@@ -44,7 +50,8 @@ function readOptions(argv: readonly string[]): Options {
     if (rest.length > 0 || !/^\d{1,4}$/.test(values.executors)) throw new Error(USAGE);
     const { domain: domains, state, json } = values;
     const server = readServers(values.server ?? []);
-    return { verb, domains, server, executors: Number(values.executors), state, json };
+    const people = values.people === undefined ? undefined : readPeople(values.people);
+    return { verb, domains, server, people, executors: Number(values.executors), state, json };
   } catch (cause) {
     if (cause instanceof Mom4cError) throw cause;
     throw new Mom4cError('M4C_USAGE', (cause as Error).message, { cause });
@@ -64,7 +71,17 @@ function readServers(values: readonly string[]): LabOptions['server'] {
   return Object.fromEntries(pairs);
 }
 
-async function up({ domains, server, executors, state, json }: Options): Promise<void> {
+/** `ann=operator,bob=viewer` */
+function readPeople(text: string): Accounts {
+  const pairs = text.split(',').map((pair) => pair.split('='));
+  const accounts = Object.fromEntries(pairs) as Accounts;
+  if (pairs.some((pair) => pair.length !== 2) || Object.keys(accounts).length < pairs.length)
+    throw new Error(USAGE);
+  checkAccounts(accounts);
+  return accounts;
+}
+
+async function up({ domains, server, people, executors, state, json }: Options): Promise<void> {
   const abort = new AbortController();
   const onSignal = () => {
     progress('stops…');
@@ -72,7 +89,15 @@ async function up({ domains, server, executors, state, json }: Options): Promise
   };
   for (const signal of SIGNALS) process.on(signal, onSignal);
   try {
-    const lab = await startLab({ folder: state, domains, server, executors, progress, signal: abort.signal });
+    const lab = await startLab({
+      folder: state,
+      domains,
+      server,
+      people,
+      executors,
+      progress,
+      signal: abort.signal,
+    });
     progress('the lab is up');
     console.log(json ? JSON.stringify(lab.describe()) : summary(lab));
   } catch (error) {
@@ -107,15 +132,22 @@ function statusOf(domain: LabDomain): DomainStatus {
     ...rest,
     nodes: nodes.map((node) => ({ ...node, alive: domain.node(node.name).running })),
     servers: domain.components
-      .filter((part) => part.kind === 'server' || part.kind === 'authority')
+      .filter((part) => part.kind !== 'cm' && part.kind !== 'te')
       .map(({ name, port, process: record, running }) => ({ name, port, pid: record?.pid, alive: running })),
   };
 }
 
 function summary(lab: Lab): string {
+  const person = ({ jid, role, passwordFile }: Account) =>
+    `  ${jid.padEnd(42)}${role.padEnd(10)}password in ${passwordFile}`;
   const row = ({ name, port, process: record, running }: Component) =>
     `  ${name.padEnd(24)}${`127.0.0.1:${port}`.padEnd(18)}${running ? `pid ${record?.pid}` : 'not running'}`;
-  return lab.domains.flatMap((domain) => [domain.name, ...domain.components.map(row)]).join('\n');
+  return lab.domains
+    .flatMap((domain) => {
+      const { people } = domain.describe();
+      return [domain.name, ...domain.components.map(row), ...(people?.accounts ?? []).map(person)];
+    })
+    .join('\n');
 }
 
 function progress(line: string): void {

@@ -6,10 +6,11 @@ import { writePassword } from './authority.ts';
 import { startProgram } from './program.ts';
 import type { Program } from './program.ts';
 import type { OnStart } from './server.ts';
+import type { PeopleHost } from './xmpp-server.ts';
 import { toYaml } from './yaml.ts';
 import type { Settings } from './yaml.ts';
 
-export type NodeRole = 'cm' | 'te';
+export type NodeRole = 'cm' | 'te' | 'adapter';
 
 /** Where a member of the domain finds the domain's services. */
 export type DomainServices = {
@@ -19,9 +20,14 @@ export type DomainServices = {
   xmpp: { host: string; port: number };
   nats: { url: string };
   sensors: { sysfs: string; procfs: string };
+  people?: { host: PeopleHost; policy: Settings } | undefined;
 };
 
-export const programs: Readonly<Record<NodeRole, Program>> = { cm: 'cluster-manager', te: 'task-executor' };
+export const programs: Readonly<Record<NodeRole, Program>> = {
+  cm: 'cluster-manager',
+  te: 'task-executor',
+  adapter: 'command-adapter',
+};
 
 /** Makes the folder of a member, ready for its first start. @returns the path of its configuration */
 export function writeMember(folder: string, config: Settings, token: string, random: Random): string {
@@ -56,10 +62,26 @@ export function nodeSettings(
   return {
     ...memberSettings(folder, node.name, services),
     health: { host: '127.0.0.1', port: node.healthPort },
-    ...(node.role === 'cm'
-      ? { nats: services.nats }
-      : { sensors: services.sensors, labels: labelsOf(node.name) }),
+    ...ownSettings(node, services),
   };
+}
+
+function ownSettings(
+  { name, role }: { name: string; role: NodeRole },
+  { nats, sensors, people }: DomainServices,
+): Settings {
+  switch (role) {
+    case 'cm':
+      return { nats, ...(people && { people: people.policy }) };
+    case 'te':
+      return { sensors, labels: labelsOf(name) };
+    case 'adapter':
+      if (!people) throw new Error('an adapter without people');
+      return {
+        people: people.host.host,
+        component: { host: '127.0.0.1', ...people.host.component },
+      };
+  }
 }
 
 /** Executors stand on two sites in turn, so that labels can be tried: te1 on the roof, te2 in the cellar, te3 on the roof. */

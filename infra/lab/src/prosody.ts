@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort } from './ports.ts';
 import { answersXmpp } from './readiness.ts';
@@ -6,15 +6,20 @@ import { findProgram, prepareServerFolder } from './server-folder.ts';
 import { startServer } from './server.ts';
 import type { RunningServer } from './server.ts';
 import { fillTemplate } from './template.ts';
+import { leaveAccounts, peopleValues } from './xmpp-server.ts';
 import type { XmppServerOptions } from './xmpp-server.ts';
 
 /** Ours, which any Prosody of a domain needs. Copied, since Prosody's user may not get at this checkout. */
-const MODULES = ['mod_auth_certificate.lua', 'mod_muc_broadcast_only.lua'] as const;
+const MODULES = [
+  'mod_auth_certificate.lua',
+  'mod_muc_broadcast_only.lua',
+  'mod_accounts_from_file.lua',
+] as const;
 const MODULES_FOLDER = new URL('../../prosody/', import.meta.url);
 
 /** See `startXmppServer`. @throws Mom4cError M4C_PACKAGE_MISSING, M4C_LAB */
 export async function startProsody(options: XmppServerOptions): Promise<RunningServer> {
-  const { domain, managers, showStanzas = false, adjust = (config) => config } = options;
+  const { domain, managers, people, showStanzas = false, adjust = (config) => config } = options;
   const prosody = findProgram('prosody', 'prosody');
   const folder = prepareServerFolder(options.folder, options.tls, 'prosody');
   folder.folder('database');
@@ -33,11 +38,18 @@ export async function startProsody(options: XmppServerOptions): Promise<RunningS
         MORE_MODULES: { text: showStanzas ? '"stanza_debug";' : '' },
         // Else it would refuse to start where no user of its own can get to its folder.
         RUN_AS_ROOT: String(process.getuid?.() === 0 && folder.user === undefined),
+        COMPONENT_PORTS: { text: people ? String(people.component.port) : '' },
+        PEOPLE: {
+          text: people
+            ? fillTemplate('prosody-people.cfg.lua', { FOLDER: folder.path, ...peopleValues(people) })
+            : '',
+        },
         MANAGERS: { text: `{ ${managers.map((name) => JSON.stringify(`${name}@${domain}`)).join(', ')} }` },
       }),
     ),
   );
 
+  const accounts = people && leaveAccounts(folder, people, (name, password) => `${name} ${password}`);
   return startServer(
     'prosody',
     port,
@@ -50,6 +62,6 @@ export async function startProsody(options: XmppServerOptions): Promise<RunningS
       user: folder.user,
       onStart: options.onStart,
     },
-    () => answersXmpp(port, options.tls.ca, domain),
+    async () => !(accounts && existsSync(accounts)) && answersXmpp(port, options.tls.ca, domain),
   );
 }

@@ -1,6 +1,8 @@
 /** The XMPP server of a domain: ejabberd or Prosody, by one interface: what they have in common. */
 import { join } from 'node:path';
 import { Mom4cError } from '@mom4c/core';
+import { readSecret } from '@mom4c/runtime';
+import type { ServerFolder } from './server-folder.ts';
 import type { OnStart } from './server.ts';
 import type { TlsFiles } from './server-folder.ts';
 
@@ -16,6 +18,15 @@ export function xmppServerKind(name: string): XmppServerKind {
   return kind;
 }
 
+export type PeopleHost = {
+  /** `people.alpha.test`; `people.` and the domain. */
+  readonly host: string;
+  /** Made at the start, where they are not there yet. */
+  readonly accounts: readonly { readonly name: string; readonly passwordFile: string }[];
+  /** The external component (XEP-0114) that serves them, on 127.0.0.1. */
+  readonly component: { readonly domain: string; readonly port: number; readonly secretFile: string };
+};
+
 export type XmppServerOptions = {
   /** Made if it is not there; an existing one is used again, with its accounts and rooms. */
   folder: string;
@@ -23,6 +34,8 @@ export type XmppServerOptions = {
   tls: TlsFiles;
   /** Local parts of the addresses that may make rooms. */
   managers: readonly string[];
+  /** A second host, for people who log in with passwords; none by default. */
+  people?: PeopleHost | undefined;
   /** Writes every stanza to `xmppLog`. */
   showStanzas?: boolean | undefined;
   /** Changes the configuration before it is written: to try what servers of other operators do. */
@@ -35,4 +48,27 @@ export type XmppServerOptions = {
 /** Where a server with this folder writes what it does, and with `showStanzas` each stanza, one a line. */
 export function xmppLog(kind: XmppServerKind, folder: string): string {
   return join(folder, `${kind}.log`);
+}
+
+/** What the templates say of people. */
+export function peopleValues({ host, component }: PeopleHost): Record<string, string | number> {
+  return {
+    PEOPLE_HOST: host,
+    COMPONENT: component.domain,
+    COMPONENT_PORT: component.port,
+    COMPONENT_SECRET: readSecret(component.secretFile),
+  };
+}
+
+/**
+ * Leaves the accounts to a server that is about to start, in a file that it deletes when it has made them: neither
+ * arguments nor the environment show a password. @returns the path
+ */
+export function leaveAccounts(
+  folder: ServerFolder,
+  { accounts }: PeopleHost,
+  line: (name: string, password: string) => string,
+): string {
+  const lines = accounts.map(({ name, passwordFile }) => `${line(name, readSecret(passwordFile))}\n`);
+  return folder.write('accounts', lines.join(''));
 }

@@ -1,7 +1,7 @@
 -- Prosody 0.12 as the XMPP server of one mom4c domain. A lab fills in the placeholders; for a server of your own do the
 -- same by hand and start Prosody as your distribution does.
 
--- Where mod_auth_certificate and mod_muc_broadcast_only stand: copies of infra/prosody/.
+-- Where mod_auth_certificate, mod_muc_broadcast_only and mod_accounts_from_file stand: copies of infra/prosody/.
 plugin_paths = { "${FOLDER}/modules" }
 data_path = "${FOLDER}/database"
 -- As an ordinary user wherever there is one.
@@ -22,7 +22,7 @@ c2s_direct_tls_ports = { ${PORT} }
 c2s_ports = {}
 s2s_ports = {}
 s2s_direct_tls_ports = {}
-component_ports = {}
+component_ports = { ${COMPONENT_PORTS} }
 http_ports = {}
 https_ports = {}
 
@@ -106,3 +106,4 @@ Component "conference.${DOMAIN}" "muc"
 	muc_room_cache_size = 1000
 	-- A command must not be played back to who joins later.
 	max_history_messages = 0
+${PEOPLE}
