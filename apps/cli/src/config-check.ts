@@ -1,13 +1,12 @@
 /** Which program a configuration is for, what that program finds in it, and how it is shown. */
 import { execFile } from 'node:child_process';
-import { EXIT, Mom4cError, formatTable } from '@mom4c/core';
+import { EXIT, Mom4cError, formatTable, printable } from '@mom4c/core';
 import { adminSettings, identityFindings } from '@mom4c/member';
 import { checkConfig, configReportSchema, readConfig } from '@mom4c/runtime';
 import type { ConfigFinding, ConfigReport } from '@mom4c/runtime';
 import type { Format } from './formats.ts';
 import { programPath } from './programs.ts';
 import type { Configured, ProgramName } from './programs.ts';
-import { printable } from '@mom4c/core';
 import { written } from './written.ts';
 
 export type ConfigCheckOptions = { for?: Configured; output: Format };
