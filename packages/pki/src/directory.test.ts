@@ -1,5 +1,5 @@
 /**
- * Mutations seen red: `fetch` answered from the cache; certificates parsed anew each time; the time of one that is kept
+ * Mutations seen red: `fetch` answered from the cache; certificates parsed anew each time; no refresh ahead; refreshes counted as look-ups; the time of one that is kept
  * not looked at.
  */
 import assert from 'node:assert/strict';
@@ -53,6 +53,28 @@ test('what is fetched is what is there now, whatever was answered before', async
   assert.equal((await directory.fetch(issuer, serial))?.fingerprint, fingerprint);
   held.pop();
   assert.equal(await directory.fetch(issuer, serial), undefined);
+});
+
+test('a steady conversation looks nothing up once it is warm, for as long as it goes on', async () => {
+  const { directory, held, advance } = setUp();
+  held.push(reader.certificate);
+  const { issuer, serial } = reader.certificate;
+  const letter = async (): Promise<void> => {
+    assert.equal((await directory.byAddress('te0@alpha.test')).length, 1);
+    assert.ok(await directory.byIssuerAndSerial(issuer, serial));
+  };
+  await letter();
+  const warm = directory.lookups;
+  for (let time = 0; time < HOUR / 2; time += 1000) {
+    advance(1000);
+    await letter();
+  }
+  assert.equal(directory.lookups, warm);
+  // At half of 30 seconds and of 5 minutes.
+  assert.equal(directory.refreshes, 120 + 12);
+  advance(HOUR / 4);
+  await letter();
+  assert.equal(directory.lookups, warm + 2, 'after a pause it does');
 });
 
 test('a refresh costs no signatures but for what is new', async (t) => {
