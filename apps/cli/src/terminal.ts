@@ -2,15 +2,6 @@
 import { printable } from '@mom4c/core';
 import type { Mom4cError } from '@mom4c/core';
 
-/** JSON lets most of what steers a terminal stand as it is; escaped it says the same. */
-export function printableJson(json: string): string {
-  return json.replace(/[\p{Cf}\p{Zl}\p{Zp}\p{Co}\u007F-\u009F]/gu, (hostile) =>
-    Array.from({ length: hostile.length }, (_, index) => hostile.charCodeAt(index))
-      .map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`)
-      .join(''),
-  );
-}
-
 /** In one line. */
 export function describe({ message, correlation }: Mom4cError): string {
   return printable(correlation === undefined ? message : `${message} (correlation id ${correlation})`);

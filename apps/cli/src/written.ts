@@ -1,7 +1,7 @@
 /** What was found, for a person or for a program. */
+import { printableJson } from '@mom4c/core';
 import { toYaml } from '@mom4c/runtime';
 import type { Format } from './formats.ts';
-import { printableJson } from './terminal.ts';
 
 /** @param table makes the form for people */
 export function written(value: unknown, format: Format, table: () => string): string {

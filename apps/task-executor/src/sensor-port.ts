@@ -1,11 +1,11 @@
 import { callAgent, type Bus } from '@mom4c/bus';
-import { isErrorCode, type ErrorCode, type SensorPort } from '@mom4c/core';
+import { isErrorCode, isSensorName, type ErrorCode, type SensorPort } from '@mom4c/core';
 import * as z from 'zod';
 import { SENSOR_AGENT } from './agent-settings.ts';
 
 /** An answer is checked here, since an agent may be broken or replaced; commands check theirs again on the way out. */
 const sensorRecord = z.strictObject({
-  n: z.string().min(1).max(200),
+  n: z.string().refine(isSensorName),
   u: z.string().max(32).optional(),
   v: z.number().optional(),
   vs: z.string().max(1000).optional(),

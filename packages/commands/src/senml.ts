@@ -1,6 +1,6 @@
 /** Sensor readings as commands carry them: SenML (RFC 8428 §4.3), plus `error` where a sensor could not be read. */
 import * as z from 'zod';
-import { isErrorCode } from '@mom4c/core';
+import { isErrorCode, isSensorName } from '@mom4c/core';
 import type { ErrorCode, SensorRecord } from '@mom4c/core';
 
 const errorBody = z.strictObject({
@@ -10,7 +10,7 @@ const errorBody = z.strictObject({
 });
 
 export const sensorRecord = z.strictObject({
-  n: z.string().min(1).max(200).describe('Name of the sensor, unique on its node'),
+  n: z.string().refine(isSensorName, 'not a SenML name').describe('Name of the sensor, unique on its node'),
   u: z.string().max(32).optional().describe('Unit, from the SenML registry'),
   v: z.number().optional().describe('Value'),
   vs: z.string().max(1000).optional().describe('Value, where it is text'),

@@ -30,8 +30,9 @@ export type Certificate = {
 
 /** Where peers' certificates are found. Only the domain's authority can write there; every answer is verified against it. */
 export interface CertificateDirectory {
-  /** `undefined` if there is none. @throws Mom4cError M4C_DIRECTORY_UNREACHABLE, M4C_CERTIFICATE_INVALID */
-  byIssuerAndSerial(issuer: string, serial: string): Promise<Certificate | undefined>;
+  /** `undefined` if there is none. @param asker who made us ask: a share of the questions is his
+   *  @throws Mom4cError M4C_DIRECTORY_UNREACHABLE, M4C_CERTIFICATE_INVALID, M4C_BUSY (his share is used up) */
+  byIssuerAndSerial(issuer: string, serial: string, asker?: string): Promise<Certificate | undefined>;
   /** Current certificates that name this address, newest first. */
   byAddress(address: BareJid): Promise<readonly Certificate[]>;
   /** Current certificates of a role, one per name. */
@@ -51,9 +52,9 @@ export type Verified = { readonly content: Uint8Array; readonly signer: Certific
 
 /** Checks CMS SignedData: mandatory attributes, digest, signature, and the signer's certificate from the directory. */
 export interface Verifier {
-  /** @param detached the content, where `signedData` does not enclose it
-   *  @throws Mom4cError M4C_MALFORMED, M4C_BAD_SIGNATURE, M4C_CERTIFICATE_UNKNOWN, M4C_CERTIFICATE_INVALID */
-  verify(signedData: Uint8Array, detached?: Uint8Array): Promise<Verified>;
+  /** @param detached the content, where `signedData` does not enclose it  @param sender who brought it, for the directory
+   *  @throws Mom4cError M4C_MALFORMED, M4C_BAD_SIGNATURE, M4C_CERTIFICATE_UNKNOWN, M4C_CERTIFICATE_INVALID, M4C_BUSY */
+  verify(signedData: Uint8Array, detached?: Uint8Array, sender?: string): Promise<Verified>;
 }
 
 /** A symmetric key with a name: a room's. */

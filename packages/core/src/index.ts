@@ -5,6 +5,7 @@ export * from './deadline.ts';
 export * from './dispatcher.ts';
 export * from './duration.ts';
 export * from './errors.ts';
+export * from './fair-queue.ts';
 export * from './identity.ts';
 export * from './ids.ts';
 export * from './jid.ts';

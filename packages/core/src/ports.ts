@@ -18,6 +18,11 @@ export type SensorRecord = {
   error?: ErrorBody | undefined;
 };
 
+/** RFC 8428 §4.5.1. */
+export function isSensorName(text: string): boolean {
+  return text.length <= 200 && /^[A-Za-z0-9][A-Za-z0-9:./_-]*$/.test(text);
+}
+
 /** The sensors of this node, served by an agent of its own process. */
 export interface SensorPort {
   /** @throws Mom4cError M4C_AGENT_UNAVAILABLE, M4C_AGENT_TIMEOUT */

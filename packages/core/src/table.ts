@@ -8,7 +8,10 @@ export type Table = {
 
 /** Columns as wide as their widest cell, two blanks between them; each line ends with a line feed. */
 export function formatTable(columns: Table['columns'], rows: Table['rows']): string {
-  const cells = [columns.map((column) => column.toUpperCase()), ...rows.map((row) => row.map(printable))];
+  const cells = [
+    columns.map((column) => column.toUpperCase()),
+    ...rows.map((row) => cellsOf(row, columns.length - 1)),
+  ];
   const widths = columns.map((_, index) => Math.max(...cells.map((row) => lengthOf(row[index] ?? ''))));
   const line = (row: readonly string[]): string =>
     row
@@ -16,6 +19,18 @@ export function formatTable(columns: Table['columns'], rows: Table['rows']): str
       .join('  ')
       .trimEnd();
   return `${cells.map(line).join('\n')}\n`;
+}
+
+function cellsOf(row: readonly string[], last: number): string[] {
+  return row.map((text, index) => (index < last ? cut(printable(text)) : printable(text)));
+}
+
+/** A device that writes much shall not push the columns after it out of sight; JSON and YAML have the whole text. */
+const MAX_CELL = 120;
+
+function cut(cell: string): string {
+  const characters = [...segmenter.segment(cell)];
+  return characters.length <= MAX_CELL ? cell : `${cell.slice(0, characters[MAX_CELL - 1]!.index)}…`;
 }
 
 const segmenter = new Intl.Segmenter();

@@ -1,4 +1,6 @@
-// Mutations seen red: the stored floor without `+ 1`; not saving the floor; forgetting ids early when full.
+// Mutations seen red: the stored floor without `+ 1`; not saving the floor; forgetting ids early when full, without a
+// floor for their signer; the signer's own floor not looked at; forgetting the oldest of whoever comes first, not of the
+// one who has most; what has expired not forgotten first.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
@@ -9,6 +11,7 @@ import { fakeCertificate, memoryFloor, settableClock } from './test-fakes.ts';
 
 const START = 1_700_000_000_000;
 const te1 = fakeCertificate('te1', 'te');
+const te2 = fakeCertificate('te2', 'te');
 
 function ping(n: number, time: number, expires = time + 3_600_000): PayloadOf<'join'> {
   const id = `01890a5d-ac96-774b-bcce-${String(n).padStart(12, '0')}`;
@@ -88,14 +91,67 @@ test('whatever the order of arrivals and ticks: no id passes twice, however many
   );
 });
 
-test('a full memory refuses new messages and keeps the old ids; it empties with time', () => {
+test('a full memory costs whoever fills it: his oldest ids go, and their messages do not pass again', () => {
+  const clock = settableClock(START);
+  const freshness = new Freshness(clock, memoryFloor(), { ...limits, capacity: 10 });
+  freshness.admit(ping(100, START), te2);
+  for (let n = 0; n < 5; n++) freshness.admit(ping(n, START), te1);
+  for (let n = 5; n < 9; n++) freshness.admit(ping(n, START + 2000), te1);
+  freshness.admit(ping(101, START), te2);
+  freshness.admit(ping(102, START), te2);
+  assert.throws(() => freshness.admit(ping(0, START), te1), code('M4C_BUSY'), 'forgotten');
+  assert.throws(() => freshness.admit(ping(200, START + 999), te1), code('M4C_BUSY'), 'new, but as old');
+  assert.throws(() => freshness.admit(ping(5, START + 2000), te1), code('M4C_REPLAY'), 'still known');
+  for (const n of [100, 101, 102])
+    assert.throws(() => freshness.admit(ping(n, START), te2), code('M4C_REPLAY'), 'of the other one');
+  freshness.admit(ping(201, START + 1000), te1);
+});
+
+test('a memory that is full of what has expired is empty', () => {
   const clock = settableClock(START);
   const freshness = new Freshness(clock, memoryFloor(), { ...limits, capacity: 10 });
   for (let n = 0; n < 10; n++) freshness.admit(ping(n, START), te1);
-  assert.throws(() => freshness.admit(ping(10, START), te1), code('M4C_BUSY'));
-  assert.throws(() => freshness.admit(ping(0, START), te1), code('M4C_REPLAY'));
-  clock.set(START + 60_001);
-  freshness.admit(ping(11, START + 60_001), te1);
+  clock.set(START + 62_000);
+  freshness.admit(ping(11, START + 2_000), te1);
+  freshness.admit(ping(12, START + 2_000), te1);
+});
+
+test('however much one signer says, no id passes twice, and a quiet one is always heard', () => {
+  const step = fc.record({
+    loud: fc.boolean(),
+    n: fc.nat(60),
+    age: fc.integer({ min: -9_000, max: 50_000 }),
+    tick: fc.nat(1500),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
+      const clock = settableClock(START);
+      const freshness = new Freshness(clock, memoryFloor(), { ...limits, capacity: 20 });
+      const passed = new Set<string>();
+      const messages = new Map<string, Payload>();
+      let quiet = 0;
+      for (const { loud, n, age, tick } of steps) {
+        clock.set(clock.now() + tick);
+        // The quiet one never has more than its half.
+        if (!loud && quiet === 10) continue;
+        if (!loud) quiet += 1;
+        const signer = loud ? te1 : te2;
+        const name = loud ? `loud ${n}` : `quiet ${quiet}`;
+        const message = messages.get(name) ?? ping(loud ? n : 1000 + quiet, clock.now() - age);
+        messages.set(name, message);
+        try {
+          freshness.admit(message, signer);
+        } catch (thrown) {
+          assert.ok(thrown instanceof Mom4cError);
+          assert.ok(loud, `a quiet one is refused: ${thrown.message}`);
+          continue;
+        }
+        assert.ok(!passed.has(name), `${name} passed twice`);
+        passed.add(name);
+      }
+    }),
+    { numRuns: 1000 },
+  );
 });
 
 test('a state may be shown again, an older one may not, and it ends when it expires', () => {

@@ -6,9 +6,10 @@
  *   never older than what the signer said before.
  *
  * INVARIANTS:
- * - An id stays remembered for as long as the age check would still let its message pass.
+ * - An id stays remembered for as long as the checks of age and of its signer's floor would still let its message pass.
  * - The floor never goes down, not over a restart either: what an earlier process may have seen is refused by it.
- * - The memory is bounded; when it is full new messages are refused, old ids are not forgotten early.
+ * - The memory is bounded, and what fills it pays: when it is full, whoever has most ids in it loses his oldest, and a
+ *   floor of his own then refuses what is as old as those. Nobody else notices.
  */
 import { Mom4cError } from '@mom4c/core';
 import type { Certificate, Clock } from '@mom4c/core';
@@ -31,14 +32,26 @@ export type FreshnessLimits = {
 
 export const DEFAULT_LIMITS: FreshnessLimits = { maxAge: 60_000, maxSkew: 10_000, capacity: 200_000 };
 
+/** Of one signer. */
+type Seen = {
+  /** What is older is refused. */
+  floor: number;
+  count: number;
+  /** Ids by the second of their message's time, so that the oldest can go together. */
+  readonly seconds: Map<number, Set<string>>;
+};
+
+const SECOND = 1000;
+
 export class Freshness {
   readonly #clock: Clock;
   readonly #store: FloorStore;
   readonly #limits: FreshnessLimits;
   readonly #floor: number;
   #latest: number;
-  /** Id → until when it must be remembered. */
-  readonly #seen = new Map<string, number>();
+  /** By fingerprint of the signer. */
+  readonly #seen = new Map<string, Seen>();
+  #remembered = 0;
   readonly #latestState = new Map<string, number>();
 
   constructor(clock: Clock, store: FloorStore, limits: FreshnessLimits = DEFAULT_LIMITS) {
@@ -63,7 +76,7 @@ export class Freshness {
       throw new Mom4cError('M4C_EXPIRED', `it is ${seconds(now - payload.time)} old`);
     if (payload.time < this.#floor)
       throw new Mom4cError('M4C_EXPIRED', 'an earlier run of the receiver may have seen it');
-    this.#remember(eventKey(payload, signer), payload.time + maxAge, now);
+    this.#remember(payload, signer, now);
     this.#raiseFloor(payload.time);
   }
 
@@ -74,16 +87,49 @@ export class Freshness {
     this.#latestState.set(key, payload.time);
   }
 
-  #remember(key: string, until: number, now: number): void {
-    if (this.#seen.has(key)) throw new Mom4cError('M4C_REPLAY');
-    if (this.#seen.size >= this.#limits.capacity) this.#forget(now);
-    if (this.#seen.size >= this.#limits.capacity)
-      throw new Mom4cError('M4C_BUSY', 'too many messages to remember');
-    this.#seen.set(key, until);
+  #remember(payload: Payload, { fingerprint }: Certificate, now: number): void {
+    const { time } = payload;
+    const key = eventKey(payload);
+    const seen = this.#seen.get(fingerprint) ?? {
+      floor: 0,
+      count: 0,
+      seconds: new Map<number, Set<string>>(),
+    };
+    const second = Math.floor(time / SECOND);
+    if (seen.seconds.get(second)?.has(key)) throw new Mom4cError('M4C_REPLAY');
+    if (this.#remembered >= this.#limits.capacity) this.#makeRoom(now);
+    if (time < seen.floor)
+      throw new Mom4cError(
+        'M4C_BUSY',
+        'its sender says more than can be remembered, and this is among the oldest',
+      );
+    this.#seen.set(fingerprint, seen);
+    const keys = seen.seconds.get(second) ?? new Set();
+    seen.seconds.set(second, keys.add(key));
+    seen.count += 1;
+    this.#remembered += 1;
   }
 
-  #forget(now: number): void {
-    for (const [key, until] of this.#seen) if (until < now) this.#seen.delete(key);
+  /** What the age check refuses by now goes first; if that is not enough, the oldest second of whoever has most. */
+  #makeRoom(now: number): void {
+    const oldest = Math.floor((now - this.#limits.maxAge) / SECOND);
+    for (const [fingerprint, seen] of this.#seen) {
+      for (const second of seen.seconds.keys()) if (second < oldest) this.#forget(seen, second);
+      if (seen.count === 0 && seen.floor <= oldest * SECOND) this.#seen.delete(fingerprint);
+    }
+    if (this.#remembered < this.#limits.capacity) return;
+    const [first, ...others] = this.#seen.values();
+    const largest = others.reduce((most, each) => (each.count > most.count ? each : most), first!);
+    const second = Math.min(...largest.seconds.keys());
+    this.#forget(largest, second);
+    largest.floor = Math.max(largest.floor, (second + 1) * SECOND);
+  }
+
+  #forget(seen: Seen, second: number): void {
+    const count = seen.seconds.get(second)?.size ?? 0;
+    seen.seconds.delete(second);
+    seen.count -= count;
+    this.#remembered -= count;
   }
 
   #raiseFloor(time: number): void {
@@ -97,9 +143,8 @@ export class Freshness {
  *  it gets an answer, signed anew as well. */
 const REPEATED: ReadonlySet<Payload['type']> = new Set(['request', 'accepted', 'rejected']);
 
-function eventKey(payload: Payload, signer: Certificate): string {
-  const key = `${payload.type} ${signer.fingerprint} ${payload.id}`;
-  return REPEATED.has(payload.type) ? `${key} ${payload.time}` : key;
+function eventKey({ type, id, time }: Payload): string {
+  return REPEATED.has(type) ? `${type} ${id} ${time}` : `${type} ${id}`;
 }
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;

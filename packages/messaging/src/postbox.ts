@@ -100,7 +100,7 @@ export class Postbox {
     audience: Audience,
     sentBy?: BareJid,
   ): Promise<Received<T>> {
-    const { verified, evidence } = await this.#verify(letter);
+    const { verified, evidence } = await this.#verify(letter, sentBy);
     const payload = decodePayload(verified.content);
     const { signer } = verified;
     if (!isOneOf(payload, expected)) throw new Mom4cError('M4C_UNEXPECTED', payload.type);
@@ -116,15 +116,18 @@ export class Postbox {
     return { payload, signer, evidence };
   }
 
-  async #verify(letter: Letter): Promise<{ verified: Verified; evidence: Uint8Array }> {
+  async #verify(
+    letter: Letter,
+    sentBy: BareJid | undefined,
+  ): Promise<{ verified: Verified; evidence: Uint8Array }> {
     const { verifier, opener, findKey } = this.#parts;
     if (letter.kind === 'signed')
       return {
-        verified: await verifier.verify(letter.signature, letter.content),
+        verified: await verifier.verify(letter.signature, letter.content, sentBy),
         evidence: letter.signature,
       };
     const evidence = await opener.open(letter.sealed, findKey);
-    return { verified: await verifier.verify(evidence), evidence };
+    return { verified: await verifier.verify(evidence, undefined, sentBy), evidence };
   }
 }
 

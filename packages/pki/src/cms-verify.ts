@@ -55,12 +55,13 @@ const MAX_ATTRIBUTES = 16;
 
 export function createVerifier({ directory, authority, clock }: VerifierOptions): Verifier {
   return {
-    async verify(signedData: Uint8Array, detached?: Uint8Array): Promise<Verified> {
+    async verify(signedData: Uint8Array, detached?: Uint8Array, sender?: string): Promise<Verified> {
       const parsed = readSignedData(signedData, detached);
       // Before the directory is asked: garbage shall cost no look-up.
       const digest = hash('sha256', parsed.content, 'buffer');
       if (!digest.equals(parsed.messageDigest)) throw badSignature('its digest is not that of the content');
-      const signer = await directory.byIssuerAndSerial(parsed.signer.issuer, parsed.signer.serial);
+      const { issuer, serial } = parsed.signer;
+      const signer = await directory.byIssuerAndSerial(issuer, serial, sender);
       if (!signer) throw new Mom4cError('M4C_CERTIFICATE_UNKNOWN', `serial number ${parsed.signer.serial}`);
       if (signer.issuer !== parsed.signer.issuer || signer.serial !== parsed.signer.serial)
         throw new Mom4cError('M4C_CERTIFICATE_INVALID', 'the directory answered with another one');

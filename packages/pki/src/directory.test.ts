@@ -1,6 +1,6 @@
 /**
  * Mutations seen red: `fetch` answered from the cache; certificates parsed anew each time; no refresh ahead; refreshes counted as look-ups; the time of one that is kept
- * not looked at.
+ * not looked at; the budget of one sender spent for another.
  */
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
@@ -75,6 +75,27 @@ test('a steady conversation looks nothing up once it is warm, for as long as it 
   advance(HOUR / 4);
   await letter();
   assert.equal(directory.lookups, warm + 2, 'after a pause it does');
+});
+
+test('a sender that makes up serial numbers soon asks in vain; known signers, and other senders, do not suffer', async () => {
+  const { directory, held, advance } = setUp();
+  const { issuer, serial } = reader.certificate;
+  held.push(reader.certificate);
+  const made = (index: number): string => `aa${index.toString(16).padStart(4, '0')}`;
+  assert.ok(await directory.byIssuerAndSerial(issuer, serial, 'te3@alpha.test'));
+  held.pop();
+  for (let index = 0; index < 9; index++)
+    assert.equal(await directory.byIssuerAndSerial(issuer, made(index), 'te3@alpha.test'), undefined);
+  for (let index = 10; index < 1000; index++)
+    await assert.rejects(
+      directory.byIssuerAndSerial(issuer, made(index), 'te3@alpha.test'),
+      fault('M4C_BUSY'),
+    );
+  assert.equal(directory.lookups, 10);
+  assert.ok(await directory.byIssuerAndSerial(issuer, serial, 'te3@alpha.test'), 'it is known');
+  assert.equal(await directory.byIssuerAndSerial(issuer, made(10), 'te4@alpha.test'), undefined);
+  advance(1000);
+  assert.equal(await directory.byIssuerAndSerial(issuer, made(11), 'te3@alpha.test'), undefined);
 });
 
 test('a refresh costs no signatures but for what is new', async (t) => {

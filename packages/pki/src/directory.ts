@@ -9,6 +9,7 @@ import type { Entry, Filter } from 'ldapts';
 import { isBareJid, Mom4cError, ROLES } from '@mom4c/core';
 import type { Certificate, CertificateDirectory, Clock } from '@mom4c/core';
 import { AnswerCache } from './directory-cache.ts';
+import { LookupBudget } from './lookup-budget.ts';
 import { CertificateMemory } from './certificate-memory.ts';
 import { certificatesOf, connectDirectory } from './directory-connection.ts';
 import type { DirectoryConnection, DirectoryOptions } from './directory-connection.ts';
@@ -34,6 +35,10 @@ const KEEP = {
   // Coalesced but not kept: who asks for everybody wants to know who is there now.
   role: { ms: 0, nothingMs: 0 },
 } as const;
+/** What is said in a room has no sender that anybody vouches for: all of it has one share. */
+const UNKNOWN_ASKER = '';
+/** Of one serial number or address; the latter has as many as a domain has managers. */
+const MAX_HOLDERS = 64;
 const MAX_SERIAL_DIGITS = 40;
 const MAX_NAME_OCTETS = 1024;
 
@@ -43,6 +48,7 @@ export function createLdapDirectory(
 ): LdapDirectory {
   const { authority, base, clock } = options;
   const cache = new AnswerCache(clock);
+  const budget = new LookupBudget(clock);
   const memory = new CertificateMemory(authority, clock);
   const tree = `ou=devices,${base}`;
   const issuerName = distinguishedName(authority);
@@ -56,6 +62,7 @@ export function createLdapDirectory(
   /** One or none. */
   const lookUp = async (issuer: string, serial: string): Promise<Certificate[]> => {
     const entries = await ask(exactMatch(serial, issuerName));
+    if (entries.length > MAX_HOLDERS) throw misfit(`${entries.length} entries for one serial number`);
     const certificates = entries.flatMap(certificatesOf).map(memory.read);
     const wanted = certificates.filter((each) => each.issuer === issuer && each.serial === serial);
     if (entries.length > 0 && wanted.length === 0)
@@ -83,9 +90,12 @@ export function createLdapDirectory(
       return cache.refreshes;
     },
 
-    async byIssuerAndSerial(issuer, serial) {
+    async byIssuerAndSerial(issuer, serial, asker = UNKNOWN_ASKER) {
       if (!isOurs(issuer, serial)) return undefined;
-      const [found] = await cache.get(`serial ${serial}`, KEEP.serial, () => lookUp(issuer, serial));
+      const [found] = await cache.get(`serial ${serial}`, KEEP.serial, async () => {
+        budget.spend(asker);
+        return lookUp(issuer, serial);
+      });
       return found;
     },
 
@@ -97,6 +107,7 @@ export function createLdapDirectory(
       if (!isBareJid(address)) return Promise.reject(new Mom4cError('M4C_MALFORMED', 'not an XMPP address'));
       return cache.get(`address ${address}`, KEEP.address, async () => {
         const entries = await ask(new EqualityFilter({ attribute: 'labeledURI', value: `xmpp:${address}` }));
+        if (entries.length > MAX_HOLDERS) throw misfit(`${entries.length} entries for one address`);
         const current = entries.flatMap(currentOf);
         if (!current.every((each) => each.addresses.includes(address)))
           throw misfit('a certificate of another name');

@@ -1,5 +1,5 @@
 // Mutation seen red: (1) redact() not called in formatters; (2) redact() not called in child(); (3) errors copied
-// as plain objects (message and stack lost).
+// as plain objects (message and stack lost); (4) lines written as pino makes them.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Mom4cError } from '@mom4c/core';
@@ -22,6 +22,17 @@ test('one JSON object a line, with ISO time, level, name and fields', () => {
     { ...line, time: 0, pid: 0 },
     { level: 'info', time: 0, name: 'te1', pid: 0, room: 'cluster', sensors: 3, msg: 'read' },
   );
+});
+
+test('a text of somebody else steers no terminal, wherever it stands, and is still told', () => {
+  const hostile = 'a\u001b[2J\u009b2J\u202e\u2028\nb';
+  const out: string[] = [];
+  const log = createLogger({ name: 'te1', level: 'info' }, { write: (line) => void out.push(line) });
+  log.child({ [hostile]: hostile }).warn({ detail: hostile, deep: [{ [hostile]: hostile }] }, hostile);
+  assert.equal(out.length, 1);
+  assert.doesNotMatch(out[0]!.trimEnd(), /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
+  const line = JSON.parse(out[0]!) as Record<string, unknown>;
+  assert.deepEqual([line['msg'], line['detail'], line[hostile]], [hostile, hostile, hostile]);
 });
 
 test('secrets are hidden at any depth, in children and in errors; harmless keys are not', () => {

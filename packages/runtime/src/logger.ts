@@ -1,3 +1,4 @@
+import { printableJson } from '@mom4c/core';
 import type { Log } from '@mom4c/core';
 import { pino, stdTimeFunctions, type DestinationStream, type Logger as Pino } from 'pino';
 import { redact } from './redact.ts';
@@ -28,7 +29,8 @@ export function createLogger(
       },
       serializers: { err: (value: unknown) => value },
     },
-    destination,
+    // pino escapes what JSON demands; what else steers a terminal would reach whoever reads the log in one.
+    { write: (line) => destination.write(printableJson(line)) },
   );
   return wrap(logger);
 }

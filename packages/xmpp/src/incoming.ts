@@ -18,6 +18,23 @@ export function incoming(element: Element, own: FullJid): Incoming | undefined {
   return isAddress(from) ? { from, type: element.attrs.type, element } : undefined;
 }
 
+/** Who brings a stanza, for the sharing of what there is: an account, or an occupant of a room where that speaks to all. */
+export function partyOf({ from, type }: Incoming): string {
+  const slash = from.indexOf('/');
+  return slash < 0 || type === 'groupchat' ? from : from.slice(0, slash);
+}
+
+/** About what a stanza weighs in our memory, in octets. Its depth is bounded by the parser. */
+export function weightOf({ element }: Pick<Incoming, 'element'>): number {
+  let weight = ELEMENT_OCTETS;
+  for (const value of Object.values(element.attrs)) weight += String(value).length;
+  for (const child of element.children)
+    weight += typeof child === 'string' ? child.length : weightOf({ element: child });
+  return weight;
+}
+
+const ELEMENT_OCTETS = 200;
+
 /** A domain, or what core takes for an address, and no control characters in its resource. */
 export function isAddress(text: string): boolean {
   if (isDomain(text)) return true;

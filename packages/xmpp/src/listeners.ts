@@ -8,9 +8,11 @@ export type Listeners<Value> = {
   add(listener: Listener<Value>): () => void;
   /** @returns false if the cap of running listeners was reached and nobody was called */
   call(value: Value): boolean;
+  /** @returns resolves when all listeners are done; nothing if they are already. Knows no cap */
+  deliver(value: Value): Promise<void> | undefined;
 };
 
-/** @param maxRunning how many promises of listeners may be pending at once */
+/** @param maxRunning how many values may be with listeners at once */
 export function createListeners<Value>(what: string, log: Log, maxRunning = Infinity): Listeners<Value> {
   const listeners = new Set<Listener<Value>>();
   let running = 0;
@@ -19,6 +21,19 @@ export function createListeners<Value>(what: string, log: Log, maxRunning = Infi
     if (error instanceof Mom4cError)
       log.warn({ code: error.code, detail: error.detail, what }, 'a listener failed');
     else log.error({ err: error, what }, 'a fault in a listener');
+  }
+
+  function deliver(value: Value): Promise<void> | undefined {
+    const pending: Promise<void>[] = [];
+    for (const listener of [...listeners]) {
+      try {
+        const result = listener(value);
+        if (result instanceof Promise) pending.push(result.catch(report));
+      } catch (error) {
+        report(error);
+      }
+    }
+    return pending.length > 0 ? Promise.all(pending).then(() => {}) : undefined;
   }
 
   return {
@@ -30,17 +45,13 @@ export function createListeners<Value>(what: string, log: Log, maxRunning = Infi
     },
     call(value) {
       if (running >= maxRunning) return false;
-      for (const listener of [...listeners]) {
-        try {
-          const result = listener(value);
-          if (!(result instanceof Promise)) continue;
-          running += 1;
-          result.catch(report).finally(() => (running -= 1));
-        } catch (error) {
-          report(error);
-        }
+      const done = deliver(value);
+      if (done) {
+        running += 1;
+        void done.then(() => (running -= 1));
       }
       return true;
     },
+    deliver,
   };
 }

@@ -1,10 +1,10 @@
-// Mutation seen red: the comparison with MAX_CONCURRENT_REQUESTS removed; `running -= 1` removed; the handler called
+// Mutation seen red: handlers called without the queue; all senders one party of it; nobody told of M4C_BUSY; the handler called
 // without `try`; `onUnserved` not called for two children, or for what nobody handles; 'service-unavailable' and 'feature-not-implemented' swapped; `more.length > 0` removed.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Mom4cError } from '@mom4c/core';
 import { xml, type Child, type Element } from './element.ts';
-import { createResponder, MAX_CONCURRENT_REQUESTS } from './responder.ts';
+import { createResponder, REQUEST_LIMITS } from './responder.ts';
 import { describeStanzaError, stanzaError } from './stanza-error.ts';
 import { countingRandom, fakeClock, rememberingLog } from './test-fakes.ts';
 
@@ -23,13 +23,19 @@ function setUp(refuse?: (stanza: Element) => Mom4cError | undefined) {
   const onUnserved = (error: Mom4cError, from: string): void => void unserved.push(`${error.code} ${from}`);
   const parts = { log, clock: fakeClock(), random: countingRandom(), onUnserved };
   const responder = createResponder(transmit, parts);
-  const ask = async (type: string | undefined, ...children: Child[]): Promise<Element | undefined> => {
+  const askBy = async (
+    from: string,
+    type: string | undefined,
+    ...children: Child[]
+  ): Promise<Element | undefined> => {
     const before = sent.length;
-    responder.receive({ from: FROM, type, element: xml('iq', { type, id: 'i', from: FROM }, ...children) });
+    responder.receive({ from, type, element: xml('iq', { type, id: 'i', from }, ...children) });
     await new Promise(setImmediate);
     return sent[before];
   };
-  return { responder, ask, sent, log, unserved };
+  const ask = (type: string | undefined, ...children: Child[]): Promise<Element | undefined> =>
+    askBy(FROM, type, ...children);
+  return { responder, ask, askBy, sent, log, unserved };
 }
 
 const payload = (name = KIND.name, xmlns = KIND.xmlns): Element => xml(name, { xmlns });
@@ -85,15 +91,28 @@ test('an error of the catalogue is the answer; a bug is logged and sent as M4C_I
   assert.equal(stanzaError((await ask('set', payload('sync')))!).code, 'M4C_INTERNAL');
 });
 
-test('above the cap the answer is M4C_BUSY, and below it again work goes on', async () => {
-  const { responder, ask } = setUp();
-  const work: (() => void)[] = [];
-  responder.handle(KIND, () => new Promise((resolve) => work.push(() => resolve(undefined))));
-  for (let i = 0; i < MAX_CONCURRENT_REQUESTS; i += 1) assert.equal(await ask('set', payload()), undefined);
+test('one sender can have so many requests with us; its next is M4C_BUSY, and others are served', async () => {
+  const { responder, ask, askBy, unserved } = setUp();
+  const work: { from: string; end: () => void }[] = [];
+  responder.handle(
+    KIND,
+    ({ from }) =>
+      new Promise((resolve) => {
+        work.push({ from, end: () => resolve(undefined) });
+      }),
+  );
+  const { runningPerParty, perParty } = REQUEST_LIMITS;
+  for (let i = 0; i < perParty.pieces; i += 1) assert.equal(await ask('set', payload()), undefined);
+  assert.equal(work.length, runningPerParty, 'the others wait for their turn');
   assert.equal(stanzaError((await ask('set', payload()))!).code, 'M4C_BUSY');
-  work.pop()!();
+  assert.equal(stanzaError((await askBy('cm@alpha.test/other', 'set', payload()))!).code, 'M4C_BUSY');
+  assert.deepEqual(unserved, [`M4C_BUSY ${FROM}`, 'M4C_BUSY cm@alpha.test/other']);
+  assert.equal(await askBy('admin@alpha.test/x', 'set', payload()), undefined);
+  assert.equal(work.at(-1)?.from, 'admin@alpha.test/x', 'at once');
+  work[0]!.end();
   await new Promise(setImmediate);
-  assert.equal(await ask('set', payload()), undefined);
+  assert.equal(await ask('set', payload()), undefined, 'below the limit again');
+  assert.equal(unserved.length, 2);
 });
 
 test('a result that is too large becomes an error; being offline is quiet', async () => {

@@ -1,7 +1,16 @@
 /** IQ requests of others: exactly one answer for each (RFC 6120 §8.2.3). */
-import { asMom4cError, Mom4cError, uuidv7, type Clock, type Log, type Random } from '@mom4c/core';
-import { xml, type Element } from './element.ts';
-import type { Incoming } from './incoming.ts';
+import {
+  asMom4cError,
+  FairQueue,
+  Mom4cError,
+  uuidv7,
+  type Clock,
+  type FairLimits,
+  type Log,
+  type Random,
+} from '@mom4c/core';
+import { MAX_STANZA_OCTETS, xml, type Element } from './element.ts';
+import { partyOf, weightOf, type Incoming } from './incoming.ts';
 import { NS_PING } from './namespaces.ts';
 import { errorElement, plainErrorElement } from './stanza-error.ts';
 
@@ -25,8 +34,13 @@ export type Responder = {
 /** What got an error before any handler saw it. */
 export type OnUnserved = (error: Mom4cError, from: string) => void;
 
-/** Requests that handlers may work on at once; what is above gets M4C_BUSY. */
-export const MAX_CONCURRENT_REQUESTS = 64;
+/** What is worked on, and what waits for its turn; what is above gets M4C_BUSY. */
+export const REQUEST_LIMITS: FairLimits = {
+  running: 128,
+  runningPerParty: 32,
+  perParty: { pieces: 128, octets: 8 * MAX_STANZA_OCTETS },
+  total: { pieces: 1024, octets: 128 * MAX_STANZA_OCTETS },
+};
 
 export function createResponder(
   transmit: (stanza: Element) => Promise<void>,
@@ -39,23 +53,10 @@ export function createResponder(
 ): Responder {
   const handlers = new Map<string, RequestHandler>();
   const namespaces = new Map<string, number>();
-  let running = 0;
+  const queue = new FairQueue(REQUEST_LIMITS);
 
-  async function respond(stanza: Incoming): Promise<void> {
-    const answer = await outcomeOf(stanza);
-    const { from: to, to: from, element } = stanza;
-    const base = { from, to, id: element.attrs.id };
-    try {
-      if (answer?.is('error')) await transmit(xml('iq', { ...base, type: 'error' }, answer));
-      else await transmit(xml('iq', { ...base, type: 'result' }, answer));
-    } catch (error) {
-      // A result above the cap becomes an error; that the connection is gone needs no answer.
-      if (!(error instanceof Mom4cError) || error.code === 'M4C_XMPP_OFFLINE') throw error;
-      await transmit(xml('iq', { ...base, type: 'error' }, errorElement(error)));
-    }
-  }
-
-  async function outcomeOf({ from, type, element }: Incoming): Promise<Element | undefined> {
+  /** What to do with a request; or the answer, where no handler gets to see it. */
+  function route({ from, type, element }: Incoming): (() => Promise<Element | undefined>) | Element {
     const unserved = (error: Mom4cError, answer = errorElement(error)): Element => {
       onUnserved(error, from);
       return answer;
@@ -74,19 +75,41 @@ export function createResponder(
           namespaces.has(xmlns) ? 'feature-not-implemented' : 'service-unavailable',
         ),
       );
-    if (running >= MAX_CONCURRENT_REQUESTS) return unserved(new Mom4cError('M4C_BUSY'));
-    running += 1;
+    return () => outcomeOf(handler, { from, type, element, child });
+  }
+
+  async function outcomeOf(handler: RequestHandler, request: IncomingRequest): Promise<Element | undefined> {
     try {
-      return await handler({ from, type, element, child });
+      return await handler(request);
     } catch (thrown) {
       const correlate = (): string => uuidv7(clock, random);
       return errorElement(
         asMom4cError(thrown, correlate, (bug, correlation) =>
-          log.error({ err: bug, correlation, from }, 'a fault while answering a request'),
+          log.error({ err: bug, correlation, from: request.from }, 'a fault while answering a request'),
         ),
       );
-    } finally {
-      running -= 1;
+    }
+  }
+
+  async function answer(stanza: Incoming, outcome: Element | undefined): Promise<void> {
+    const { from: to, to: from, element } = stanza;
+    const base = { from, to, id: element.attrs.id };
+    try {
+      if (outcome?.is('error')) await transmit(xml('iq', { ...base, type: 'error' }, outcome));
+      else await transmit(xml('iq', { ...base, type: 'result' }, outcome));
+    } catch (error) {
+      // A result above the cap becomes an error; that the connection is gone needs no answer.
+      if (!(error instanceof Mom4cError) || error.code === 'M4C_XMPP_OFFLINE') throw error;
+      await transmit(xml('iq', { ...base, type: 'error' }, errorElement(error)));
+    }
+  }
+
+  /** Never rejects: an answer that cannot be sent is the asker's loss. */
+  async function respond(stanza: Incoming, outcome: Promise<Element | undefined> | Element): Promise<void> {
+    try {
+      await answer(stanza, await outcome);
+    } catch (error) {
+      log.debug({ err: error, to: stanza.from }, 'an answer was not sent');
     }
   }
 
@@ -104,9 +127,13 @@ export function createResponder(
       };
     },
     receive(stanza) {
-      respond(stanza).catch((error: unknown) =>
-        log.debug({ err: error, to: stanza.from }, 'an answer was not sent'),
-      );
+      const routed = route(stanza);
+      // What needs no work needs no turn.
+      if (typeof routed !== 'function') return void respond(stanza, routed);
+      if (queue.offer(partyOf(stanza), weightOf(stanza), () => respond(stanza, routed()))) return;
+      const busy = new Mom4cError('M4C_BUSY');
+      onUnserved(busy, stanza.from);
+      void respond(stanza, errorElement(busy));
     },
   };
   // XEP-0199

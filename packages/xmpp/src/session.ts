@@ -10,20 +10,22 @@
  */
 import {
   bareJid,
+  FairQueue,
   Mom4cError,
   parseJid,
   systemClock,
   systemRandom,
   type Clock,
   type ErrorCode,
+  type FairLimits,
   type FullJid,
   type Log,
   type Random,
 } from '@mom4c/core';
-import { xml, type Child, type Element } from './element.ts';
-import { incoming, type Incoming } from './incoming.ts';
+import { MAX_STANZA_OCTETS, xml, type Child, type Element } from './element.ts';
+import { incoming, partyOf, weightOf, type Incoming } from './incoming.ts';
 import { keepAlive } from './keep-alive.ts';
-import { createListeners, type Listener } from './listeners.ts';
+import { createListeners, type Listener, type Listeners } from './listeners.ts';
 import { logIn } from './login.ts';
 import { NS_PING } from './namespaces.ts';
 import { createRequests, type RequestOptions } from './requests.ts';
@@ -112,8 +114,20 @@ export const DROP_CODES: Readonly<Record<DropReason, ErrorCode>> = {
 
 /** From the first packet to the bound resource. */
 const LOGIN_MS = 20_000;
-/** Promises of message or presence listeners that may be pending. */
-const MAX_RUNNING_LISTENERS = 1_024;
+/** Messages that listeners work on, and that wait for their turn; more is dropped. */
+const MESSAGE_LIMITS: FairLimits = {
+  running: 128,
+  runningPerParty: 32,
+  perParty: { pieces: 256, octets: 8 * MAX_STANZA_OCTETS },
+  total: { pieces: 2048, octets: 128 * MAX_STANZA_OCTETS },
+};
+/** Presences never wait: what was said before a connection was lost must not be heard after. */
+const PRESENCE_LIMITS: FairLimits = {
+  running: 1024,
+  runningPerParty: 64,
+  perParty: { pieces: 64, octets: 2 * MAX_STANZA_OCTETS },
+  total: { pieces: 1024, octets: 128 * MAX_STANZA_OCTETS },
+};
 
 /** Makes a session; `start` logs it in. @throws Mom4cError M4C_MALFORMED, M4C_CONFIG (address, password) */
 export function connect(settings: SessionSettings): XmppSession {
@@ -144,8 +158,10 @@ export function connect(settings: SessionSettings): XmppSession {
     fatal: createListeners<SessionEvents['fatal']>('fatal', log),
     stopped: createListeners<SessionEvents['stopped']>('stopped', log),
   };
-  const messages = createListeners<Incoming>('message', log, MAX_RUNNING_LISTENERS);
-  const presences = createListeners<Incoming>('presence', log, MAX_RUNNING_LISTENERS);
+  const messages = createListeners<Incoming>('message', log);
+  const presences = createListeners<Incoming>('presence', log);
+  const messageQueue = new FairQueue(MESSAGE_LIMITS);
+  const presenceQueue = new FairQueue(PRESENCE_LIMITS);
   const unseen = createListeners<Unseen>('unseen', log);
   const requests = createRequests(send, { jid, clock, random });
   const onUnserved = (error: Mom4cError, from: string): void => void unseen.call({ error, from });
@@ -161,16 +177,19 @@ export function connect(settings: SessionSettings): XmppSession {
     unseen.call({ error: new Mom4cError(DROP_CODES[reason], reason), from });
   }
 
+  function share(queue: FairQueue, stanza: Incoming, listeners: Listeners<Incoming>): void {
+    const taken = queue.offer(partyOf(stanza), weightOf(stanza), () => listeners.deliver(stanza));
+    if (!taken) drop('too many at once', stanza.from);
+  }
+
   function receive(element: Element): void {
     const stanza = incoming(element, jid);
     if (!stanza) return drop('no usable sender');
     switch (element.getName()) {
       case 'message':
-        if (!messages.call(stanza)) drop('too many at once', stanza.from);
-        return;
+        return share(messageQueue, stanza, messages);
       case 'presence':
-        if (!presences.call(stanza)) drop('too many at once', stanza.from);
-        return;
+        return share(presenceQueue, stanza, presences);
       case 'iq':
         if (stanza.type !== 'result' && stanza.type !== 'error') responder.receive(stanza);
         else if (!requests.answer(stanza)) drop('unexpected', stanza.from);

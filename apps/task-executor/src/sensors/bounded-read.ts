@@ -4,7 +4,8 @@
  * nobody waits on a FIFO or a stuck driver.
  */
 import { constants } from 'node:fs';
-import { open, opendir, realpath } from 'node:fs/promises';
+import type { StatsFs } from 'node:fs';
+import { open, opendir, realpath, statfs } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { Mom4cError, systemClock } from '@mom4c/core';
 
@@ -55,6 +56,28 @@ export async function openRoot(folder: string): Promise<Root> {
     },
     async names(path) {
       return await withinLimit(resolveInside(path).then(readNames), READ_LIMIT_MS).catch(() => []);
+    },
+  };
+}
+
+/** Octets of a file system. */
+export type Volume = {
+  /** @throws Mom4cError M4C_SENSOR_UNREADABLE */
+  size(): Promise<{ readonly total: number; readonly available: number }>;
+};
+
+/** Of the file system under `path`. A mount whose server is gone never answers: nobody waits longer than a second for
+ *  it, and all wait for the same answer, so that it holds one thread of the pool at most. */
+export function openVolume(path: string, stat: typeof statfs = statfs): Volume {
+  let asking: Promise<StatsFs> | undefined;
+  return {
+    async size() {
+      if (!asking) {
+        asking = stat(path).finally(() => (asking = undefined));
+        asking.catch(() => {});
+      }
+      const { blocks, bavail, bsize } = await withinLimit(asking, READ_LIMIT_MS).catch(toUnreadable);
+      return { total: blocks * bsize, available: bavail * bsize };
     },
   };
 }

@@ -1,6 +1,7 @@
 /** All sensors of this machine, read with bounded concurrency. */
 import { Mom4cError, type Clock, type SensorRecord } from '@mom4c/core';
-import { openRoot } from './bounded-read.ts';
+import { openRoot, openVolume } from './bounded-read.ts';
+import type { Volume } from './bounded-read.ts';
 import { findHost } from './host.ts';
 import { findHwmon } from './hwmon.ts';
 import { findIio } from './iio.ts';
@@ -24,12 +25,15 @@ export async function createSensorReader(options: {
   sysfs: string;
   procfs: string;
   clock: Clock;
+  /** That of `/` where absent. */
+  disk?: Volume;
 }): Promise<SensorReader> {
   const sysfs = await openRoot(options.sysfs);
   const procfs = await openRoot(options.procfs);
+  const { disk = openVolume('/') } = options;
   const find = async (): Promise<ReadonlyMap<string, Sensor>> => {
     const groups = [
-      findHost(procfs),
+      findHost(procfs, disk),
       await findHwmon(sysfs),
       await findThermal(sysfs),
       await findIio(sysfs),
