@@ -22,6 +22,7 @@ test('plain markup passes as it is, and the declaration in front of it is taken 
     violated: false,
   });
   assert.equal(pass("<?xml version='1.0'?><a>.").out, '<a>.');
+  assert.ok(pass('<?xml ?><?xml ?>', [8]).violated, 'a second one, though the first came alone');
 });
 
 test('comments, instructions and document types are not handed on, nor is what follows', () => {

@@ -33,7 +33,7 @@ export class MarkupGuard {
       return '';
     }
     const rest = this.#atStart ? arrived.replace(DECLARATION, '') : arrived;
-    if (rest !== '') this.#atStart = false;
+    if (arrived !== '') this.#atStart = false;
     const end = rest.length - unfinished(rest);
     this.#heldBack = rest.slice(end);
     return this.#translate(rest.slice(0, end));
