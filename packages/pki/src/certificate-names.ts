@@ -35,6 +35,19 @@ export function nameOf(subject: Subject): Der {
  */
 export const NOBODY: BareJid = '_server@server.invalid';
 
+/** Is it a Name at all? Of any authority, in any order. @throws Mom4cError M4C_MALFORMED */
+export function checkName(name: Der | undefined, what: string): void {
+  for (const relative of readSequence(name, what)) {
+    const attributes = readSet(relative, what);
+    if (attributes.length === 0) throw malformed(`${what}: an empty part`);
+    for (const attribute of attributes) {
+      const [type, value] = readSequence(attribute, what, 2);
+      readOid(type, what);
+      readText(value, what);
+    }
+  }
+}
+
 /** In any order, but nothing beside them. @throws Mom4cError M4C_MALFORMED */
 export function readSubject(name: Der): Subject {
   const found = new Map<string, string>();

@@ -1,6 +1,7 @@
 /** What the CMS objects of RFC 5652 share: ContentInfo, names of certificates, algorithms, bounds. */
 import type { KeyObject } from 'node:crypto';
 import { type Certificate, Mom4cError } from '@mom4c/core';
+import { checkName } from './certificate-names.ts';
 import {
   decode,
   type Der,
@@ -90,7 +91,7 @@ export function issuerAndSerial(certificate: Certificate): Der {
 /** @throws Mom4cError M4C_MALFORMED */
 export function readIssuerAndSerial(value: Der | undefined): IssuerAndSerial {
   const [issuer, serial] = readSequence(value, 'issuerAndSerialNumber', 2);
-  readSequence(issuer, 'issuer');
+  checkName(issuer, 'issuer');
   return {
     issuer: encode(issuer!).toString('hex'),
     serial: readInteger(serial, 'serialNumber').toString('hex'),

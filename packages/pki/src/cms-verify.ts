@@ -25,6 +25,7 @@ import {
   expectOid,
   isSorted,
   malformed,
+  readInteger,
   readOctetString,
   readOid,
   readSequence,
@@ -49,6 +50,9 @@ export type VerifierOptions = {
   readonly authority: Authority;
   readonly clock: Pick<Clock, 'now'>;
 };
+
+/** Tag of GeneralName (RFC 5280 §4.2.1.6). */
+const DIRECTORY_NAME = 4;
 
 /** Ours has three; others may add a signing time and the like, which mean nothing here. */
 const MAX_ATTRIBUTES = 16;
@@ -118,12 +122,13 @@ function readSignerInfo(value: Der | undefined): Omit<SignedData, 'content'> {
   if (!isSorted(attributes)) throw malformed('signedAttrs: not in the order of DER');
   const read = readAttributes(attributes);
   expectOid(read(OID.contentType), OID.data, 'contentType');
+  const signer = readIssuerAndSerial(identifier);
   return {
-    signer: readIssuerAndSerial(identifier),
+    signer,
     // What was signed is the SET, not the [0] that stands in its place (RFC 5652 §5.4).
     attributes: encode(asSetOf(signedAttributes!)),
     messageDigest: readOctetString(read(OID.messageDigest), 'messageDigest'),
-    certificateHash: readCertificateHash(read(OID.signingCertificateV2)),
+    certificateHash: readCertificateHash(read(OID.signingCertificateV2), signer),
     signatureAlgorithm: readPlainAlgorithm(signatureAlgorithm, 'signatureAlgorithm'),
     signature: readOctetString(signature, 'signature'),
   };
@@ -146,11 +151,25 @@ function readAttributes(attributes: readonly Der[]): (type: string) => Der {
   };
 }
 
-/** RFC 5035 §3: the first ESSCertIDv2 is the signer's; SHA-256 is the default and so is not written. */
-function readCertificateHash(signingCertificate: Der): Buffer {
-  const [certificates] = readSequence(signingCertificate, 'SigningCertificateV2');
-  const [first] = readSequence(readSequence(certificates, 'SigningCertificateV2')[0], 'ESSCertIDv2');
-  return readOctetString(first, 'ESSCertIDv2: SHA-256');
+/** RFC 5035 §3, with the signer's certificate alone; SHA-256 is the default and so is not written. */
+function readCertificateHash(signingCertificate: Der, signer: IssuerAndSerial): Buffer {
+  const [certificates] = readSequence(signingCertificate, 'SigningCertificateV2', 1);
+  const [certificate] = readSequence(certificates, 'SigningCertificateV2', 1);
+  const [hash, issuerSerial, ...more] = readSequence(certificate, 'ESSCertIDv2');
+  if (more.length > 0) throw malformed('ESSCertIDv2');
+  if (issuerSerial) checkIssuerSerial(issuerSerial, signer);
+  return readOctetString(hash, 'ESSCertIDv2: SHA-256');
+}
+
+/** IssuerSerial (RFC 5035 §4) says in another form what the SignerInfo says already: it must be the same. */
+function checkIssuerSerial(value: Der, signer: IssuerAndSerial): void {
+  const [names, serial] = readSequence(value, 'IssuerSerial', 2);
+  const [name] = readSequence(names, 'IssuerSerial', 1);
+  const [issuer] = readTagged(name, DIRECTORY_NAME, 'IssuerSerial', 1);
+  const isSigner =
+    encode(issuer!).toString('hex') === signer.issuer &&
+    readInteger(serial, 'IssuerSerial').toString('hex') === signer.serial;
+  if (!isSigner) throw malformed('IssuerSerial: not that of the signer');
 }
 
 function expectSha256(value: Der | undefined): void {
