@@ -1,5 +1,7 @@
-// Mutation seen red: (1) the row kept when JetStream does not acknowledge; (2) no msgID (the stream then holds two);
-// (3) leftovers not published at the start.
+// Mutation seen red, each in the test named: (1) the row kept when JetStream does not acknowledge, and (2) no msgID, the stream
+// then holds two ("without an acknowledgement"); (3) leftovers not published at the start ("a crash"); (4) each outcome
+// published, not the first alone ("the stream gets"); (5) outcomes of the file not published at the start ("an outcome");
+// (6) entries of the stream taken into the file at the start ("what others write").
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, afterEach, before, test } from 'node:test';

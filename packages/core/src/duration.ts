@@ -6,9 +6,11 @@ const DURATION = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d)$/;
 /** `250ms`, `5s`, `1.5m`, `1h`, `7d` to whole milliseconds. @throws Mom4cError M4C_BAD_ARGUMENTS */
 export function parseDuration(text: string): number {
   const match = DURATION.exec(text);
-  if (!match) {
+  const milliseconds = match ? Math.round(Number(match[1]) * UNITS[match[2]!]!) : Number.NaN;
+  // Hundreds of thousands of years in days are too many to count in milliseconds.
+  if (!Number.isSafeInteger(milliseconds)) {
     const shown = JSON.stringify(text.slice(0, 40));
     throw new Mom4cError('M4C_BAD_ARGUMENTS', `not a duration such as 250ms, 5s, 10m, 1h or 7d: ${shown}`);
   }
-  return Math.round(Number(match[1]) * UNITS[match[2]!]!);
+  return milliseconds;
 }

@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync, sign, X509Certificate } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
-import { type Role, systemRandom } from '@mom4c/core';
+import fc from 'fast-check';
+import { ROLES, type Role, systemRandom } from '@mom4c/core';
 import { dnsName, ipName, uriName, xmppName } from './certificate-extensions.ts';
 import { nameOf } from './certificate-names.ts';
 import { type CertificateContent, writeCertificate } from './certificate-writer.ts';
@@ -85,6 +86,36 @@ describe('an issued certificate', () => {
     assert.equal(reference.fingerprint256.replaceAll(':', '').toLowerCase(), te.certificate.fingerprint);
     assert.equal(reference.serialNumber.toLowerCase(), serial);
     assert.ok(reference.publicKey.equals(te.certificate.publicKey));
+  });
+
+  test('reads as it was asked for, whoever it is for', async () => {
+    const { publicKey } = te.certificate;
+    const letter = fc.constantFrom('a', 'b', 'z', '0', '9');
+    const name = fc.string({ unit: letter, minLength: 1, maxLength: 20 }).filter((text) => text !== 'cm');
+    const role = fc.constantFrom(...ROLES.filter((each) => each !== 'server'));
+    const seconds = fc.integer({ min: 1, max: 3_000 });
+    await fc.assert(
+      fc.asyncProperty(name, role, seconds, seconds, async (node, as, before, after) => {
+        const own = `${node}@alpha.test`;
+        const asked = { name: node, role: as, domain: 'alpha.test', addresses: [own] };
+        const validity = { notBefore: NOW - before * 1_000, notAfter: NOW + after * 1_000 };
+        const signing = {
+          authority: domain.authority,
+          authorityKey: domain.authorityKey,
+          random: systemRandom,
+        };
+        const read = readCertificate(
+          await issueCertificate({ ...asked, ...validity, ...signing, publicKey }),
+        );
+        verifyIssued(read, domain.authority, NOW);
+        const { name: n, role: r, domain: d, addresses, notBefore, notAfter } = read;
+        assert.deepEqual(
+          { name: n, role: r, domain: d, addresses, notBefore, notAfter },
+          { ...asked, ...validity },
+        );
+      }),
+      { numRuns: 25 },
+    );
   });
 
   test('is good in the eyes of openssl', async () => {

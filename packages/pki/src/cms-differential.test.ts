@@ -6,7 +6,7 @@
  * issuer of a recipient not read as a name; parameters of OAEP not read.
  */
 import assert from 'node:assert/strict';
-import { createHash, randomBytes, sign } from 'node:crypto';
+import { createHash, sign } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import fc from 'fast-check';
 import { Mom4cError, systemRandom } from '@mom4c/core';

@@ -1,0 +1,54 @@
+// Mutation seen red: the MAC not compared; the password cut to eight characters.
+import assert from 'node:assert/strict';
+import { before, test } from 'node:test';
+import fc from 'fast-check';
+import { Mom4cError } from '@mom4c/core';
+import { decodePkcs12, encodePkcs12, type Pkcs12 } from './pkcs12.ts';
+import { fault, makeDomain } from './test-domain.ts';
+
+/** As few as there can be: how slow the derivation is does not matter here. */
+const QUICK = { encryption: 1, mac: 1 };
+const parts: Pkcs12[] = [];
+
+before(async () => {
+  const domain = await makeDomain();
+  for (const kind of ['ec', 'rsa'] as const) {
+    const { key, certificate } = await domain.issue(`te-${kind}`, 'te', kind);
+    parts.push({ key, certificate: certificate.der, authority: domain.authority.der });
+  }
+});
+
+/** RFC 7292 §B.1 takes 16-bit characters: what is beyond them is another matter. */
+const password = fc.string({ unit: 'grapheme-ascii', minLength: 1, maxLength: 40 });
+
+test('what was stored comes back under its password, and under no other', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.constantFrom(0, 1), password, password, async (which, right, other) => {
+      const stored = parts[which]!;
+      const file = await encodePkcs12(stored, right, QUICK);
+      const read = await decodePkcs12(file, right);
+      assert.ok(read.key.equals(stored.key));
+      assert.deepEqual(Buffer.from(read.certificate), Buffer.from(stored.certificate));
+      assert.deepEqual(Buffer.from(read.authority), Buffer.from(stored.authority));
+      for (const wrong of [other, `${right}x`, right.slice(1)])
+        if (wrong !== right) await assert.rejects(decodePkcs12(file, wrong), fault('M4C_KEYSTORE_PASSWORD'));
+    }),
+    { numRuns: 40 },
+  );
+});
+
+test('a changed file is refused, wherever the change is', async () => {
+  const file = await encodePkcs12(parts[0]!, 'a password', QUICK);
+  await fc.assert(
+    fc.asyncProperty(fc.nat(file.length * 8 - 1), async (bit) => {
+      const changed = Buffer.from(file);
+      changed[bit >> 3] = changed[bit >> 3]! ^ (1 << (bit & 7));
+      await assert.rejects(
+        decodePkcs12(changed, 'a password'),
+        (thrown) =>
+          thrown instanceof Mom4cError && ['M4C_MALFORMED', 'M4C_KEYSTORE_PASSWORD'].includes(thrown.code),
+      );
+    }),
+    { numRuns: 300 },
+  );
+});
