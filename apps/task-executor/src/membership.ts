@@ -8,7 +8,14 @@
  */
 import { Mom4cError, VERSION, jitteredBackoff, pause } from '@mom4c/core';
 import type { Certificate, Labels } from '@mom4c/core';
-import { SERVICE_RESOURCE, currentManagers, letterIn, lettersElements, roomNick } from '@mom4c/member';
+import {
+  NamedManagers,
+  SERVICE_RESOURCE,
+  currentManagers,
+  letterIn,
+  lettersElements,
+  roomNick,
+} from '@mom4c/member';
 import type { Member, Refusals } from '@mom4c/member';
 import { compareEpochs, takeKey } from '@mom4c/messaging';
 import type { Epoch, PayloadOf } from '@mom4c/messaging';
@@ -24,6 +31,7 @@ const ANNOUNCE_WITHIN_MS = 1000;
 
 export class Membership {
   readonly #member: Member;
+  readonly #managers: NamedManagers;
   readonly #session: XmppSession;
   readonly #started: number;
   readonly #labels: Labels;
@@ -48,6 +56,7 @@ export class Membership {
     onRoomMessage: Listener<RoomMessage>,
   ) {
     this.#member = member;
+    this.#managers = new NamedManagers(member);
     this.#labels = labels;
     this.#session = session;
     this.#refusals = refusals;
@@ -77,12 +86,8 @@ export class Membership {
   }
 
   /** The certificates of all current managers: whoever has taken over can open an answer. */
-  async managers(): Promise<readonly Certificate[]> {
-    const found = await currentManagers(this.#member);
-    const current = found.filter((one) => this.#leadership?.managers.includes(one.fingerprint) ?? true);
-    if (current.length === 0)
-      throw new Mom4cError('M4C_NO_MANAGER', 'the directory names none of the current ones');
-    return current;
+  managers(): Promise<readonly Certificate[]> {
+    return this.#managers.find(this.#leadership?.managers);
   }
 
   /** When the member's signal has been aborted. */

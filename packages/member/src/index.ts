@@ -1,7 +1,7 @@
 export { ensureIdentity, tlsOf } from './first-start.ts';
 export type { Enrolled, Surroundings } from './first-start.ts';
 export { identityFindings } from './identity-files.ts';
-export { currentManagers } from './managers.ts';
+export { NamedManagers, currentManagers } from './managers.ts';
 export { createRefusals } from './refusals.ts';
 export type { Refusals } from './refusals.ts';
 export { roomNick } from './room-nick.ts';

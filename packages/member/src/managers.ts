@@ -16,3 +16,30 @@ export async function currentManagers({
   if (newest.size === 0) throw new Mom4cError('M4C_NO_MANAGER', 'the directory names none');
   return [...newest.values()];
 }
+
+/**
+ * The managers that a leadership statement names. The statement itself tells of changes, so the directory is asked only
+ * for certificates that are new, however seldom there is something to say.
+ */
+export class NamedManagers {
+  readonly #member: Pick<Member, 'directory' | 'service' | 'clock'>;
+  #known: readonly Certificate[] = [];
+
+  constructor(member: Pick<Member, 'directory' | 'service' | 'clock'>) {
+    this.#member = member;
+  }
+
+  /** Those of them that the directory has. @param fingerprints undefined: there is no statement yet, so all current ones
+   *  @throws Mom4cError M4C_NO_MANAGER, M4C_DIRECTORY_UNREACHABLE */
+  async find(fingerprints: readonly string[] | undefined): Promise<readonly Certificate[]> {
+    if (!fingerprints) return currentManagers(this.#member);
+    const now = this.#member.clock.now();
+    const isNamed = (one: Certificate): boolean => fingerprints.includes(one.fingerprint);
+    const known = this.#known.filter((one) => isNamed(one) && now < one.notAfter);
+    if (known.length === fingerprints.length) return known;
+    this.#known = (await currentManagers(this.#member)).filter(isNamed);
+    if (this.#known.length === 0)
+      throw new Mom4cError('M4C_NO_MANAGER', 'the directory names none of the current ones');
+    return this.#known;
+  }
+}

@@ -70,7 +70,7 @@ export async function openMember(
   const postbox = new Postbox({
     signer: createSigner(identity),
     verifier: createVerifier({ directory, authority, clock }),
-    sealer: createSealer(random),
+    sealer: createSealer(random, clock),
     opener: createOpener(identity),
     freshness: new Freshness(clock, floor),
     findKey: keys.find,
