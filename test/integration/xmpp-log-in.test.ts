@@ -174,6 +174,15 @@ if (XMPP_SERVER === 'prosody') {
   });
 }
 
+// Red with `ip_access` left out (ejabberd), `allowlist_registration_only` left out (Prosody).
+test('who is not in a trusted network makes no account', async () => {
+  const files = filesOf('closed', host, authority.authority.pem);
+  const one = await start('closed', files, (config) => config.replace('127.0.0.0/8', '127.0.0.1/32'));
+  assert.equal(await register(one, 'te7', '127.0.0.1'), 'result');
+  assert.equal(await register(one, 'te8', '127.0.0.2'), 'error');
+  assert.equal(await register(one, 'te8', '127.0.0.1'), 'result', 'it was not made before');
+});
+
 function ask(address: string): Auth {
   return { text: Buffer.from(address).toString('base64') };
 }
@@ -222,9 +231,41 @@ function sasl(mechanism: string, text: string): string {
   return `<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='${mechanism}'>${text}</auth>`;
 }
 
-async function start(name: string, tls: TlsFiles): Promise<RunningServer> {
+/** Registers in band by hand, from an address of this machine. @returns the type of the answer */
+function register(one: RunningServer, username: string, localAddress: string): Promise<string | undefined> {
+  const options = { host: '127.0.0.1', port: one.port, servername: DOMAIN, localAddress };
+  const socket = connect({ ...options, rejectUnauthorized: false });
+  const fields = `<username>${username}</username><password>p</password>`;
+  const query = `<iq type='set' id='r' to='${DOMAIN}'><query xmlns='jabber:iq:register'>${fields}</query></iq>`;
+  return new Promise((resolve, reject) => {
+    let heard = '';
+    let asked = false;
+    socket.setTimeout(LIMIT_MS, () => socket.destroy(new Error(`no answer: ${heard.slice(-300)}`)));
+    socket.on('error', reject);
+    socket.on('close', () => reject(new Error(`closed: ${heard.slice(-300)}`)));
+    socket.on('data', (chunk) => {
+      heard += chunk.toString();
+      if (!asked && heard.includes('</stream:features>')) {
+        asked = true;
+        socket.write(query);
+      }
+      const [answer] = /<iq [^>]*>/.exec(heard) ?? [];
+      if (answer === undefined) return;
+      resolve(/type='(\w+)'/.exec(answer)?.[1]);
+      socket.destroy();
+    });
+    socket.write(HEADER);
+  });
+}
+
+async function start(
+  name: string,
+  tls: TlsFiles,
+  adjust?: (config: string) => string,
+): Promise<RunningServer> {
   const own = join(folder, `${name}-server`);
-  const one = await startXmppServer(XMPP_SERVER, { folder: own, domain: DOMAIN, tls, managers: ['cm'] });
+  const options = { folder: own, domain: DOMAIN, tls, managers: ['cm'], adjust };
+  const one = await startXmppServer(XMPP_SERVER, options);
   running.push(one);
   return one;
 }

@@ -418,7 +418,7 @@ const nextOccupant = (room: Room, fits: (seen: OccupantPresence) => boolean): Pr
 
 // Red with 'muc#roomconfig_presencebroadcast' left out (te1 and the manager see te2), with
 // 'muc#roomconfig_membersonly' left out (te1 gets in), with moderatedroom '1' (te2 comes back after its removal), with
-// allow_private_messages or allow_query_users left out.
+// allow_private_messages or allow_query_users left out; on Prosody with mod_muc_broadcast_only left out.
 test('the room: made by the manager, for members only, who see managers and not each other, and stay out when removed', async (context) => {
   context.after(stopAll);
   const [cm, te1, te2] = [
@@ -484,6 +484,44 @@ test('the room: made by the manager, for members only, who see managers and not 
     await managed.setAffiliation(`te2@${DOMAIN}`, 'member');
     await back;
   }
+});
+
+// Red with `history_size: 20` (ejabberd); with `max_history_messages` and our wish for the form left out (Prosody).
+test('what was said before somebody came is not played back, not even to who asks for it', async (context) => {
+  context.after(stopAll);
+  const room = `net-past@conference.${DOMAIN}`;
+  const [cm, te] = [await online(`cm1@${DOMAIN}/a`), await online(`te1@${DOMAIN}/a`)];
+  const managed = await joinRoom(cm, { room, nick: 'cm1', log, create: CONFIG });
+  await managed.setAffiliation(`te1@${DOMAIN}`, 'member');
+  const said = nextMessage(cm, ({ element }) => bodyOf(element) === 'before');
+  await managed.say(xml('body', {}, 'before'));
+  await said;
+  const heard: string[] = [];
+  te.onMessage(({ element }) => void heard.push(bodyOf(element)));
+  const after = nextMessage(te, ({ element }) => bodyOf(element) === 'after');
+  const inside = nextPresence(te, ({ from }) => from === `${room}/te1`);
+  const everything = xml('history', { maxstanzas: '100' });
+  await te.send(
+    xml('presence', { to: `${room}/te1` }, xml('x', { xmlns: 'http://jabber.org/protocol/muc' }, everything)),
+  );
+  await inside;
+  await managed.say(xml('body', {}, 'after'));
+  await after;
+  // The room's subject is a message without a body.
+  assert.deepEqual(heard.filter(Boolean), ['after']);
+});
+
+// Red with `access_create: all` (ejabberd), `restrict_room_creation` left out (Prosody).
+test('only a manager makes a room', async (context) => {
+  context.after(stopAll);
+  const room = `net-own@conference.${DOMAIN}`;
+  const te = await online(`te1@${DOMAIN}/a`);
+  await assert.rejects(
+    joinRoom(te, { room, nick: 'te1', log, create: CONFIG }),
+    isError('M4C_ROOM', /forbidden|not-allowed/),
+  );
+  const cm = await online(`cm@${DOMAIN}/a`);
+  await joinRoom(cm, { room, nick: 'cm1', log, create: CONFIG });
 });
 
 // Red without the destruction in `join`: the second attempt finds the room.
