@@ -5,9 +5,6 @@
 // Mutations seen red: a new pair key for each letter; secrets kept without regard to their point; the sender that the
 // server vouches for not looked at.
 import assert from 'node:assert/strict';
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { systemRandom } from '@mom4c/core';
 import { createSealer } from '@mom4c/pki';
@@ -23,22 +20,15 @@ const TEST_MS = { timeout: 120_000 };
 /** Many processes start at once, maybe beside those of another test. */
 const LAB_MS = { timeout: 170_000 };
 
-let folder: string;
 let range: Range;
 let doors: Doors;
 
 before(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'mom4c-pair-keys-'));
-  // Servers that run under users of their own must get to their folders below.
-  chmodSync(folder, 0o711);
-  range = await openRange(folder);
+  range = await openRange();
   doors = doorsOf(range);
 }, LAB_MS);
 
-after(async () => {
-  await range?.down();
-  rmSync(folder, { recursive: true, force: true });
-});
+after(() => range?.down());
 
 type Overheard = { readonly command: Buffer; readonly result: Buffer };
 

@@ -10,8 +10,8 @@ import type { Identity } from '@mom4c/pki';
 import type { Element } from '@mom4c/xmpp';
 import { ACTIVE, ADMIN, DOMAIN, MALLORY, ROOM, SERVICE } from './attack-range.ts';
 import type { ExecutorName, NodeName, Range } from './attack-range.ts';
-import { newId, sealTo, sealUnder, sign } from './hostile-client.ts';
-import type { Answer, Json } from './hostile-client.ts';
+import { newId, sealTo, sealUnder, sign, signedInTheClear } from './hostile-client.ts';
+import type { Answer, HostileClient, Json } from './hostile-client.ts';
 import type { LogLine } from './node-log.ts';
 
 export type Door = {
@@ -27,7 +27,7 @@ export type Attack = () => Promise<ErrorCode | undefined | void>;
 export type Doors = ReturnType<typeof doorsOf>;
 
 export function doorsOf(range: Range) {
-  const { identities, logs, admin, manager, owner } = range;
+  const { identities, logs, admin, manager, owner, mallory } = range;
   const executor = (name: ExecutorName): string => `${name}@${DOMAIN}/agent`;
 
   /** Payloads as honest senders make them; an attack changes what it needs. */
@@ -47,6 +47,19 @@ export function doorsOf(range: Range) {
     const what = { state: 'ok', result: { node: 'te3', version: 'test', uptime: 1 } };
     return { ...head(), type: 'result', from: MALLORY, to: SERVICE, id, ...what, ...change };
   };
+  /** An attack by IQ: what the receiver says to it. */
+  const attackManager = async (letter: Element, by = admin): Promise<ErrorCode> =>
+    codeOf(await by.ask(ACTIVE, letter));
+  const attackTe1 = async (letter: Element, by = manager): Promise<ErrorCode> =>
+    codeOf(await by.ask(executor('te1'), letter));
+  /** As an owner of the room, which is heard; with what only a manager's key could sign, or with anything else. */
+  const shout = (...children: Element[]): Promise<void> => owner.say(ROOM, ...children);
+  /** One account after the other. The log tells ten refusals of one account under one code, the rest by their number;
+   *  what nobody can parse is refused before it matters who has sent it. */
+  let turn = 0;
+  const anybody = (): HostileClient => [admin, mallory, manager, owner][turn++ % 4]!;
+  const writeToManager = (...children: Element[]): Promise<void> => mallory.message(ACTIVE, ...children);
+
   const everyone = { room: ROOM, targets: '*' };
 
   const forManager = async (payload: Json, as: Identity = identities.admin): Promise<Element> =>
@@ -149,10 +162,69 @@ export function doorsOf(range: Range) {
     });
   };
 
+  /** A request that is understood and will not be served: one line of the manager, and nothing reaches a node.
+   *  Between two honest ones. */
+  async function rejected(code: ErrorCode, change: Json): Promise<void> {
+    const what = `${code} ${JSON.stringify(change).slice(0, 80)}`;
+    const marks = { cm1: logs.cm1.mark(), te1: logs.te1.mark() };
+    const ids = [await manages.honest()];
+    const asked = request(change);
+    const { letter, code: refusedWith } = await admin.ask(ACTIVE, await forManager(asked));
+    assert.ok(letter, `${what}: no letter, but ${refusedWith}`);
+    const said = await admin.open(letter, [identities.cm1.certificate]);
+    assert.deepEqual([said.type, (said.error as { code?: string }).code], ['rejected', code], what);
+    ids.push(await manages.honest());
+    const lines = logs.cm1.since(marks.cm1);
+    const own = lines.filter(({ id }) => id === asked.id);
+    assert.deepEqual(
+      own.map(({ msg, code: told }) => [msg, told]),
+      [['rejected', code]],
+      what,
+    );
+    assert.deepEqual(lines.filter(refusal), [], what);
+    assert.deepEqual(logs.te1.since(marks.te1).flatMap(actedOn), ids, what);
+  }
+
+  /** A command of a manager that a node takes and refuses to run. */
+  async function disobeyed(code: ErrorCode, change: Json): Promise<void> {
+    const what = `${code} ${JSON.stringify(change).slice(0, 80)}`;
+    const door = direct('te1');
+    await door.honest();
+    const payload = command(`te1@${DOMAIN}`, change);
+    const mark = logs.te1.mark();
+    assert.deepEqual(await manager.ask(executor('te1'), await forExecutor('te1', payload)), {}, what);
+    const [line] = await logs.te1.next(mark, what, ({ msg, id }) => msg === 'answered' && id === payload.id);
+    assert.deepEqual([line?.state, line?.code], ['refused', code], what);
+    await door.honest();
+  }
+
+  /** te3 announces itself and answers commands, until the returned function is called. */
+  async function playExecutor(answer: (id: string) => Json, version = 'test'): Promise<() => void> {
+    const mark = logs.cm1.mark();
+    const when = { ...head(), expires: Date.now() + 60_000, started: Date.now() };
+    const presence = { type: 'presence', from: MALLORY, to: SERVICE, version, ...when };
+    const children = await signedInTheClear(identities.te3, presence);
+    await mallory.session.sendPresence({ to: ACTIVE, type: 'unavailable' });
+    await mallory.session.sendPresence({ to: ACTIVE, children });
+    await logs.cm1.next(mark, 'presence', ({ msg, executor: who }) => msg === 'present' && who === 'te3');
+    return mallory.session.onRequest({ name: 'x', xmlns: NS_ENCRYPTED }, async ({ child }) => {
+      const { id } = await mallory.open(child, [identities.cm1.certificate]);
+      await writeToManager(await forManager(answer(id as string), identities.te3));
+      return undefined;
+    });
+  }
+
   return {
+    ...{ playExecutor, rejected, disobeyed, anybody },
     ...{ manages, direct, room, executor, everyone, request, command, result },
+    ...{ attackManager, attackTe1, shout, writeToManager },
     ...{ forManager, forExecutor, forRoom, askManager, accepted, outcomeOf, refused },
   };
+}
+
+function codeOf({ code, letter }: Answer): ErrorCode {
+  assert.ok(code, `no refusal in the answer, but ${letter ? 'a letter' : 'success'}`);
+  return code;
 }
 
 /** The code, if that is the line of a refused message. That the real manager has not asked for what the test had

@@ -1,5 +1,6 @@
 /** A domain to attack: a real lab with its logs, the identities of its nodes, and three sessions that are the test's. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SessionKey } from '@mom4c/core';
 import { startLab } from '@mom4c/lab';
@@ -36,6 +37,8 @@ export type NodeName = ExecutorName | 'cm1';
 
 export type Range = {
   readonly domain: LabDomain;
+  /** Of the lab: for `mom4c --state`. */
+  readonly state: string;
   readonly identities: Readonly<Record<NodeName | 'admin' | 'te3', Keystore>>;
   readonly authority: Keystore;
   readonly logs: Readonly<Record<NodeName, NodeLog>>;
@@ -56,8 +59,20 @@ export type Range = {
 
 export type Admission = { readonly key: SessionKey; readonly epoch: Epoch };
 
-/** @param folder a new one; the caller removes it after `down` */
-export async function openRange(folder: string): Promise<Range> {
+/** In a folder of its own, which goes with `down`. */
+export async function openRange(): Promise<Range> {
+  const folder = mkdtempSync(join(tmpdir(), 'mom4c-attacks-'));
+  // Servers that run under users of their own must get to their folders below.
+  chmodSync(folder, 0o711);
+  try {
+    return await openIn(folder);
+  } catch (error) {
+    rmSync(folder, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function openIn(folder: string): Promise<Range> {
   const lab = await startLab({
     folder: join(folder, 'lab'),
     domains: [DOMAIN],
@@ -70,6 +85,7 @@ export async function openRange(folder: string): Promise<Range> {
   const down = async (): Promise<void> => {
     for (const client of clients) await client.stop();
     await lab.down();
+    rmSync(folder, { recursive: true, force: true });
   };
   try {
     return { ...(await fill(lab, clients)), down };
@@ -104,6 +120,7 @@ async function fill(lab: Lab, clients: HostileClient[]): Promise<Omit<Range, 'do
   await enterRoom(owner, OWNER_NICK);
   return {
     domain,
+    state: lab.folder,
     identities,
     authority: await steal('certificate-authority'),
     logs: { cm1: logOf('cm1'), te1: logOf('te1'), te2: logOf('te2') },

@@ -70,7 +70,7 @@ export async function openClient(domain: LabDomain, own: Keystore, jid: string):
 }
 
 /** CMS SignedData around anything. */
-export function sign(as: Identity, content: Json | string): Promise<Uint8Array> {
+export function sign(as: Identity, content: Json | string | Uint8Array): Promise<Uint8Array> {
   return createSigner(as).signEnclosed(octetsOf(content));
 }
 

@@ -12,6 +12,8 @@ export type LogLine = {
   readonly by?: string;
   readonly attestedBy?: string;
   readonly state?: string;
+  /** Of `refused more`. */
+  readonly count?: number;
 };
 
 /** How many lines there were. */

@@ -107,13 +107,15 @@ test('a full memory costs whoever fills it: his oldest ids go, and their message
   freshness.admit(ping(201, START + 1000), te1);
 });
 
-test('a memory that is full of what has expired is empty', () => {
+test('what has expired goes first, whoever has most', () => {
   const clock = settableClock(START);
   const freshness = new Freshness(clock, memoryFloor(), { ...limits, capacity: 10 });
-  for (let n = 0; n < 10; n++) freshness.admit(ping(n, START), te1);
+  for (let n = 0; n < 4; n++) freshness.admit(ping(n, START), te1);
+  for (let n = 100; n < 106; n++) freshness.admit(ping(n, START + 5000), te2);
   clock.set(START + 62_000);
-  freshness.admit(ping(11, START + 2_000), te1);
-  freshness.admit(ping(12, START + 2_000), te1);
+  freshness.admit(ping(4, START + 60_000), te1);
+  assert.throws(() => freshness.admit(ping(100, START + 5000), te2), code('M4C_REPLAY'));
+  freshness.admit(ping(106, START + 5000), te2);
 });
 
 test('however much one signer says, no id passes twice, and a quiet one is always heard', () => {
