@@ -1,5 +1,5 @@
 // Mutations seen red, one each: the host of the sender not compared; `leave` not called after a failure; no limit at
-// once; no limit of the rate; one share for everybody; refusals not reported.
+// once; no limit of the rate; one share for everybody; refusals not reported; an error that is an element not reported.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Mom4cError } from '@mom4c/core';
@@ -24,6 +24,7 @@ function setUp() {
   desk.onRequest({ name: 'command', xmlns: 'x' }, async ({ from }) => {
     if (from.endsWith('/fails')) throw new Mom4cError('M4C_TIMEOUT');
     if (from.endsWith('/waits')) await new Promise<void>((resolve) => waiting.push(resolve));
+    if (from.endsWith('/steals')) return xml('error', {}, xml('bad-request'), xml('bad-sessionid'));
     return xml('done');
   });
   const ask = async (from: string): Promise<string> => {
@@ -70,6 +71,12 @@ test('who asks too much at once, or too often, waits, and nobody else does', asy
   const answers = [];
   for (let count = 0; count <= PER_SECOND; count++) answers.push(await ask(ANN));
   assert.deepEqual(answers, [...Array.from({ length: PER_SECOND }, () => 'done'), 'M4C_BUSY']);
+});
+
+test('what the protocol refuses is told as well', async () => {
+  const { ask, refusals } = setUp();
+  assert.equal(await ask('ann@people.alpha.test/steals'), 'error');
+  assert.deepEqual(refusals, ['M4C_UNEXPECTED ann@people.alpha.test/steals']);
 });
 
 test('what fails gives its place back', async () => {

@@ -4,7 +4,7 @@
  */
 import { Mom4cError, bareJid, parseJid } from '@mom4c/core';
 import type { BareJid, Clock } from '@mom4c/core';
-import type { AdHocHost, RequestHandler } from '@mom4c/xmpp';
+import type { AdHocHost, Element, RequestHandler } from '@mom4c/xmpp';
 
 /** Requests of one person that are worked on at once; the whole component works on 64. */
 export const MAX_AT_ONCE = 4;
@@ -26,7 +26,10 @@ export function frontDesk(
       try {
         const leave = shares.enter(personIn(request.from, people));
         try {
-          return await handler(request);
+          const answer = await handler(request);
+          // What the protocol itself refuses, an execution of somebody else's for example, is said by an element.
+          if (answer?.name === 'error') onRefused(protocolFault(answer), request.from);
+          return answer;
         } finally {
           leave();
         }
@@ -36,6 +39,10 @@ export function frontDesk(
       }
     };
   return { domain: host.domain, onRequest: (kind, handler) => host.onRequest(kind, guarded(handler)) };
+}
+
+function protocolFault(error: Element): Mom4cError {
+  return new Mom4cError('M4C_UNEXPECTED', error.getChildElements().at(-1)?.name);
 }
 
 /** @throws Mom4cError M4C_FORBIDDEN */

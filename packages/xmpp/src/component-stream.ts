@@ -19,7 +19,7 @@ import { offline, streamFault } from './stream-fault.ts';
 import type { StreamEnd, XmlStream } from './stream.ts';
 
 /** What a stream of stanzas offers once it is negotiated, a client's or a component's. */
-export type StanzaStream = Pick<XmlStream, 'consume' | 'send' | 'close' | 'destroy' | 'closed' | 'lastHeard'>;
+export type StanzaStream = Pick<XmlStream, 'consume' | 'send' | 'close' | 'destroy' | 'closed'>;
 
 export type ComponentLink = {
   /** An address of the loopback interface. */
@@ -65,7 +65,6 @@ export function createComponentStream(link: ComponentLink): ComponentStream {
   let handler: ((element: Element) => void) | undefined;
   let cause: StreamEnd | undefined;
   let end: StreamEnd | undefined;
-  let lastHeard = clock.monotonic();
 
   const parser = createStanzaParser({
     header(root) {
@@ -87,10 +86,8 @@ export function createComponentStream(link: ComponentLink): ComponentStream {
       `<?xml version='1.0'?><stream:stream xmlns='${NS_COMPONENT}' xmlns:stream='${NS_STREAM}' to='${domain}'>`,
     ),
   );
-  socket.on('data', (octets: Buffer) => {
-    lastHeard = clock.monotonic();
-    parser.write(octets);
-  });
+  // No keep-alive: on loopback a peer that is gone is closed at once.
+  socket.on('data', (octets: Buffer) => parser.write(octets));
   socket.on('error', (error: NodeJS.ErrnoException) => {
     cause ??= { error: unreachable(error.code ?? 'connection lost') };
   });
@@ -168,9 +165,6 @@ export function createComponentStream(link: ComponentLink): ComponentStream {
     close,
     destroy,
     closed,
-    get lastHeard() {
-      return lastHeard;
-    },
   };
 }
 
