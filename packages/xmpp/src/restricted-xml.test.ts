@@ -36,6 +36,16 @@ test('comments, instructions and document types are not handed on, nor is what f
     assert.deepEqual(pass(`<a>${restricted}</a>`), { out: '<a>', violated: true }, restricted);
 });
 
+// Red with `!` and `?` looked for right behind the `<` only: the library looks for them in the whole name.
+test('nor can they hide in the name of a tag, however it is cut', () => {
+  for (const hidden of ['<b!-- c -->', '</b?>', "<version='1.0'?>", '<b\u00a0!>', '<<!>'])
+    for (const sizes of [[100], [1], [2, 3]]) {
+      const { out, violated } = pass(`<a>${hidden}</a>`, sizes);
+      assert.deepEqual({ out: out.replace(/<$/, ''), violated }, { out: '<a>', violated: true }, hidden);
+    }
+  assert.ok(pass(`<${'b'.repeat(300)}`).violated, 'a name without an end');
+});
+
 test('a section becomes text, and nothing in it is markup', () => {
   assert.deepEqual(pass('<a><![CDATA[<!-- & ]] > -->]]></a>.'), {
     out: '<a>&lt;!-- &amp; ]] &gt; --&gt;</a>.',
@@ -47,6 +57,8 @@ test('where the text is cut makes no difference', () => {
   const piece = fc.constantFrom(
     '<a>',
     '</a>',
+    '</a',
+    '<a',
     '<![CDATA[',
     ']',
     ']]>',

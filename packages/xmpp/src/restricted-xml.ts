@@ -1,15 +1,22 @@
 /**
  * What XML has and a stream must not have: comments, processing instructions, document types (RFC 6120 §11.1). The
- * library skips them instead, and for a comment it takes the square of its length (seen: 32 kB, four seconds). CDATA
- * sections are allowed; they are handed on as text, since the library reads one anew with every part that arrives.
+ * library skips them instead, takes the square of its length for a comment (seen: 32 kB, four seconds), and sees one
+ * behind a `!` or `?` anywhere in the name of a tag. CDATA sections are allowed; they are handed on as text, since the
+ * library reads one anew with every part that arrives.
  */
+
 const OPEN = '<![CDATA[';
 const CLOSE = ']]>';
 /** §11.5: it may stand at the very beginning, and is of no use to us. */
 const DECLARATION = /^<\?xml\s[^<>]{0,100}\?>/;
 /** Longer ones are not waited for. */
 const MAX_DECLARATION = 120;
+/** Of the name of an element, with its prefix. */
+const MAX_NAME = 256;
 const ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' };
+
+/** What a `<` begins; `unfinished`: the next part will tell. */
+type Markup = 'tag' | 'section' | 'restricted' | 'unfinished';
 
 /** Text as it arrives in, text for the library out. */
 export class MarkupGuard {
@@ -25,7 +32,6 @@ export class MarkupGuard {
   }
 
   pass(text: string): string {
-    if (this.#violated) return '';
     const arrived = this.#heldBack + text;
     this.#heldBack = '';
     if (this.#atStart && mayBeDeclaration(arrived)) {
@@ -34,34 +40,56 @@ export class MarkupGuard {
     }
     const rest = this.#atStart ? arrived.replace(DECLARATION, '') : arrived;
     if (arrived !== '') this.#atStart = false;
-    const end = rest.length - unfinished(rest);
-    this.#heldBack = rest.slice(end);
-    return this.#translate(rest.slice(0, end));
+    const parts: string[] = [];
+    for (let at = 0; at < rest.length && !this.#violated; )
+      at = this.#inSection ? this.#section(rest, at, parts) : this.#markup(rest, at, parts);
+    return parts.join('');
   }
 
-  #translate(text: string): string {
-    const parts: string[] = [];
-    for (let at = 0; at < text.length; ) {
-      const next = this.#inSection ? text.indexOf(CLOSE, at) : markupIn(text, at);
-      const part = text.slice(at, next < 0 ? undefined : next);
-      parts.push(this.#inSection ? part.replace(/[&<>]/g, (character) => ESCAPES[character]!) : part);
-      if (next < 0) break;
-      if (!this.#inSection && !text.startsWith(OPEN, next)) {
-        this.#violated = true;
-        break;
-      }
-      at = next + (this.#inSection ? CLOSE : OPEN).length;
-      this.#inSection = !this.#inSection;
+  /** @returns where to go on */
+  #section(text: string, from: number, parts: string[]): number {
+    const close = text.indexOf(CLOSE, from);
+    const end = close < 0 ? text.length - beginningAtEnd(text.slice(from), CLOSE) : close;
+    parts.push(text.slice(from, end).replace(/[&<>]/g, (character) => ESCAPES[character]!));
+    if (close >= 0) {
+      this.#inSection = false;
+      return close + CLOSE.length;
     }
-    return parts.join('');
+    this.#heldBack = text.slice(end);
+    return text.length;
+  }
+
+  /** In well-formed XML a `<` is markup: texts and attributes have `&lt;`. @returns where to go on */
+  #markup(text: string, from: number, parts: string[]): number {
+    let open = text.indexOf('<', from);
+    let markup = markupAt(text, open);
+    while (markup === 'tag') {
+      open = text.indexOf('<', open + 1);
+      markup = markupAt(text, open);
+    }
+    parts.push(text.slice(from, markup === undefined ? undefined : open));
+    if (markup === 'restricted') this.#violated = true;
+    if (markup === 'unfinished') this.#heldBack = text.slice(open);
+    if (markup !== 'section') return text.length;
+    this.#inSection = true;
+    return open + OPEN.length;
   }
 }
 
-/** Where a section or restricted markup begins, or -1. In well-formed XML `<` stands nowhere else: it is `&lt;` there. */
-function markupIn(text: string, from: number): number {
-  const markup = /<[!?]/g;
-  markup.lastIndex = from;
-  return markup.exec(text)?.index ?? -1;
+function markupAt(text: string, open: number): Markup | undefined {
+  if (open < 0) return undefined;
+  const start = text.slice(open, open + OPEN.length);
+  if (start === OPEN) return 'section';
+  if (OPEN.startsWith(start)) return 'unfinished';
+  const first = start.startsWith('</') ? open + 2 : open + 1;
+  const limit = Math.min(text.length, first + MAX_NAME);
+  for (let at = first; at < limit; at++) {
+    const character = text[at]!;
+    if (character === '!' || character === '?') return 'restricted';
+    // The library takes all that is not above the blank for white space.
+    if (character <= ' ' || character === '/' || character === '>' || character === '<') return 'tag';
+  }
+  return text.length < first + MAX_NAME ? 'unfinished' : 'restricted';
 }
 
 function mayBeDeclaration(text: string): boolean {
@@ -71,11 +99,9 @@ function mayBeDeclaration(text: string): boolean {
   );
 }
 
-/** How many characters at the end may be the beginning of a token that matters. */
-function unfinished(text: string): number {
-  for (let length = Math.min(text.length, OPEN.length - 1); length > 0; length--) {
-    const tail = text.slice(-length);
-    if (OPEN.startsWith(tail) || CLOSE.startsWith(tail)) return length;
-  }
+/** How many characters at the end of a text may be the beginning of the token. */
+function beginningAtEnd(text: string, token: string): number {
+  for (let length = Math.min(text.length, token.length - 1); length > 0; length--)
+    if (text.endsWith(token.slice(0, length))) return length;
   return 0;
 }
