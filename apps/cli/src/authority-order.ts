@@ -1,6 +1,7 @@
 /** Orders to the certificate authority, over mutual TLS. Errors are those of its answer, or M4C_CA_UNREACHABLE. */
 import { request as httpsRequest } from 'node:https';
 import { Mom4cError, isErrorCode } from '@mom4c/core';
+import type * as z from 'zod';
 import { withMember } from './connection.ts';
 import { loadProfile } from './profile.ts';
 import type { ProfileOptions } from './profile.ts';
@@ -16,6 +17,14 @@ export async function order(options: OrderOptions, path: string, body?: object):
   const url = settings.admin?.url;
   if (url === undefined) throw new Mom4cError('M4C_CONFIG', 'admin.url: needed to give orders');
   return withMember(settings, options.verbose ?? false, ({ tls }) => send(new URL(path, url), tls, body));
+}
+
+/** @throws Mom4cError M4C_CA_REFUSED if the answer is not of that shape */
+export function readAnswer<Shape extends z.ZodType>(shape: Shape, answer: unknown): z.output<Shape> {
+  const parsed = shape.safeParse(answer);
+  if (!parsed.success)
+    throw new Mom4cError('M4C_CA_REFUSED', 'its answer is not to be understood', { cause: parsed.error });
+  return parsed.data;
 }
 
 type Tls = { ca: string; cert: string; key: string };

@@ -3,7 +3,7 @@ import { Argument, Command as Verb, Option } from 'commander';
 import * as z from 'zod';
 import { Mom4cError, ROLES, formatTable, isNodeName } from '@mom4c/core';
 import type { Role } from '@mom4c/core';
-import { order } from './authority-order.ts';
+import { order, readAnswer } from './authority-order.ts';
 import type { OrderOptions } from './authority-order.ts';
 import { FORMATS } from './formats.ts';
 import type { Format } from './formats.ts';
@@ -89,15 +89,15 @@ const roleOption = (): Option =>
   new Option('--role <role>', 'what it may be').choices(TOKEN_ROLES).makeOptionMandatory();
 const idArgument = (): Argument => new Argument('<id>', 'of the request, as `mom4c enroll list` shows it');
 
+/** Unix milliseconds, as far as a Date goes. */
+const instant = z.int().min(0).max(8.64e15);
+
+const madeToken = z.object({ token: z.string().regex(/^[\w-]{16,200}$/), expires: instant });
+
 async function makeToken({ name, role, ttl, legacy = false, ...options }: TokenOptions): Promise<void> {
   checkName(name);
   const answer = await order(options, '/tokens', { name, role, ttl, legacy });
-  const made = z
-    .object({
-      token: z.string().regex(/^[\w-]{16,200}$/),
-      expires: z.union([z.string().max(40), z.number()]),
-    })
-    .parse(answer);
+  const made = readAnswer(madeToken, answer);
   const weak = legacy ? '; it allows weak algorithms' : '';
   process.stderr.write(`for ${name} (${role}), once, until ${new Date(made.expires).toISOString()}${weak}\n`);
   process.stdout.write(`${made.token}\n`);
@@ -115,15 +115,15 @@ const enrolments = z.object({
         domain: z.string().optional(),
       }),
       remote: z.string(),
-      received: z.number(),
-      expires: z.number(),
+      received: instant,
+      expires: instant,
       serial: z.string().optional(),
     }),
   ),
 });
 
 async function listEnrolments(options: ListOptions): Promise<void> {
-  const { enrolments: found } = enrolments.parse(await order(options, '/enrolments'));
+  const { enrolments: found } = readAnswer(enrolments, await order(options, '/enrolments'));
   const shown = found.map(({ received, expires, ...one }) => ({
     ...one,
     received: new Date(received).toISOString(),
@@ -148,10 +148,12 @@ async function listEnrolments(options: ListOptions): Promise<void> {
   process.stdout.write(written({ enrolments: shown }, options.output, table));
 }
 
+const approval = z.object({ serial: z.string() });
+
 async function approveEnrolment(id: string, { name, role, ...options }: ApproveOptions): Promise<void> {
   checkName(name);
   const answer = await order(options, `/enrolments/${checkId(id)}/approve`, { name, role });
-  const { serial } = z.object({ serial: z.string() }).parse(answer);
+  const { serial } = readAnswer(approval, answer);
   process.stdout.write(`approved: ${name} (${role}), certificate ${serial}\n`);
 }
 
@@ -171,7 +173,10 @@ async function revokeName(name: string | undefined, options: RevokeOptions): Pro
     throw new Mom4cError('M4C_USAGE', 'revoke: a name, or --serial, and not both');
   if (name !== undefined) checkName(name);
   const what = name === undefined ? { serial: serial!.replaceAll(':', '').toLowerCase() } : { name };
-  const { revoked, tokens } = revocation.parse(await order(options, '/revocations', { ...what, reason }));
+  const { revoked, tokens } = readAnswer(
+    revocation,
+    await order(options, '/revocations', { ...what, reason }),
+  );
   process.stdout.write(
     formatTable(
       ['serial', 'name', 'role'],
