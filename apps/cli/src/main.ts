@@ -4,6 +4,7 @@ import { EXIT, Mom4cError, VERSION, asMom4cError, systemClock, systemRandom, uui
 import { COMMANDS } from '@mom4c/commands';
 import { commandVerb } from './command-verb.ts';
 import { configVerb } from './config-verb.ts';
+import { doctorVerb } from './doctor-verb.ts';
 import { enrollVerb } from './enroll-verb.ts';
 import { labVerb } from './lab-verb.ts';
 import { printError } from './terminal.ts';
@@ -21,6 +22,7 @@ const program = new Program('mom4c')
 
 for (const command of COMMANDS) program.addCommand(commandVerb(command).exitOverride());
 program.addCommand(enrollVerb().exitOverride());
+program.addCommand(doctorVerb().exitOverride());
 program.addCommand(configVerb().exitOverride());
 program.addCommand(labVerb().exitOverride());
 

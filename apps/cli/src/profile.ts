@@ -25,8 +25,8 @@ export async function loadProfile(
   return found ? { ...settings, tokenFile: undefined } : settings;
 }
 
-/** `found`: nobody named it. */
-function profileFile(
+/** `found`: nobody named it. @throws Mom4cError M4C_NO_PROFILE */
+export function profileFile(
   { state, domain }: ProfileOptions,
   env: NodeJS.ProcessEnv,
 ): { file: string; found: boolean } {

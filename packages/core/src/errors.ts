@@ -142,6 +142,7 @@ export const ERRORS = {
   M4C_NO_PROFILE: entry(702, 'modify', 'item-not-found', EXIT.config, 'There is neither a profile nor a lab here.', 'Start one with `mom4c lab up`, or name it with --state DIR, or configure a profile.'),
   M4C_LAB: entry(703, 'cancel', 'internal-server-error', EXIT.unavailable, 'The lab could not do that.', 'See the named log; `mom4c lab down` clears what is left.'),
   M4C_PACKAGE_MISSING: entry(704, 'cancel', 'item-not-found', EXIT.unavailable, 'A program that is needed is not installed.', 'Install it with the named command.'),
+  M4C_CLOCK: entry(705, 'cancel', 'not-acceptable', EXIT.identity, 'The clock of this machine is wrong.', 'Let it be set by NTP (`timedatectl set-ntp true`, or chrony); peers refuse what is 10 s ahead or 60 s behind.'),
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof ERRORS;

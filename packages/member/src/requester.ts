@@ -25,9 +25,10 @@ export type Request = {
   readonly onBehalfOf?: BareJid;
 };
 
-/** How long the manager may take to accept; after two seconds without word the same id is sent again. */
+/** How long the manager may take to accept; after four seconds without word the same id is sent again. The manager gives
+ *  its journal three before it says why it accepts nothing. */
 const ACCEPT_MS = 10_000;
-const ACCEPT_TRY_MS = 2_000;
+const ACCEPT_TRY_MS = 4_000;
 /** For the way of the outcome, after the deadline. */
 const GRACE_MS = 5_000;
 const RETRY = { baseMs: 250, capMs: 2_000 };

@@ -14,6 +14,7 @@ export type { DropReason, SessionEvents, SessionSettings, XmppSession } from './
 export type { RequestOptions } from './requests.ts';
 export type { IncomingRequest, RequestHandler, RequestKind } from './responder.ts';
 export type { ClientTls, Endpoint } from './tls.ts';
+export { serverMechanisms } from './probe.ts';
 export { registerAccount } from './register.ts';
 export type { Registration } from './register.ts';
 export { joinRoom } from './rooms.ts';
