@@ -17,6 +17,8 @@ export const debianPackages = {
     'libstrongswan-extra-plugins': 'ciphers that the SCEP client of strongSwan needs',
     certmonger: "certmonger's SCEP client, as a peer of our authority",
     'python3-slixmpp': 'a stock XMPP client, scripted, as a person has one',
+    zsh: 'a shell in which completion is tried',
+    fish: 'a shell in which completion is tried',
     libfaketime: 'moves the clock of a program, to see what it makes of that',
     'dbus-daemon': 'the private bus on which certmonger is run',
   },

@@ -1,6 +1,7 @@
 /** `npm run docs`: writes the pages of docs/ that are made from records. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { cliPage } from './cli-page.ts';
 import { commandsPage } from './commands-page.ts';
 import { configPage } from './config-page.ts';
 import { errorsPage } from './errors-page.ts';
@@ -11,6 +12,7 @@ export const root = join(import.meta.dirname, '../..');
 export function documents(): ReadonlyMap<string, string> {
   return new Map([
     ['docs/commands.md', commandsPage()],
+    ['docs/cli.md', cliPage()],
     ['docs/errors.md', errorsPage()],
     ['docs/config.md', configPage()],
   ]);

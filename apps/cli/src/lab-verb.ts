@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { Command as Verb } from 'commander';
+import { Argument, Command as Verb } from 'commander';
 import { Mom4cError } from '@mom4c/core';
 
 const PROGRAM = fileURLToPath(new URL('../../../infra/lab/src/main.ts', import.meta.url));
@@ -18,7 +18,7 @@ export function labVerb(): Verb {
         '  mom4c lab status [--state DIR] [--json]\n' +
         '  mom4c lab down [--state DIR]',
     )
-    .argument('<verb>', 'up, status or down')
+    .addArgument(new Argument('<verb>', 'what to do').choices(['up', 'status', 'down']))
     .allowUnknownOption()
     .allowExcessArguments()
     .helpOption('-h, --help')

@@ -8,6 +8,7 @@ import { withMember } from './connection.ts';
 import type { Format } from './formats.ts';
 import { exitCodeOf, formatAnswer, formatDocument } from './outcomes.ts';
 import type { Answer } from './outcomes.ts';
+import { remember } from './remember.ts';
 import { loadProfile } from './profile.ts';
 import { screenOn } from './screen.ts';
 import { progressOn } from './terminal.ts';
@@ -41,7 +42,9 @@ export async function perform(command: Command, rawArgs: unknown, options: Perfo
       const requester = new Requester(member, session);
       const ask: Ask = async (onAccepted = () => {}) => {
         const { id, outcomes } = await requester.send(request, (accepted) => onAccepted(accepted.targets));
-        return { id, command: command.name, outcomes: checkedOutcomes(command, outcomes) };
+        const answer = { id, command: command.name, outcomes: checkedOutcomes(command, outcomes) };
+        if (labels === undefined) remember(answer);
+        return answer;
       };
       try {
         progress.show('connecting…');

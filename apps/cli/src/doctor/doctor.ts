@@ -1,8 +1,8 @@
 /** `mom4c doctor`: the checks and what each rests on, and how they are shown. */
-import { ERRORS, EXIT } from '@mom4c/core';
+import { ERRORS, EXIT, formatTable } from '@mom4c/core';
 import type { Format } from '../formats.ts';
 import type { ProfileOptions } from '../profile.ts';
-import { formatTable } from '../table.ts';
+
 import { progressOn } from '../terminal.ts';
 import { written } from '../written.ts';
 import { checkBus, checkLogIn, checkManager, checkNodes, checkVersions } from './cluster-checks.ts';

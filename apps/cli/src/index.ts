@@ -1,0 +1,2 @@
+export { makeProgram } from './program.ts';
+export type { Program } from './program.ts';
