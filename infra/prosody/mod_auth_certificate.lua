@@ -2,6 +2,7 @@
 --
 --   authentication = "certificate"
 --   certificate_authority = "/path/of/ca.pem"    -- the root whose certificates are accepted; no other one counts
+--   barred_accounts = { "te3" }                  -- whoever has lost his certificate; `prosodyctl reload` makes it count
 --
 -- A client is let in as the address that it asks for, if its certificate
 --   * is one that `certificate_authority` has issued, valid now and good for a TLS client, and
@@ -59,6 +60,8 @@ local function admitted(session, address)
 	if not username or resource or host ~= module.host or address ~= jid.join(username, host) then
 		return nil, "the address is not one of this host";
 	end
+	-- Asked for each time: the configuration may have been read again.
+	if module:get_option_set("barred_accounts", {}):contains(username) then return nil, "the account is barred"; end
 	local certificate, reason = checked_certificate(session);
 	if not certificate then return nil, reason; end
 	if not names(certificate, address) then return nil, "the certificate does not name the address"; end

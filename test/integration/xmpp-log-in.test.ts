@@ -174,6 +174,19 @@ if (XMPP_SERVER === 'prosody') {
   });
 }
 
+const barring = {
+  ejabberd: (config: string) => config.replace('["_server"]', '["_server", "te1"]'),
+  prosody: (config: string) =>
+    config.replace('authentication =', 'barred_accounts = { "te1" } authentication ='),
+};
+// Red with `deny: nobody` left out (ejabberd), `barred_accounts` not asked in mod_auth_certificate (Prosody).
+test('a certificate that is lost can be kept out', async () => {
+  const files = filesOf('barring', host, authority.authority.pem);
+  const one = await start('barring', files, barring[XMPP_SERVER]);
+  assert.equal(await enter(one, cm1, ask(CM1)), CM1);
+  assert.equal(await enter(one, te1, ask(TE1)), undefined);
+});
+
 // Red with `ip_access` left out (ejabberd), `allowlist_registration_only` left out (Prosody).
 test('who is not in a trusted network makes no account', async () => {
   const files = filesOf('closed', host, authority.authority.pem);
