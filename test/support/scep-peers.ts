@@ -125,7 +125,8 @@ export function certmonger(folder: string): Peer {
     run('dbus-run-session', ['--', 'sh', '-euc', script], folder, { XDG_RUNTIME_DIR: folder });
   const where = `-f ${files.certificate}`;
   /** getcert ends with 0 whatever became of the request; what it waits for is in what it prints. */
-  const wait = `getcert list -s ${where}; getcert list -s ${where} | grep -q 'status: MONITORING'`;
+  const wait = `list=$(getcert list -s ${where}); echo "$list"
+    case "$list" in *ca-error*) exit 1;; *'status: MONITORING'*) ;; *) exit 1;; esac`;
   return {
     name: 'certmonger',
     files,

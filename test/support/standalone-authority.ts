@@ -36,7 +36,7 @@ export type StandaloneAuthority = {
   /** Resolves with the next line of that message which also contains the text. */
   logged(message: string, text: string): Promise<LogLine>;
   /** Behind its back: what time or an accident would do. */
-  alter(sql: string, ...values: (string | number)[]): void;
+  alter(sql: string, ...values: (string | number | Uint8Array)[]): void;
 };
 
 const MAIN = join(dirname(createRequire(import.meta.url).resolve('@mom4c/certificate-authority')), 'main.ts');
