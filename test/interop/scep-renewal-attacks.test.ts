@@ -140,6 +140,9 @@ async function refused(
   assert.notEqual(code, 0, `${what}: ${output}`);
   const line = await refusal;
   assert.equal(line.failInfo, failInfo, `${what}: ${JSON.stringify(line)}`);
+  // Not for having too many, or too soon.
+  const because = failInfo === 'badCertID' ? /^renewal signed by/ : /^renewal for another subject$/;
+  assert.match(String(line.reason), because, what);
   assert.equal(service.lines().filter(({ msg }) => msg === 'certificate issued').length, issued, what);
 }
 
