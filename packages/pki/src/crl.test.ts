@@ -1,4 +1,4 @@
-// Mutation seen red: the reason left out; the number constant; signed with another key; serial numbers cut by an octet.
+// Mutation seen red: the reason left out; the number constant; serial numbers cut by an octet.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { systemRandom as random } from '@mom4c/core';

@@ -1,7 +1,8 @@
 /**
  * SCEP between our client's and our authority's code, without a network; then what attackers send instead.
  *
- * Mutation seen red: verifyIssued left out for renewals; no comparison of the signer's key with the requested
+ * Mutation seen red: PKCSReq under a certificate of ours not taken for a renewal; weak algorithms admitted always, not
+ * marked, or opened before they are refused; issuers of queries not compared; verifyIssued left out for renewals; no comparison of the signer's key with the requested
  * one; signature of message or of request not verified; a content key of the wrong length answered with badAlg.
  */
 import assert from 'node:assert/strict';
@@ -255,6 +256,7 @@ test('GetCRL names a certificate of ours and gets the list; CertPoll gets what i
   for (const octets of [
     query('GetCRL', writeIssuerAndSerial({ issuer: foreign, serial })),
     query('CertPoll', writeIssuerAndSubject({ issuer: foreign, subject: foreign })),
+    query('GetCRL', writeIssuerAndSerial({ issuer, serial }), selfSigned),
   ])
     assert.equal((await replyTo(octets)).fault?.failInfo, 'badCertID');
   assert.equal((await replyTo(query('GetCRL', Buffer.from('nothing')))).fault?.failInfo, 'badMessageCheck');

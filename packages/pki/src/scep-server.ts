@@ -125,6 +125,8 @@ async function perform(message: ScepMessage, own: ScepAuthority, policy: ScepPol
       return certificate && writeCertificates([certificate]);
     }
     case 'GetCRL': {
+      // Strangers have the list over HTTP, which costs us nothing.
+      if (message.signer) checkOurs(message.signer.raw, own, 'GetCRL');
       const asked = readQuery(openQuery(message, own).content, readIssuerAndSerial);
       if (asked.issuer !== own.authority.subject)
         throw new ScepFault('badCertID', 'a certificate of another authority');
@@ -149,7 +151,7 @@ function openRequest(
   const { signer, envelope, digest } = readSigned(message, admit);
   // Before anything is decrypted: a stranger cannot even try the envelope of a renewal.
   const isRenewal = type === 'RenewalReq' || claimsToBeOurs(signer.raw, own);
-  const renews = isRenewal ? checkRenewer(signer.raw, own) : undefined;
+  const renews = isRenewal ? checkOurs(signer.raw, own, 'renewal') : undefined;
   const opened = open(envelope, own, admit);
   const { digest: requestDigest, ...request } = readRequest(opened.content);
   // A captured envelope is of no use to anybody but the holder of the key that it asks a certificate for.
@@ -172,7 +174,7 @@ function claimsToBeOurs(der: Buffer, { authority }: ScepAuthority): boolean {
   }
 }
 
-function checkRenewer(der: Buffer, { authority, clock }: ScepAuthority): Certificate {
+function checkOurs(der: Buffer, { authority, clock }: ScepAuthority, what: string): Certificate {
   try {
     const certificate = readCertificate(der);
     verifyIssued(certificate, authority, clock.now());
@@ -180,7 +182,7 @@ function checkRenewer(der: Buffer, { authority, clock }: ScepAuthority): Certifi
   } catch (error) {
     throw new ScepFault(
       'badCertID',
-      `renewal signed by a certificate that is not acceptable: ${(error as Error).message}`,
+      `${what} signed by a certificate that is not acceptable: ${(error as Error).message}`,
     );
   }
 }
