@@ -3,8 +3,8 @@
  * the task executor's questions with whatever it likes. The same agent, honest, is believed before and after each lie.
  * What it may not do on the bus at all is in bus.test.ts.
  */
-// Mutations seen red: the answer's shape not checked; names of sensors not checked; no time limit of a call; the
-// description of the agent not compared with its subject; an answer that is not UTF-8 decoded all the same.
+// Mutations seen red: the answer's shape not checked; names of sensors not checked; the call not ended by its signal; name
+// or subject in the agent's description not compared.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

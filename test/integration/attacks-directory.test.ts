@@ -2,9 +2,9 @@
  * A directory that lies, against the client that every member has: over TLS, with a certificate of the domain's authority,
  * since only an insider gets so far. Each lie stands between two honest answers of the same server.
  */
-// Mutations seen red: the guard before ldapts taken out; no limit of one message; none of the messages of one answer; none of
-// all pages together; the certificate not compared with what was asked for; an address not looked for in the certificate;
-// many entries for one question taken; certificates of an entry not limited; expiry not looked at.
+// Mutations seen red: the guard before ldapts taken out; no limit of one message; none of the messages of one answer; the
+// certificate not compared with what was asked for; an address not looked for in the certificate; many entries for one
+// question taken; certificates of an entry not limited; expiry not looked at.
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { after, before, test } from 'node:test';
