@@ -2,8 +2,8 @@
  * `mom4c doctor` on a lab in which one thing after the other is broken for real: exactly that line fails, with its
  * remedy, what rests on it is skipped, and all else is well. Each test mends what it broke.
  *
- * Mutations seen red: the clock not compared (a preload that did not load); a manager asked more often than it has time to
- * find that its journal is gone.
+ * Mutations seen red: the fingerprint of the profile not compared; the validity of the certificate not checked; a request
+ * repeated before the manager can know that its journal is gone.
  */
 import assert from 'node:assert/strict';
 import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -141,12 +141,15 @@ test('the fingerprint of another authority is configured', async () => {
   failsOnly(report, 'authority', 'M4C_CA_NOT_TRUSTED', ['log-in', ...CLUSTER]);
 });
 
-test('the clock is an hour fast, or two minutes slow', async () => {
-  for (const offset of ['+1h', '-2m']) {
+test('the clock is an hour fast, or twenty seconds slow', async () => {
+  for (const offset of ['+1h', '-20s']) {
     const preload = '/usr/$LIB/faketime/libfaketime.so.1';
     const report = await doctor(8, { env: { LD_PRELOAD: preload, FAKETIME: offset } });
     failsOnly(report, 'clock', 'M4C_CLOCK', below('clock'));
-    assert.match(says(report.findings, 'clock'), offset === '+1h' ? /3600 s ahead of/ : /120 s behind/);
+    assert.match(
+      says(report.findings, 'clock'),
+      offset === '+1h' ? /(3599|3600|3601) s ahead of/ : /(19|20|21) s behind/,
+    );
   }
 });
 

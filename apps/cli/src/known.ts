@@ -2,7 +2,7 @@
  * What the last answers told of nodes and sensors, for completion: a shell must not wait for a network. One file for
  * whatever domain was asked last; what is in it is checked like anything from outside, and its loss costs nothing.
  */
-import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { isNodeName, labelsSchema } from '@mom4c/core';
@@ -39,6 +39,8 @@ export function keepKnown(news: Partial<Known>, env: NodeJS.ProcessEnv = process
     });
     if (text.length > MAX_OCTETS) return;
     const file = fileOf(env);
+    // Whoever has no home is not given one.
+    if (!existsSync(baseOf(env))) return;
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     writeFileSync(`${file}.${process.pid}`, text, { mode: 0o600 });
     renameSync(`${file}.${process.pid}`, file);
@@ -48,5 +50,10 @@ export function keepKnown(news: Partial<Known>, env: NodeJS.ProcessEnv = process
 }
 
 function fileOf(env: NodeJS.ProcessEnv): string {
-  return join(env.XDG_CACHE_HOME || join(env.HOME || homedir(), '.cache'), 'mom4c', 'known.json');
+  const below = env.XDG_CACHE_HOME ? ['mom4c'] : ['.cache', 'mom4c'];
+  return join(baseOf(env), ...below, 'known.json');
+}
+
+function baseOf(env: NodeJS.ProcessEnv): string {
+  return env.XDG_CACHE_HOME || env.HOME || homedir();
 }
