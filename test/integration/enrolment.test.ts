@@ -2,9 +2,8 @@
  * How a node gets in and out, on the real servers of a lab: by the approval of an administrator, although an answer was
  * lost, and out by revocation.
  *
- * Mutation seen red: the enrolment key not kept over a restart; a new transaction for each request; the token file
- * removed before the keystore is there; a default of `approval` in the node's settings; nothing withdrawn from the
- * directory; revoked certificates left out of the list.
+ * Mutation seen red: the enrolment key not kept over a restart; a new transaction for each request; a default of
+ * `approval` in the node's settings.
  */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

@@ -1,7 +1,7 @@
 /** SCEP programs that others wrote, as a user runs them. Each works in a folder of its own, which the caller removes. */
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -251,8 +251,4 @@ export function algorithmsOf(message: Buffer, folder: string): string {
   const opened = openssl('-cmsout', '-print', '-in', envelope);
   const cipher = /contentEncryptionAlgorithm:\s*algorithm: (\S+)/.exec(opened)?.[1];
   return `${cipher}, ${digest}`;
-}
-
-export function hasCertificate({ files }: Peer): boolean {
-  return existsSync(files.certificate);
 }
