@@ -6,7 +6,7 @@ import { adminSettings } from '@mom4c/member';
 import { fieldsOf, listSettings } from '@mom4c/runtime';
 import type { Setting } from '@mom4c/runtime';
 import { taskExecutorSettings } from '@mom4c/task-executor';
-import type * as z from 'zod';
+import * as z from 'zod';
 import { GENERATED, code, page, table } from './markdown.ts';
 
 type Program = { title: string; about: string; schema: z.ZodObject };
@@ -84,9 +84,21 @@ function isEqual(a: readonly string[], b: readonly string[]): boolean {
 function byDefault({ path, optional, default: value }: Setting, schema: z.ZodObject): string {
   if (value !== undefined) return code(typeof value === 'string' ? value : JSON.stringify(value));
   if (optional) return 'none';
-  const section = path[0]!;
-  const whole = schema.shape[section] as z.ZodType;
-  // A section that may be left out as a whole, but not without this setting.
-  if (path.length > 1 && whole.safeParse(undefined).success) return `needed if there is \`${section}\``;
+  // A section that may be left out as a whole, but not without this setting; the innermost counts.
+  for (let length = path.length - 1; length > 0; length -= 1) {
+    const section = path.slice(0, length);
+    if (partOf(schema, section).safeParse(undefined).success)
+      return `needed if there is ${code(section.join('.'))}`;
+  }
   return '**needed**';
+}
+
+function partOf(schema: z.ZodObject, path: readonly string[]): z.ZodType {
+  let part: z.ZodType = schema;
+  for (const key of path) {
+    while (part instanceof z.ZodOptional || part instanceof z.ZodDefault || part instanceof z.ZodPrefault)
+      part = part.def.innerType as z.ZodType;
+    part = (part as z.ZodObject).shape[key] as z.ZodType;
+  }
+  return part;
 }

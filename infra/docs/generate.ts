@@ -5,6 +5,7 @@ import { cliPage } from './cli-page.ts';
 import { commandsPage } from './commands-page.ts';
 import { configPage } from './config-page.ts';
 import { errorsPage } from './errors-page.ts';
+import { observabilityPage } from './observability-page.ts';
 
 export const root = join(import.meta.dirname, '../..');
 
@@ -15,6 +16,7 @@ export function documents(): ReadonlyMap<string, string> {
     ['docs/cli.md', cliPage()],
     ['docs/errors.md', errorsPage()],
     ['docs/config.md', configPage()],
+    ['docs/observability.md', observabilityPage()],
   ]);
 }
 

@@ -512,7 +512,7 @@ test(
       const said = logs.cm1.since(mark).filter((one) => one.id === id);
       assert.deepEqual(
         said.map(({ msg }) => msg),
-        ['accepted', 'finished'],
+        ['accepted', 'sent', 'finished'],
         'the manager acted on it once',
       );
     }

@@ -13,7 +13,7 @@ import type { KeyObject } from 'node:crypto';
 import { createServer } from 'node:https';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { TLSSocket } from 'node:tls';
-import { Mom4cError, uuidv7, asMom4cError } from '@mom4c/core';
+import { Mom4cError, asMom4cError, isUuidv7, uuidv7 } from '@mom4c/core';
 import type { Certificate, Clock, ErrorBody, Log, Random } from '@mom4c/core';
 import { readCertificate, REVOCATION_REASONS, toPem, verifyIssued } from '@mom4c/pki';
 import type { Authority } from '@mom4c/pki';
@@ -93,12 +93,14 @@ export async function startAdminService(parts: {
   readonly authority: Authority;
   readonly identity: { readonly key: KeyObject; readonly certificate: Certificate };
   readonly orders: Orders;
+  /** For the metrics. */
+  readonly observe: (status: number) => void;
   readonly certificates: Pick<CertificateStore, 'isStanding'>;
   readonly clock: Pick<Clock, 'now'>;
   readonly random: Random;
   readonly log: Log;
 }): Promise<HttpService> {
-  const { authority, identity, orders, certificates, clock, random, log } = parts;
+  const { authority, identity, orders, observe, certificates, clock, random, log } = parts;
 
   const answer = async (request: IncomingMessage): Promise<Answer> => {
     const { name: by } = checkAdmin(request);
@@ -147,7 +149,12 @@ export async function startAdminService(parts: {
     (request, response) => {
       answer(request)
         .catch(fail)
-        .then((given) => send(request, response, given))
+        .then((given) => {
+          observe(given.status);
+          const { method, url: path } = request;
+          log.info({ id: requestIn(request), method, path, status: given.status }, 'order answered');
+          send(request, response, given);
+        })
         .catch((error: unknown) => log.error({ err: error }, 'admin service'));
     },
   );
@@ -155,6 +162,12 @@ export async function startAdminService(parts: {
     log.debug({ code: error.code }, 'TLS client refused'),
   );
   return listen(server, 'admin', parts.host, parts.port);
+}
+
+/** Under which whoever ordered logs it; nothing but an id of ours gets into the log. */
+function requestIn({ headers }: IncomingMessage): string | undefined {
+  const said = headers['mom4c-request'];
+  return typeof said === 'string' && isUuidv7(said) ? said : undefined;
 }
 
 const ok = (body: object): Answer => ({ status: 200, body });

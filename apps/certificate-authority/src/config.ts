@@ -1,5 +1,5 @@
 import { isDomain, isNodeName, Mom4cError } from '@mom4c/core';
-import { filePath, logSchema } from '@mom4c/runtime';
+import { filePath, healthSchema, logSchema } from '@mom4c/runtime';
 import * as z from 'zod';
 
 const host = (description: string) => z.string().min(1).max(253).default('127.0.0.1').meta({ description });
@@ -78,12 +78,13 @@ export const certificateAuthorityConfig = z.strictObject({
     })
     .prefault({}),
   log: logSchema,
+  health: healthSchema,
 });
 
 export type CertificateAuthorityConfig = z.output<typeof certificateAuthorityConfig>;
 
 /** Roles that are enrolled with a token. `server` and `ca` are not: the operator of this machine makes those. */
-export const ENROLLED_ROLES = ['cm', 'te', 'gateway', 'admin', 'adapter', 'publisher'] as const;
+export const ENROLLED_ROLES = ['cm', 'te', 'gateway', 'admin', 'adapter', 'monitor', 'publisher'] as const;
 export type EnrolledRole = (typeof ENROLLED_ROLES)[number];
 
 /** `cm` is the service address of every cluster manager, `ca` the authority itself. */

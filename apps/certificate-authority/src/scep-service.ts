@@ -23,12 +23,14 @@ export async function startScepService(parts: {
   /** What is decided for whoever asks from that address. */
   readonly policyFor: (remote: string) => ScepPolicy;
   readonly revocationList: RevocationList;
+  /** For the metrics. @param result `ok`, or the failInfo of RFC 8894 §3.2.1.4.5 */
+  readonly observe: (messageType: string, result: string) => void;
   /** Something may have been issued. */
   readonly onAnswered: () => void;
   readonly clock: Clock;
   readonly log: Log;
 }): Promise<HttpService> {
-  const { own, policyFor, revocationList, onAnswered, clock, log } = parts;
+  const { own, policyFor, revocationList, observe, onAnswered, clock, log } = parts;
   const limit = new FailureLimit(clock);
 
   const answer = async (request: IncomingMessage): Promise<Answer> => {
@@ -59,6 +61,7 @@ export async function startScepService(parts: {
       const answered = await answerScep(octets, own, policyFor(remote));
       const { reply, fault, transactionId, messageType, algorithms } = answered;
       const asked = { messageType, algorithms, transactionId, remote, method: request.method };
+      observe(messageType, fault?.failInfo ?? 'ok');
       if (fault) {
         limit.fail(remote);
         const { failInfo, text: code, message: reason } = fault;

@@ -1,10 +1,12 @@
 /** The running authority: SCEP, the admin API, and publication to the directory. */
 import { generateKeyPairSync } from 'node:crypto';
 import { isIP } from 'node:net';
-import { systemClock, systemRandom } from '@mom4c/core';
+import { systemClock, systemRandom, VERSION } from '@mom4c/core';
 import type { Log } from '@mom4c/core';
 import { createDirectoryPublisher } from '@mom4c/pki';
 import type { Identity } from '@mom4c/pki';
+import { healthTls } from '@mom4c/member';
+import { createMetrics, startHealthServer } from '@mom4c/runtime';
 import type { App } from '@mom4c/runtime';
 import { startAdminService } from './admin-service.ts';
 import { openAuthority } from './authority-keystore.ts';
@@ -15,6 +17,7 @@ import { openDatabase } from './database.ts';
 import { createEnrolmentStore } from './enrolment-store.ts';
 import { createIssuing } from './issuing.ts';
 import type { Issuing, IssuingParts } from './issuing.ts';
+import { certificateAuthorityMetrics } from './metrics.ts';
 import { createOrders } from './orders.ts';
 import { startPublication } from './publication.ts';
 import type { Publication } from './publication.ts';
@@ -62,6 +65,15 @@ export async function serve(app: App, config: CertificateAuthorityConfig): Promi
     publication.wake();
   }
 
+  const metrics = createMetrics(app.name);
+  const requests = metrics.counter(certificateAuthorityMetrics.requests);
+  const orders = metrics.counter(certificateAuthorityMetrics.orders);
+  metrics.watch(certificateAuthorityMetrics.info, () => [[{ version: VERSION }, 1]]);
+  metrics.watch(certificateAuthorityMetrics.unpublished, () => stores.certificates.unpublished().length);
+  metrics.watch(certificateAuthorityMetrics.expiry, () => [
+    [{ certificate: 'authority' }, keys.authority.notAfter / 1000],
+  ]);
+
   const own = { authority: keys.authority, key: keys.authorityKey, clock, random };
   const onChange = () => publication?.wake();
   const revocationList = createRevocationList(stores);
@@ -73,6 +85,7 @@ export async function serve(app: App, config: CertificateAuthorityConfig): Promi
     own,
     policyFor,
     revocationList,
+    observe: (type, result) => requests.add({ type, result }),
     onAnswered: onChange,
     clock,
     log,
@@ -82,11 +95,18 @@ export async function serve(app: App, config: CertificateAuthorityConfig): Promi
   const admin = await startAdminService({
     ...stores,
     ...config.admin,
+    observe: (status) => orders.add({ status: String(status) }),
     orders: createOrders({ ...stores, issuing, onChange }),
     identity: await adminIdentity(config, issuing),
   });
   app.onStop('admin', () => admin.stop());
 
+  if (config.health) {
+    const checks = new Map([['database', () => ({ ok: stores.certificates.revocations() >= 0 })]]);
+    const tls = healthTls(config.health, keys.authority);
+    const health = await startHealthServer({ ...config.health, tls, checks, metrics, log });
+    app.onStop('health', () => health.stop());
+  }
   const { fingerprint } = keys.authority;
   log.info({ scep: scep.port, admin: admin.port, fingerprint }, 'ready');
   app.notifyReady({ scep: scep.port, admin: admin.port, fingerprint });

@@ -16,7 +16,13 @@ export async function order(options: OrderOptions, path: string, body?: object):
   const settings = await loadProfile(options);
   const url = settings.admin?.url;
   if (url === undefined) throw new Mom4cError('M4C_CONFIG', 'admin.url: needed to give orders');
-  return withMember(settings, options.verbose ?? false, ({ tls }) => send(new URL(path, url), tls, body));
+  return withMember(settings, options.verbose ?? false, async ({ tls, log, newId }) => {
+    const id = newId();
+    log.info({ id, path }, 'ordering');
+    const answer = await send(new URL(path, url), { tls, id }, body);
+    log.info({ id, path }, 'ordered');
+    return answer;
+  });
 }
 
 /** @throws Mom4cError M4C_CA_REFUSED if the answer is not of that shape */
@@ -32,11 +38,12 @@ const LIMIT_MS = 15_000;
 /** Ten thousand enrolments with subjects of the usual length. */
 const MAX_ANSWER = 8 * 1024 * 1024;
 
-function send(url: URL, tls: Tls, body: object | undefined): Promise<unknown> {
+/** @param id under which the authority logs the order */
+function send(url: URL, { tls, id }: { tls: Tls; id: string }, body: object | undefined): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const unreachable = (cause: Error): void =>
       reject(new Mom4cError('M4C_CA_UNREACHABLE', cause.message, { cause }));
-    const headers = { 'content-type': 'application/json' };
+    const headers = { 'content-type': 'application/json', 'mom4c-request': id };
     const method = body === undefined ? 'GET' : 'POST';
     const options = { method, headers, ...tls, minVersion: 'TLSv1.3', agent: false } as const;
     const request = httpsRequest(url, { ...options, signal: AbortSignal.timeout(LIMIT_MS) }, (response) => {

@@ -50,7 +50,16 @@ export type Outbox = {
   toRequester(jid: FullJid, outcome: PayloadOf<'outcome'>, recipient: Certificate): Promise<void>;
 };
 
+/** Gets to know what is decided and what comes of it, for the metrics. */
+export type DeskObserver = {
+  accepted(targets: number): void;
+  rejected(): void;
+  /** @param took milliseconds from the acceptance @param states one for each target */
+  finished(took: number, states: readonly Outcome['state'][]): void;
+};
+
 export type DeskParts = {
+  observer: DeskObserver;
   member: Member;
   journal: Journal;
   roster: Roster;
@@ -87,19 +96,11 @@ export class CommandDesk {
     const head = this.#headFor(payload.id, payload.from);
     try {
       const entry = await this.#accept(payload, signer, evidence, requester);
-      member.log.info(
-        {
-          id: payload.id,
-          command: payload.name,
-          ...whoAsked(payload, signer),
-          targets: entry.targets.length,
-        },
-        'accepted',
-      );
       const { targets, deadline } = entry;
       return { type: 'accepted', ...head, epoch: leadership.epoch, targets: [...targets], deadline };
     } catch (thrown) {
       const error = member.errorOf(thrown, { id: payload.id });
+      this.#parts.observer.rejected();
       member.log.info(
         {
           id: payload.id,
@@ -184,6 +185,9 @@ export class CommandDesk {
       this.#guard(payload.id, this.#report(entry, outcomes, signer));
     });
     this.#pending.set(payload.id, pending);
+    const { id, name } = payload;
+    member.log.info({ id, command: name, ...whoAsked(payload, signer), targets: targets.length }, 'accepted');
+    this.#parts.observer.accepted(targets.length);
     this.#guard(payload.id, this.#carryOut(command, payload.args, having, pending, entry));
     return entry;
   }
@@ -193,6 +197,7 @@ export class CommandDesk {
     const { entry } = known;
     if (!signer.addresses.includes(bareJid(entry.requester)))
       throw new Mom4cError('M4C_REPLAY', 'this id is taken');
+    this.#parts.member.log.info({ id: entry.id, state: known.state }, 'asked again');
     if (known.state === 'finished') {
       const payload = JSON.parse(Buffer.from(known.outcome).toString()) as PayloadOf<'outcome'>;
       const again = { ...payload, ...this.#headFor(payload.id, payload.to) };
@@ -269,6 +274,8 @@ export class CommandDesk {
       name: command.name,
       args,
     };
+    const way = present.length > 1 ? 'room' : 'direct';
+    member.log.info({ id: entry.id, command: command.name, targets: present.length, way }, 'sent');
     if (present.length > 1) return outbox.toRoom(payload);
     await this.#toOne(present[0]!, payload, pending);
   }
@@ -322,6 +329,8 @@ export class CommandDesk {
       name: entry.command,
       outcomes: fitOutcomes(outcomes, OUTCOMES_CAPACITY),
     };
+    const states = outcomes.map(({ state }) => state);
+    this.#parts.observer.finished(member.clock.now() - entry.acceptedAt, states);
     await journal.finish(entry.id, Buffer.from(JSON.stringify(payload)));
     member.log.info({ id: entry.id, command: entry.command, ...countStates(outcomes) }, 'finished');
     const recipient = requester ?? (await member.directory.byAddress(to))[0];

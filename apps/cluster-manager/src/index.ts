@@ -1,2 +1,3 @@
+export { clusterManagerMetrics } from './metrics.ts';
 export { clusterManagerSettings } from './settings.ts';
 export type { ClusterManagerSettings } from './settings.ts';

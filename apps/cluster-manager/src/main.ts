@@ -2,50 +2,39 @@
 import { join } from 'node:path';
 import { policyOf } from '@mom4c/access';
 import { connectBus, openJournal } from '@mom4c/bus';
-import { VERSION, systemClock, systemRandom } from '@mom4c/core';
-import { createRefusals, identityFindings, startMember } from '@mom4c/member';
-import {
-  answersCheck,
-  configFile,
-  createMetrics,
-  loadConfig,
-  runApp,
-  startHealthServer,
-} from '@mom4c/runtime';
-import type { App } from '@mom4c/runtime';
+import { VERSION } from '@mom4c/core';
+import { runMember } from '@mom4c/member';
+import type { Running, Started } from '@mom4c/member';
 import { openDoors } from './doors.ts';
 import { Leadership } from './leadership.ts';
+import { clusterManagerMetrics, deskObserver, timedJournal } from './metrics.ts';
 import { RosterMemory } from './roster-memory.ts';
 import { Roster } from './roster.ts';
 import { clusterManagerSettings } from './settings.ts';
+import type { ClusterManagerSettings } from './settings.ts';
 
-if (!answersCheck(clusterManagerSettings, process.argv.slice(2), identityFindings))
-  await runApp({ name: 'cluster-manager', start });
+await runMember({ name: 'cluster-manager', role: 'cm', schema: clusterManagerSettings, start });
 
-async function start(app: App): Promise<void> {
-  const settings = loadConfig(clusterManagerSettings, {
-    file: configFile(process.argv.slice(2)),
-    env: process.env,
-  });
-  app.log.setLevel(settings.log.level);
-  const log = app.log.child({ node: settings.name });
-  const around = { clock: systemClock, random: systemRandom, log, signal: app.signal };
-  const onStop = app.onStop.bind(app);
-
-  const member = await startMember(settings, 'cm', around, onStop);
+async function start(running: Running<ClusterManagerSettings>): Promise<Started> {
+  const { app, settings, log, member, metrics, refusals, onStop } = running;
   const bus = await connectBus({ url: settings.nats.url, name: settings.name, tls: member.tls, log });
   onStop('bus', () => bus.close());
-  const journal = await openJournal({
+  metrics.watch(clusterManagerMetrics.bus, () => Number(bus.connected));
+  const losses = metrics.counter(clusterManagerMetrics.busLosses);
+  bus.onConnection((connected) => {
+    if (!connected) losses.add();
+  });
+  const opened = await openJournal({
     file: join(settings.state, 'journal.sqlite'),
     jetstream: { bus, stream: 'mom4c-commands', replicas: 1 },
     clock: member.clock,
     log,
   });
-  onStop('journal', () => journal.close());
+  onStop('journal', () => opened.close());
+  const journal = timedJournal(opened, metrics);
 
-  const { name } = settings;
   const own = {
-    name,
+    name: settings.name,
     role: 'cm',
     address: member.address,
     version: VERSION,
@@ -55,14 +44,10 @@ async function start(app: App): Promise<void> {
   onStop('roster', () => memory.close());
   const roster = new Roster(member, own, memory);
   const leadership = new Leadership(member);
-  const metrics = createMetrics(app.name);
-  const refused = metrics.counter('refused_total', 'Messages that were refused, by error code.', ['code']);
-  const refusals = createRefusals({ log, clock: systemClock, count: (code) => refused.add({ code }) });
-  onStop('refusals', refusals.flush);
-  metrics.gauge('executors_present', 'Task executors that are present.', () => roster.presentCount);
   const leftovers = await journal.unfinished();
+  const observer = deskObserver(metrics);
   const doors = await openDoors(
-    { member, journal, roster, leadership, policy: policyOf(settings.people) },
+    { member, journal, roster, leadership, policy: policyOf(settings.people), observer },
     {
       refusals,
       // Going on in the dark, or fighting for the address, would help nobody.
@@ -70,17 +55,17 @@ async function start(app: App): Promise<void> {
       onStop,
     },
   );
-  metrics.gauge('commands_pending', 'Commands that are under way.', () => doors.desk.pendingCount);
+  const entries = metrics.counter(clusterManagerMetrics.room);
+  entries.add();
+  doors.room.onJoined(() => entries.add());
+  metrics.watch(clusterManagerMetrics.present, () => roster.presentCount);
+  metrics.watch(clusterManagerMetrics.pending, () => doors.desk.pendingCount);
   doors.desk.finishLeftovers(leftovers);
-
-  if (settings.health) {
-    const checks = new Map([
+  return {
+    checks: new Map([
       ['xmpp', () => ({ ok: doors.service.online })],
       ['room', () => ({ ok: doors.room.joined })],
       ['bus', () => ({ ok: bus.connected })],
-    ]);
-    const health = await startHealthServer({ ...settings.health, checks, metrics, log });
-    onStop('health', () => health.stop());
-  }
-  app.notifyReady({ node: name, jid: member.address });
+    ]),
+  };
 }

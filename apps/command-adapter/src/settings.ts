@@ -1,7 +1,6 @@
-import { isDomain } from '@mom4c/core';
+import { isDomain, isLoopback } from '@mom4c/core';
 import { memberShape } from '@mom4c/member';
 import { filePath } from '@mom4c/runtime';
-import { isLoopback } from '@mom4c/xmpp';
 import * as z from 'zod';
 
 const domain = z.string().refine(isDomain, 'not a domain name in lower case');

@@ -11,13 +11,17 @@ import {
   type Bus,
   type BusTls,
 } from '@mom4c/bus';
-import { systemRandom, type Log, type SensorPort } from '@mom4c/core';
+import { systemRandom, type Log, type SensorPort, type Uuid } from '@mom4c/core';
 import { createBusAuthority, type BusAuthority } from '@mom4c/pki';
 import { agentReadyLine, SENSOR_AGENT, type AgentSettings } from './agent-settings.ts';
 import { createSensorPort } from './sensor-port.ts';
 
 export type Agents = {
   readonly sensors: SensorPort;
+  /** The same, and the agent's log says for which request it was asked. */
+  readonly sensorsFor: (request: Uuid) => SensorPort;
+  /** How often each agent was started, by its name. */
+  starts(): Readonly<Record<string, number>>;
   readonly bus: { readonly url: string; readonly pid: number | undefined };
   /** Of the agent processes, by agent name; changes when one is started again. */
   pids(): Readonly<Record<string, number | undefined>>;
@@ -83,6 +87,8 @@ export async function startAgents(options: AgentsOptions): Promise<Agents> {
     stops.push(() => agent.stop());
     return {
       sensors: createSensorPort(bus),
+      sensorsFor: (request) => createSensorPort(bus, request),
+      starts: () => ({ [SENSOR_AGENT]: agent.starts }),
       bus: nodeBus,
       pids: () => ({ [SENSOR_AGENT]: agent.pid }),
       stop,

@@ -11,7 +11,7 @@ import {
   parseArguments,
   runCommand,
 } from '@mom4c/core';
-import type { Certificate, ErrorBody, SensorPort } from '@mom4c/core';
+import type { Certificate, ErrorBody, SensorPort, Uuid } from '@mom4c/core';
 import { SERVICE_RESOURCE, letterIn, lettersElements } from '@mom4c/member';
 import type { Member, Refusals } from '@mom4c/member';
 import type { Letter, PayloadOf, Received } from '@mom4c/messaging';
@@ -25,7 +25,8 @@ export type ExecutorParts = {
   member: Member;
   session: XmppSession;
   membership: Membership;
-  sensors: SensorPort;
+  /** Calls for the sake of that request. */
+  sensorsFor: (request: Uuid) => SensorPort;
   refusals: Refusals;
   onRan: (command: string, seconds: number) => void;
 };
@@ -49,6 +50,11 @@ export class Executor {
   constructor(parts: ExecutorParts) {
     this.#parts = parts;
     this.#startedAt = parts.member.clock.now();
+  }
+
+  /** How many commands run now. */
+  get running(): number {
+    return this.#running;
   }
 
   /** A command to this node alone. Answering the request says "taken"; the result follows as a message. */
@@ -120,7 +126,7 @@ export class Executor {
   }
 
   async #perform({ payload, signer }: Received<'command'>): Promise<Answer> {
-    const { member, sensors, onRan } = this.#parts;
+    const { member, sensorsFor, onRan } = this.#parts;
     const { clock, settings } = member;
     let acting = false;
     const deadline = deadlineWithin(member.signal, workingTime(payload.expires - clock.now()), clock);
@@ -138,6 +144,7 @@ export class Executor {
       this.#running += 1;
       const node = { name: settings.name, version: VERSION, startedAt: this.#startedAt };
       const { signal } = deadline;
+      const sensors = sensorsFor(payload.id);
       const result = await runCommand(command, payload.args, { node, sensors, clock, signal });
       return { state: 'ok', result };
     } catch (thrown) {

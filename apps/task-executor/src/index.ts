@@ -1,3 +1,4 @@
+export { taskExecutorMetrics } from './metrics.ts';
 export { startAgents } from './agents.ts';
 export type { Agents, AgentsOptions } from './agents.ts';
 export { createSensorPort } from './sensor-port.ts';

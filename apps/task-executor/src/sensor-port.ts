@@ -1,5 +1,5 @@
 import { callAgent, type Bus } from '@mom4c/bus';
-import { isErrorCode, isSensorName, type ErrorCode, type SensorPort } from '@mom4c/core';
+import { isErrorCode, isSensorName, type ErrorCode, type SensorPort, type Uuid } from '@mom4c/core';
 import * as z from 'zod';
 import { SENSOR_AGENT } from './agent-settings.ts';
 
@@ -23,15 +23,22 @@ const sensorList = z.strictObject({ sensors: z.array(sensorRecord).max(2000) });
 /** Longer than the slowest bus of one-wire sensors takes; the caller's own deadline usually comes first. */
 const LIMIT_MS = 10_000;
 
-/** The sensors of this node, by its sensor agent. */
-export function createSensorPort(bus: Bus): SensorPort {
+/** The sensors of this node, by its sensor agent. @param request for whose sake, if for one's */
+export function createSensorPort(bus: Bus, request?: Uuid): SensorPort {
   return {
     async list(signal) {
-      const call = { agent: SENSOR_AGENT, endpoint: 'list', timeoutMs: LIMIT_MS, signal };
+      const call = { agent: SENSOR_AGENT, endpoint: 'list', request, timeoutMs: LIMIT_MS, signal };
       return (await callAgent(bus, { ...call, parse: (value) => sensorList.parse(value) })).sensors;
     },
     async read(name, signal) {
-      const call = { agent: SENSOR_AGENT, endpoint: 'read', args: { name }, timeoutMs: LIMIT_MS, signal };
+      const call = {
+        agent: SENSOR_AGENT,
+        endpoint: 'read',
+        args: { name },
+        request,
+        timeoutMs: LIMIT_MS,
+        signal,
+      };
       return await callAgent(bus, { ...call, parse: (value) => sensorRecord.parse(value) });
     },
   };

@@ -10,6 +10,8 @@ const RIGHTS: Readonly<Record<Role, readonly Access[]>> = {
   adapter: [],
   gateway: [],
   ca: [],
+  // Sees metrics and health over the network (packages/member/src/health-tls.ts), and commands nothing.
+  monitor: [],
   publisher: [],
   server: [],
 };

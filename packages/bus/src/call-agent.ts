@@ -1,14 +1,16 @@
 /** Calling an agent: found by the services API, called with JSON, answered with JSON or an error of the catalogue. */
-import { ErrorCode, type Msg, type NatsConnection, type NatsError } from 'nats';
-import { Mom4cError } from '@mom4c/core';
+import { ErrorCode, headers, type Msg, type MsgHdrs, type NatsConnection, type NatsError } from 'nats';
+import { Mom4cError, type Uuid } from '@mom4c/core';
 import { connectionOf, type Bus } from './connection.ts';
 import { agentSubject } from './subjects.ts';
-import { decodeReply, encodeJson, ERROR_CODE_HEADER, ERROR_HEADER } from './wire-errors.ts';
+import { decodeReply, encodeJson, ERROR_CODE_HEADER, ERROR_HEADER, REQUEST_HEADER } from './wire-errors.ts';
 
 export type AgentCall<Result> = {
   readonly agent: string;
   readonly endpoint: string;
   readonly args?: unknown;
+  /** For whose sake: the agent has it in its log. */
+  readonly request?: Uuid | undefined;
   /** For finding and calling together. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
@@ -26,7 +28,7 @@ export async function callAgent<Result>(bus: Bus, call: AgentCall<Result>): Prom
   if (!bus.connected) throw new Mom4cError('M4C_AGENT_UNAVAILABLE', 'no connection to the bus of the node');
   const deadline = performance.now() + call.timeoutMs;
   const request = (to: string, data: Uint8Array): Promise<Msg> =>
-    ask(connection, to, data, deadline - performance.now(), call.agent, call.signal);
+    ask(connection, to, data, deadline - performance.now(), call);
 
   requireEndpoint(await request(`$SRV.INFO.${call.agent}`, new Uint8Array()), call, subject);
   const message = await request(subject, encodeJson(call.args));
@@ -68,8 +70,7 @@ async function ask(
   subject: string,
   data: Uint8Array,
   timeoutMs: number,
-  agent: string,
-  signal: AbortSignal | undefined,
+  { agent, request, signal }: Pick<AgentCall<unknown>, 'agent' | 'request' | 'signal'>,
 ): Promise<Msg> {
   if (timeoutMs < 1 || signal?.aborted) throw new Mom4cError('M4C_AGENT_TIMEOUT', agent);
   const aborted = Promise.withResolvers<never>();
@@ -77,7 +78,7 @@ async function ask(
   signal?.addEventListener('abort', onAbort, { once: true });
   try {
     return await Promise.race([
-      connection.request(subject, data, { timeout: Math.ceil(timeoutMs) }),
+      connection.request(subject, data, { timeout: Math.ceil(timeoutMs), ...headersFor(request) }),
       aborted.promise,
     ]);
   } catch (error) {
@@ -85,6 +86,13 @@ async function ask(
   } finally {
     signal?.removeEventListener('abort', onAbort);
   }
+}
+
+function headersFor(request: Uuid | undefined): { headers?: MsgHdrs } {
+  if (request === undefined) return {};
+  const fields = headers();
+  fields.set(REQUEST_HEADER, request);
+  return { headers: fields };
 }
 
 function toError(error: unknown, agent: string): Mom4cError {

@@ -7,6 +7,8 @@ import { jitteredBackoff, Mom4cError, systemClock, systemRandom, type Log } from
 
 export type SupervisedProcess = {
   readonly pid: number | undefined;
+  /** How often it was started. */
+  readonly starts: number;
   /** By its pid: SIGTERM, after three seconds SIGKILL. Resolves once it is gone. */
   stop(): Promise<void>;
 };
@@ -44,6 +46,7 @@ export async function superviseProcess(options: SupervisedOptions): Promise<Supe
   const backoff = jitteredBackoff({ ...RESTART, random: systemRandom });
   let child: ChildProcess | undefined;
   let starting: Promise<void> | undefined;
+  let starts = 0;
   let stopping = false;
   let cancelRestart = (): void => {};
 
@@ -53,6 +56,7 @@ export async function superviseProcess(options: SupervisedOptions): Promise<Supe
     const startedAt = systemClock.monotonic();
     const fresh = spawnDying(setpriv, options);
     child = fresh;
+    starts += 1;
     await works(fresh, options);
     if (fresh.exitCode !== null || fresh.signalCode !== null) throw new Error('ended at once');
     fresh.once('exit', (code, signal) => {
@@ -80,6 +84,9 @@ export async function superviseProcess(options: SupervisedOptions): Promise<Supe
   return {
     get pid() {
       return child?.pid;
+    },
+    get starts() {
+      return starts;
     },
     async stop() {
       stopping = true;

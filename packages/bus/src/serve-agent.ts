@@ -1,10 +1,10 @@
 /** An agent: a NATS service whose endpoints take and give JSON. */
 import { headers, type NatsError, type ServiceMsg } from 'nats';
-import { asMom4cError, Mom4cError, systemClock, systemRandom, uuidv7, type Log } from '@mom4c/core';
+import { asMom4cError, isUuidv7, Mom4cError, systemClock, systemRandom, uuidv7, type Log } from '@mom4c/core';
 import { connectionOf, type Bus } from './connection.ts';
 import { MAX_PAYLOAD_BYTES } from './node-server-config.ts';
 import { agentSubject } from './subjects.ts';
-import { decodeJson, encodeJson, ERROR_CODE_HEADER, ERROR_HEADER } from './wire-errors.ts';
+import { decodeJson, encodeJson, ERROR_CODE_HEADER, ERROR_HEADER, REQUEST_HEADER } from './wire-errors.ts';
 
 /** Gets the parsed JSON of a request, `null` if it was empty, and gives what becomes JSON. Must check its arguments. */
 export type EndpointHandler = (args: unknown) => Promise<unknown>;
@@ -54,6 +54,7 @@ async function answer(
   log: Log,
 ): Promise<void> {
   if (error) return;
+  const of = { id: requestIn(message), subject: message.subject };
   load.inWork++;
   try {
     if (load.inWork > MAX_IN_WORK) throw new Mom4cError('M4C_BUSY');
@@ -61,17 +62,26 @@ async function answer(
     const reply = encodeJson(await handler(args));
     if (reply.length > MAX_PAYLOAD_BYTES) throw new Mom4cError('M4C_TOO_LARGE', `${reply.length} bytes`);
     message.respond(reply);
+    log.info({ ...of, octets: reply.length }, 'answered');
   } catch (thrown) {
-    respondError(message, toError(thrown, message.subject, log));
+    const failure = toError(thrown, of, log);
+    log.info({ ...of, code: failure.code, detail: failure.detail }, 'answered with an error');
+    respondError(message, failure);
   } finally {
     load.inWork--;
   }
 }
 
-function toError(thrown: unknown, subject: string, log: Log): Mom4cError {
+/** For whose sake, as the caller says; nothing but an id of ours gets into the log. */
+function requestIn(message: ServiceMsg): string | undefined {
+  const said = message.headers?.get(REQUEST_HEADER);
+  return said !== undefined && isUuidv7(said) ? said : undefined;
+}
+
+function toError(thrown: unknown, of: object, log: Log): Mom4cError {
   const newCorrelation = (): string => uuidv7(systemClock, systemRandom);
   return asMom4cError(thrown, newCorrelation, (bug, correlation) =>
-    log.error({ err: bug, correlation, subject }, 'bug'),
+    log.error({ err: bug, correlation, ...of }, 'bug'),
   );
 }
 

@@ -2,6 +2,8 @@
 import { ERRORS, isErrorCode, Mom4cError } from '@mom4c/core';
 
 export const ERROR_HEADER = 'Nats-Service-Error';
+/** The id of the request for whose sake an agent is called (UUIDv7). */
+export const REQUEST_HEADER = 'Mom4c-Request';
 export const ERROR_CODE_HEADER = 'Nats-Service-Error-Code';
 
 /** An agent's answer, as the bus gives it; it may be hostile. */

@@ -3,7 +3,17 @@ import type { BareJid } from './jid.ts';
 
 /** The OU of a certificate: what its holder may be in its domain. `adapter` speaks for people who cannot sign; `server` is
  *  for TLS servers, never for messages. */
-export const ROLES = ['cm', 'te', 'gateway', 'ca', 'admin', 'adapter', 'publisher', 'server'] as const;
+export const ROLES = [
+  'cm',
+  'te',
+  'gateway',
+  'ca',
+  'admin',
+  'adapter',
+  'monitor',
+  'publisher',
+  'server',
+] as const;
 export type Role = (typeof ROLES)[number];
 
 /** A certificate that was parsed and whose subject fits our profile. Immutable; safe to cache by `fingerprint`. */

@@ -11,6 +11,7 @@ export * from './ids.ts';
 export * from './jid.ts';
 export * from './labels.ts';
 export * from './log.ts';
+export * from './loopback.ts';
 export * from './pause.ts';
 export * from './ports.ts';
 export * from './printable.ts';

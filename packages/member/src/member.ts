@@ -11,6 +11,7 @@ import type { Authority, LdapDirectory } from '@mom4c/pki';
 import { readSecret } from '@mom4c/runtime';
 import { connect } from '@mom4c/xmpp';
 import type { XmppSession } from '@mom4c/xmpp';
+import { Activity } from './activity.ts';
 import { ensureIdentity, tlsOf } from './first-start.ts';
 import type { Enrolled, Surroundings } from './first-start.ts';
 import { openFloorFile } from './floor-file.ts';
@@ -29,6 +30,7 @@ export type Member = Surroundings & {
   /** `cluster@conference.D` */
   readonly room: BareJid;
   readonly directory: CertificateDirectory;
+  readonly activity: Activity;
   readonly postbox: Postbox;
   /** Session keys that may open what arrives; see messaging. */
   readonly keys: SessionKeyRing;
@@ -67,11 +69,12 @@ export async function openMember(
   const floor = openFloorFile(join(settings.state, 'time-floor'), clock);
   onStop('time floor', () => floor.close());
   const keys = new SessionKeyRing();
+  const activity = new Activity(directory);
   const postbox = new Postbox({
-    signer: createSigner(identity),
-    verifier: createVerifier({ directory, authority, clock }),
-    sealer: createSealer(random, clock),
-    opener: createOpener(identity),
+    signer: activity.signer(createSigner(identity)),
+    verifier: activity.verifier(createVerifier({ directory, authority, clock })),
+    sealer: activity.sealer(createSealer(random, clock)),
+    opener: activity.opener(createOpener(identity)),
     freshness: new Freshness(clock, floor),
     findKey: keys.find,
   });
@@ -90,6 +93,7 @@ export async function openMember(
     service: serviceAddress(domain),
     room: clusterRoom(settings),
     directory,
+    activity,
     postbox,
     keys,
     newId,
@@ -98,7 +102,10 @@ export async function openMember(
         log.error({ err: bug, correlation, ...fields }, 'bug'),
       ),
     session: (resource, as = address) =>
-      connect({ ...xmpp, domain, jid: `${as}/${resource}`, tls, password, log, clock, random }),
+      activity.watchSession(
+        resource,
+        connect({ ...xmpp, domain, jid: `${as}/${resource}`, tls, password, log, clock, random }),
+      ),
   };
 }
 

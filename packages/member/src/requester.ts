@@ -54,6 +54,9 @@ export class Requester {
     onAccepted: (accepted: PayloadOf<'accepted'>) => void = () => {},
   ): Promise<PayloadOf<'outcome'>> {
     const id = this.#member.newId();
+    const { log } = this.#member;
+    const { name: command, onBehalfOf } = request;
+    log.info({ id, command, ...(onBehalfOf !== undefined && { onBehalfOf }) }, 'asking');
     const arrived = Promise.withResolvers<PayloadOf<'outcome'>>();
     this.#awaited.set(id, arrived.resolve);
     const { signal } = this.#member;
@@ -63,11 +66,14 @@ export class Requester {
     if (signal.aborted) stop();
     const outcome = async (): Promise<PayloadOf<'outcome'>> => {
       const accepted = await this.#untilAccepted(id, request, arrived.promise);
+      log.info({ id, targets: accepted?.targets.length }, 'was accepted');
       if (accepted) onAccepted(accepted);
       return this.#within(request.timeout + GRACE_MS, arrived.promise);
     };
     try {
-      return await Promise.race([outcome(), stopped.promise]);
+      const had = await Promise.race([outcome(), stopped.promise]);
+      log.info({ id, command }, 'has its outcome');
+      return had;
     } finally {
       signal.removeEventListener('abort', stop);
       this.#awaited.delete(id);

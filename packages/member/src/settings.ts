@@ -60,7 +60,7 @@ export const memberShape = {
   xmpp: z.strictObject({
     host: host.meta({ env: 'MOM4C_XMPP_HOST', description: 'Host of the XMPP server.' }),
     port: port.meta({ env: 'MOM4C_XMPP_PORT', description: 'Its port for direct TLS.' }),
-    passwordFile: filePath().optional().meta({
+    passwordFile: filePath('secret').optional().meta({
       env: 'MOM4C_XMPP_PASSWORD_FILE',
       description:
         'For a server that has no log-in by certificate: file (mode 0600) with the password of the account. Log-in is by SCRAM-SHA-256 then, else by SASL EXTERNAL; never the one in place of the other.',

@@ -50,10 +50,12 @@ test('/healthz is 200 if all is well; anything else is 404; a taken port is an e
 
 test('/metrics gives counters, gauges and histograms of this app only', async (context) => {
   const { get, metrics } = await start(context, {});
-  metrics.counter('commands_total', 'Commands.', ['outcome']).add({ outcome: 'ok' }, 2);
-  metrics.gauge('members', 'Members.', () => 5);
-  metrics.histogram('command_seconds', 'Time.').observe(0.003);
-  createMetrics('other').counter('other_total', 'Other.').add();
+  metrics
+    .counter({ name: 'commands_total', type: 'counter', help: 'Commands.', labels: { outcome: '' } })
+    .add({ outcome: 'ok' }, 2);
+  metrics.watch({ name: 'members', type: 'gauge', help: 'Members.' }, () => 5);
+  metrics.histogram({ name: 'command_seconds', type: 'histogram', help: 'Time.' }).observe(0.003);
+  createMetrics('other').counter({ name: 'other_total', type: 'counter', help: 'Other.' }).add();
   const text = await (await get('/metrics')).text();
   assert.ok(text.includes('mom4c_commands_total{outcome="ok",app="te"} 2'), text);
   assert.ok(text.includes('mom4c_members{app="te"} 5'));

@@ -1,5 +1,7 @@
-import { createServer, type Server, type ServerResponse } from 'node:http';
+import { createServer as createHttpServer, type Server, type ServerResponse } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { Mom4cError, type Log } from '@mom4c/core';
 import type { Metrics } from './metrics.ts';
 
@@ -9,39 +11,66 @@ export type HealthCheck = () => CheckResult | Promise<CheckResult>;
 
 export type HealthServer = { readonly host: string; readonly port: number; stop(): Promise<void> };
 
+/** Mutual TLS 1.3. PEM. */
+export type HealthTls = {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+  /** Is it somebody who may look? TLS has verified that `ca` has issued it. @param der of the client's certificate */
+  readonly admits: (der: Uint8Array) => boolean;
+};
+
 const CHECK_LIMIT_MS = 2000;
-const REQUEST_LIMIT_MS = 5000;
+const LIMITS = { requestTimeout: 5000, headersTimeout: 5000, maxHeaderSize: 8192 };
+const MAX_CONNECTIONS = 16;
 
 /**
- * `/healthz`: 200 or 503 with `{ok, checks: {name: {ok, detail?}}}`; `/metrics`: Prometheus text.
- * @param checks read at each request, so that an app may add to it
+ * - `/livez`: 200 as long as the process answers;
+ * - `/readyz`, also `/healthz`: 200 or 503 with `{ok, checks: {name: {ok, detail?}}}`;
+ * - `/metrics`: Prometheus text.
+ * @param options.tls without it the address must be one of the loopback interface, which the configuration checks
  * @throws Mom4cError M4C_CONFIG if the address cannot be listened on
  */
 export async function startHealthServer(options: {
   host: string;
   port: number;
+  tls?: HealthTls | undefined;
+  /** Read at each request, so that an app may add to it. */
   checks: ReadonlyMap<string, HealthCheck>;
   metrics: Metrics;
   log: Log;
 }): Promise<HealthServer> {
-  const { host, checks, metrics, log } = options;
+  const { host, tls, checks, metrics, log } = options;
   const answer = async (url: string | undefined, response: ServerResponse): Promise<void> => {
-    if (url === '/healthz') await answerHealth(checks, response);
+    if (url === '/livez') sendJson(response, 200, { ok: true });
+    else if (url === '/healthz' || url === '/readyz') await answerHealth(checks, response);
     else if (url === '/metrics') await answerMetrics(metrics, response);
     else response.writeHead(404).end();
   };
-  const server = createServer(
-    { requestTimeout: REQUEST_LIMIT_MS, maxHeaderSize: 8192 },
-    (request, response) => {
-      answer(request.method === 'GET' ? request.url : undefined, response).catch((error: unknown) => {
-        log.error({ err: error }, 'health server');
-        response.destroy();
-      });
-    },
+  const server = createServer(tls, (request, response) => {
+    const shown = request.socket instanceof TLSSocket ? request.socket.getPeerX509Certificate() : undefined;
+    if (tls && !(shown && tls.admits(shown.raw))) return void response.writeHead(403).end();
+    answer(request.method === 'GET' ? request.url : undefined, response).catch((error: unknown) => {
+      log.error({ err: error }, 'health server');
+      response.destroy();
+    });
+  });
+  server.maxConnections = MAX_CONNECTIONS;
+  server.on('tlsClientError', (error: NodeJS.ErrnoException) =>
+    log.debug({ code: error.code }, 'health server: TLS client refused'),
   );
-  server.maxConnections = 16;
   await listen(server, host, options.port);
   return { host, port: (server.address() as AddressInfo).port, stop: () => close(server) };
+}
+
+function createServer(
+  tls: HealthTls | undefined,
+  handler: Parameters<typeof createHttpServer>[1] & {},
+): Server {
+  if (!tls) return createHttpServer(LIMITS, handler);
+  const { ca, cert, key } = tls;
+  const mutual = { requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.3' } as const;
+  return createHttpsServer({ ...LIMITS, ...mutual, ca, cert, key }, handler);
 }
 
 async function answerHealth(
@@ -52,8 +81,12 @@ async function answerHealth(
     [...checks].map(async ([name, check]) => [name, await runCheck(check)] as const),
   );
   const ok = results.every(([, result]) => result.ok);
-  response.writeHead(ok ? 200 : 503, { 'content-type': 'application/json' });
-  response.end(`${JSON.stringify({ ok, checks: Object.fromEntries(results) })}\n`);
+  sendJson(response, ok ? 200 : 503, { ok, checks: Object.fromEntries(results) });
+}
+
+function sendJson(response: ServerResponse, status: number, body: object): void {
+  response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' });
+  response.end(`${JSON.stringify(body)}\n`);
 }
 
 async function runCheck(check: HealthCheck): Promise<CheckResult> {

@@ -2,28 +2,34 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 
 export type Labels = Readonly<Record<string, string>>;
 
-/** Metrics of one process. Names get the prefix `mom4c_`; labels must be few and of few values. */
+/** One metric, as Prometheus names them: base units, counters end in `_total`. docs/observability.md is made from these. */
+export type MetricDefinition = {
+  /** Without the prefix `mom4c_`. */
+  readonly name: string;
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly help: string;
+  /** Each with its values in words; they must be few. */
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Of a histogram; those for seconds where absent. */
+  readonly buckets?: readonly number[];
+};
+
+/** What is read at each scrape: one number, or one for each combination of labels. */
+export type Reading = number | Iterable<readonly [labels: Labels, value: number]>;
+
+/** Metrics of one process. */
 export type Metrics = {
-  counter(
-    name: string,
-    help: string,
-    labels?: readonly string[],
-  ): { add(labels?: Labels, count?: number): void };
-  /** Read at each scrape. */
-  gauge(name: string, help: string, read: () => number): void;
-  /** In seconds. */
-  histogram(
-    name: string,
-    help: string,
-    labels?: readonly string[],
-  ): { observe(seconds: number, labels?: Labels): void };
+  counter(of: MetricDefinition): { add(labels?: Labels, count?: number): void };
+  histogram(of: MetricDefinition): { observe(value: number, labels?: Labels): void };
+  /** A gauge, or a counter that somebody else keeps. */
+  watch(of: MetricDefinition, read: () => Reading): void;
   /** Prometheus text format 0.0.4. */
   text(): Promise<string>;
   readonly contentType: string;
 };
 
-const PREFIX = 'mom4c_';
-const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+export const METRIC_PREFIX = 'mom4c_';
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 /** A histogram of the event loop's delay at the library's 10 ms would wake a small device a hundred times a second. */
 const EVENT_LOOP_PRECISION_MS = 1000;
 
@@ -31,28 +37,44 @@ export function createMetrics(app: string): Metrics {
   const registry = new Registry();
   registry.setDefaultLabels({ app });
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: EVENT_LOOP_PRECISION_MS });
-  const common = (name: string, help: string, labels: readonly string[] = []) => ({
-    name: PREFIX + name,
+  const common = ({ name, help, labels = {} }: MetricDefinition) => ({
+    name: METRIC_PREFIX + name,
     help,
-    labelNames: [...labels],
+    labelNames: Object.keys(labels),
     registers: [registry],
   });
   return {
-    counter(name, help, labels) {
-      const counter = new Counter(common(name, help, labels));
+    counter(of) {
+      const counter = new Counter(common(of));
       return { add: (values = {}, count = 1) => counter.inc(values, count) };
     },
-    gauge(name, help, read) {
-      const gauge: Gauge = new Gauge({
-        ...common(name, help),
-        collect: () => {
-          gauge.set(read());
-        },
-      });
+    histogram(of) {
+      const histogram = new Histogram({ ...common(of), buckets: [...(of.buckets ?? SECONDS)] });
+      return { observe: (value, labels = {}) => histogram.observe(labels, value) };
     },
-    histogram(name, help, labels) {
-      const histogram = new Histogram({ ...common(name, help, labels), buckets: SECONDS });
-      return { observe: (seconds, values = {}) => histogram.observe(values, seconds) };
+    watch(of, read) {
+      const each = function* (): Generator<readonly [Labels, number]> {
+        const reading = read();
+        if (typeof reading === 'number') yield [{}, reading];
+        else yield* reading;
+      };
+      if (of.type === 'counter') {
+        const counter: Counter = new Counter({
+          ...common(of),
+          collect() {
+            counter.reset();
+            for (const [labels, value] of each()) counter.inc(labels, value);
+          },
+        });
+      } else {
+        const gauge: Gauge = new Gauge({
+          ...common(of),
+          collect() {
+            gauge.reset();
+            for (const [labels, value] of each()) gauge.set(labels, value);
+          },
+        });
+      }
     },
     text: () => registry.metrics(),
     contentType: registry.contentType,

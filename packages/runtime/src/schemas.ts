@@ -1,5 +1,5 @@
 /** Pieces that the configurations of several apps share. */
-import { Mom4cError, parseDuration } from '@mom4c/core';
+import { isLoopback } from '@mom4c/core';
 import * as z from 'zod';
 import type { PathKind } from './settings.ts';
 
@@ -11,18 +11,6 @@ export const filePath = (leadsTo: PathKind = 'file') =>
     .max(4096)
     .refine((path) => !path.includes('\0'), 'must not hold a NUL')
     .meta({ format: 'path', leadsTo });
-
-/** `5s`, `250ms`, `1h`; gives whole milliseconds. Its default is written as text, too: `.prefault('5s')`. */
-export const durationSchema = () =>
-  z.string().transform((text, context) => {
-    try {
-      return parseDuration(text);
-    } catch (error) {
-      if (!(error instanceof Mom4cError)) throw error;
-      context.addIssue({ code: 'custom', message: 'must be a duration such as 250ms, 5s, 10m, 1h or 7d' });
-      return z.NEVER;
-    }
-  });
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 
@@ -40,12 +28,29 @@ export const healthSchema = z
   .strictObject({
     host: z
       .string()
+      .min(1)
+      .max(253)
       .default('127.0.0.1')
-      .meta({ description: 'Address that /healthz and /metrics listen on.' }),
-    port: z
-      .int()
-      .min(0)
-      .max(65535)
-      .meta({ description: 'Port of /healthz and /metrics; 0 takes a free one.' }),
+      .meta({ description: 'Address that /livez, /readyz (also /healthz) and /metrics listen on.' }),
+    port: z.int().min(0).max(65535).meta({ description: 'Its port; 0 takes a free one.' }),
+    tls: z
+      .strictObject({
+        certFile: filePath().meta({
+          description:
+            'PEM of a certificate with the role `server`, as the authority makes it: for host names.',
+        }),
+        keyFile: filePath('secret').meta({ description: 'PEM of its key; mode 0600.' }),
+      })
+      .optional()
+      .meta({
+        description:
+          'Mutual TLS: clients need a certificate of the domain with the role `admin` or `monitor`.',
+      }),
+  })
+  .refine(({ host, tls }) => tls !== undefined || isLoopback(host), {
+    path: ['host'],
+    message: 'not an address of the loopback interface: needs health.tls',
   })
   .optional();
+
+export type HealthSettings = NonNullable<z.output<typeof healthSchema>>;

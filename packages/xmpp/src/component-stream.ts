@@ -10,8 +10,8 @@
  * - `closed` resolves once, with the first cause; from then on every `send` is rejected.
  */
 import { createHash } from 'node:crypto';
-import { connect as connectTcp, isIP, BlockList } from 'node:net';
-import { Mom4cError, type Clock, type Log } from '@mom4c/core';
+import { connect as connectTcp } from 'node:net';
+import { isLoopback, Mom4cError, type Clock, type Log } from '@mom4c/core';
 import { serialise, xml, type Element } from './element.ts';
 import { NS_STREAM } from './namespaces.ts';
 import { createStanzaParser } from './stanza-parser.ts';
@@ -44,15 +44,6 @@ const CLOSE_MS = 1_000;
 const MAX_WAITING = 1_024;
 /** What un-awaited sends may pile up, octets. */
 const MAX_UNSENT = 8 * 1024 * 1024;
-
-const LOOPBACK = new BlockList();
-LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
-LOOPBACK.addAddress('::1', 'ipv6');
-
-export function isLoopback(host: string): boolean {
-  const family = isIP(host);
-  return family !== 0 && LOOPBACK.check(host, family === 6 ? 'ipv6' : 'ipv4');
-}
 
 /** Connects. @throws Mom4cError M4C_CONFIG (not the loopback interface) */
 export function createComponentStream(link: ComponentLink): ComponentStream {

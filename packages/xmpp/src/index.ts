@@ -2,7 +2,6 @@ export { NS_COMMANDS, serveAdHoc } from './ad-hoc.ts';
 export type { AdHocCommand, AdHocHost, AdHocService, Completed, Note } from './ad-hoc.ts';
 export { createComponent } from './component.ts';
 export type { ComponentSettings, XmppComponent } from './component.ts';
-export { isLoopback } from './component-stream.ts';
 export type { Form, FormField, ResultTable } from './data-form.ts';
 export { MAX_STANZA_OCTETS, textOf, xml } from './element.ts';
 export type { Attributes, Child, Element } from './element.ts';

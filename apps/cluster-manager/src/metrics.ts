@@ -1,0 +1,77 @@
+/** What a cluster manager counts; docs/observability.md is made from this. */
+import type { Journal } from '@mom4c/core';
+import type { MetricDefinition, Metrics } from '@mom4c/runtime';
+import type { DeskObserver } from './command-desk.ts';
+
+const TARGETS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
+
+export const clusterManagerMetrics = {
+  requests: {
+    name: 'command_requests_total',
+    type: 'counter',
+    help: 'Requests that were decided on.',
+    labels: { decision: '`accepted` or `rejected`' },
+  },
+  outcomes: {
+    name: 'command_outcomes_total',
+    type: 'counter',
+    help: 'Outcomes of targets of finished commands.',
+    labels: { state: '`ok`, `refused`, `failed`, `no-answer`' },
+  },
+  seconds: {
+    name: 'command_duration_seconds',
+    type: 'histogram',
+    help: 'From the acceptance of a command to the outcome of its last target.',
+  },
+  targets: {
+    name: 'command_targets',
+    type: 'histogram',
+    help: 'Targets of an accepted command.',
+    buckets: TARGETS,
+  },
+  pending: { name: 'commands_pending', type: 'gauge', help: 'Commands that are under way.' },
+  present: { name: 'executors_present', type: 'gauge', help: 'Task executors that are present.' },
+  room: { name: 'room_entries_total', type: 'counter', help: 'Times that the manager came into its room.' },
+  bus: { name: 'bus_connected', type: 'gauge', help: '1 while the NATS server of the domain is connected.' },
+  busLosses: {
+    name: 'bus_losses_total',
+    type: 'counter',
+    help: 'Times that the connection to the NATS server was lost.',
+  },
+  journal: {
+    name: 'journal_accept_seconds',
+    type: 'histogram',
+    help: 'Until an accepted command was synced to the disk and acknowledged by the stream.',
+  },
+} as const satisfies Record<string, MetricDefinition>;
+
+export function deskObserver(metrics: Metrics): DeskObserver {
+  const requests = metrics.counter(clusterManagerMetrics.requests);
+  const outcomes = metrics.counter(clusterManagerMetrics.outcomes);
+  const seconds = metrics.histogram(clusterManagerMetrics.seconds);
+  const targets = metrics.histogram(clusterManagerMetrics.targets);
+  return {
+    accepted(count) {
+      requests.add({ decision: 'accepted' });
+      targets.observe(count);
+    },
+    rejected: () => requests.add({ decision: 'rejected' }),
+    finished(took, states) {
+      seconds.observe(took / 1000);
+      for (const state of states) outcomes.add({ state });
+    },
+  };
+}
+
+export function timedJournal(journal: Journal, metrics: Metrics): Journal {
+  const seconds = metrics.histogram(clusterManagerMetrics.journal);
+  return {
+    ...journal,
+    async accept(entry) {
+      const begun = performance.now();
+      const accepted = await journal.accept(entry);
+      seconds.observe((performance.now() - begun) / 1000);
+      return accepted;
+    },
+  };
+}
