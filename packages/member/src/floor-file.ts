@@ -46,9 +46,11 @@ function read(descriptor: number, path: string): { latest: number; boot: string 
   const length = readSync(descriptor, octets, 0, octets.length, 0);
   if (length === 0) return undefined;
   const record = RECORD.exec(octets.toString('latin1', 0, length));
-  if (!record)
+  const latest = Number(record?.[1]);
+  // A number that cannot be counted on would refuse all that ever comes.
+  if (!record || !Number.isSafeInteger(latest))
     throw new Mom4cError('M4C_CONFIG', `${path} is damaged; it holds the time of the latest message`);
-  return { latest: Number(record[1]), boot: record[2]! };
+  return { latest, boot: record[2]! };
 }
 
 function sync(descriptor: number, folder: string): void {
