@@ -1,4 +1,4 @@
-// Mutation seen red: only the file itself looked through; files not remembered (does not end).
+// Mutation seen red: only the file itself looked through; files not remembered (the stack overflows).
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -15,6 +15,7 @@ import {
 import { promisify } from 'node:util';
 import { Mom4cError } from '@mom4c/core';
 import forge from 'node-forge';
+import { readPlainAlgorithm } from './cms-structure.ts';
 import {
   decode,
   type Der,
@@ -187,8 +188,7 @@ async function decryptKey(value: Der | undefined, password: string): Promise<Key
 function checkMac(safe: Uint8Array, macData: Der | undefined, password: string): void {
   const [digestInfo, salt, iterations] = readSequence(macData, 'MacData', 3);
   const [algorithm, digest] = readSequence(digestInfo, 'MacData', 2);
-  if (readOid(readSequence(algorithm, 'MacData')[0], 'MacData') !== OID.sha256)
-    throw malformed('MacData: SHA-256 expected');
+  if (readPlainAlgorithm(algorithm, 'MacData') !== OID.sha256) throw malformed('MacData: SHA-256 expected');
   const expected = readOctetString(digest, 'MacData');
   const mac = macOf(safe, password, readOctetString(salt, 'MacData'), readIterations(iterations));
   if (expected.length !== mac.length || !timingSafeEqual(expected, mac))

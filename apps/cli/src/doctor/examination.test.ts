@@ -1,4 +1,4 @@
-// Mutations seen red: a check that runs although what it needs has failed; no time limit.
+// Mutation seen red: a check that runs although what it needs has failed. (Without the time limit the test does not end.)
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ERRORS, Mom4cError } from '@mom4c/core';
