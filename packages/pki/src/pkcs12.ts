@@ -26,7 +26,6 @@ import {
   octetString,
   oid,
   readOctetString,
-  readOid,
   readSequence,
   readSmallInteger,
   readTagged,

@@ -1,9 +1,11 @@
 /** The product itself: a real manager with its journal, a real executor with its agent, and one administrator's session. */
 import { systemClock, systemRandom } from '@mom4c/core';
 import { familyOf } from '@mom4c/lab';
-import type { LabDomain, ProcessIdentity } from '@mom4c/lab';
+import type { Component, LabDomain, ProcessIdentity } from '@mom4c/lab';
 import { Requester, adminSettings, startMember } from '@mom4c/member';
+import type { LdapDirectory } from '@mom4c/pki';
 import { createLogger, loadConfig } from '@mom4c/runtime';
+import { parseExposition } from '../../support/exposition.ts';
 import { measure } from './load.ts';
 import type { Load, Measured } from './hop-protocol.ts';
 import { processUsage } from './process-usage.ts';
@@ -16,6 +18,7 @@ export type Product = {
   stop(): Promise<void>;
 };
 
+const LOOKUPS = 'mom4c_directory_lookups_total';
 const MANAGER = 'cm1';
 const TARGET = 'te1';
 const REQUEST = { name: 'listsensors', args: {}, targets: [TARGET], timeout: 30_000 };
@@ -42,9 +45,12 @@ export async function startProduct(domain: LabDomain): Promise<Product> {
       const executor = domain.node(TARGET).process!;
       const { user, system } = process.cpuUsage();
       return {
-        client: { cpu: (user + system) / 1e6 },
-        manager: { cpu: processUsage(domain.node(MANAGER).process!.pid) },
-        executor: { cpu: processUsage(executor.pid) },
+        client: { cpu: (user + system) / 1e6, lookups: (member.directory as LdapDirectory).lookups },
+        manager: {
+          cpu: processUsage(domain.node(MANAGER).process!.pid),
+          lookups: await lookupsOf(domain.node(MANAGER)),
+        },
+        executor: { cpu: processUsage(executor.pid), lookups: await lookupsOf(domain.node(TARGET)) },
         // The node's own NATS server and its sensor agent.
         'bus and agent': { cpu: sum(familyOf(executor).filter(({ pid }) => pid !== executor.pid)) },
         'nats-server': { cpu: processUsage(domain.server('nats-server').process!.pid) },
@@ -61,4 +67,11 @@ export async function startProduct(domain: LabDomain): Promise<Product> {
 
 function sum(processes: readonly ProcessIdentity[]): number {
   return processes.reduce((seconds, { pid }) => seconds + processUsage(pid), 0);
+}
+
+/** By its own metrics: questions to the directory that somebody had to wait for. */
+async function lookupsOf({ port }: Component): Promise<number> {
+  const response = await fetch(`http://127.0.0.1:${port}/metrics`);
+  const [sample] = parseExposition(await response.text()).get(LOOKUPS)!.samples;
+  return sample!.value;
 }
