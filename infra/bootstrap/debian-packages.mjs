@@ -6,7 +6,7 @@ export const debianPackages = {
   lab: {
     ejabberd: 'the XMPP server of a domain',
     slapd: 'the certificate directory (LDAP)',
-    'nats-server': 'the node-local bus, the command journal and the leader lease',
+    'nats-server': 'the node-local bus and the command journal',
   },
   test: {
     prosody: 'the other XMPP server that a domain may run on',

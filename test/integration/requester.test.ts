@@ -5,7 +5,7 @@
  * one that ever sees it.
  */
 import assert from 'node:assert/strict';
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -18,6 +18,7 @@ import { createLogger, loadConfig } from '@mom4c/runtime';
 import type { XmppSession } from '@mom4c/xmpp';
 import { XMPP_SERVER } from '../support/xmpp-server.ts';
 
+const folder = mkdtempSync(join(tmpdir(), 'mom4c-requester-'));
 const stop = new AbortController();
 const stops: (() => void | Promise<void>)[] = [];
 let lab: Lab;
@@ -26,7 +27,7 @@ let session: XmppSession;
 
 before(async () => {
   lab = await startLab({
-    folder: mkdtempSync(join(tmpdir(), 'mom4c-requester-')),
+    folder: join(folder, 'lab'),
     server: XMPP_SERVER,
     executors: 2,
   });
@@ -45,6 +46,7 @@ after(async () => {
   await session?.stop();
   for (const close of stops.reverse()) await close();
   await lab?.down();
+  rmSync(folder, { recursive: true, force: true });
 });
 
 test('twenty requests at once on one session: each gets the outcome of its own target', async () => {

@@ -1,4 +1,4 @@
-/** `npm run test:long [-- NAME…] [--minutes N]`: what does not fit into a quarter of an hour. */
+/** `npm run test:long [-- NAME…] [--minutes N]`: what takes minutes to an hour. */
 import { parseArgs } from 'node:util';
 import { fuzzMillion } from './fuzz-million.ts';
 import { mainJobSoak } from './main-job-soak.ts';

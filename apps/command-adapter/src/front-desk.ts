@@ -6,7 +6,7 @@ import { Mom4cError, bareJid, parseJid } from '@mom4c/core';
 import type { BareJid, Clock } from '@mom4c/core';
 import type { AdHocHost, Element, RequestHandler } from '@mom4c/xmpp';
 
-/** Requests of one person that are worked on at once; the whole component works on 64. */
+/** Requests of one person that are worked on at once; those of all together take turns. */
 export const MAX_AT_ONCE = 4;
 /** Requests of one person in a row, and how many more each second. */
 export const BURST = 40;

@@ -36,7 +36,7 @@ type CommandBase<Args extends z.ZodType, Result extends z.ZodType> = {
   /** Longer help, a paragraph or two. */
   readonly description?: string;
   readonly access: Access;
-  /** May it be acted on twice? Then task executors keep no record of it. */
+  /** May it be acted on twice? Only such commands may exist until task executors keep a record of ids. */
   readonly idempotent: boolean;
   /** A strict object. */
   readonly args: Args;
@@ -77,8 +77,8 @@ export function defineCommand(command: Command): Command {
   return Object.freeze(command);
 }
 
-/** Paths of the fields that a command marks with `.meta({ secret: true })`, of arguments and result: sealed for their
- *  final recipient, and never shown to whoever passes them on. */
+/** Paths of the fields that a command marks with `.meta({ secret: true })`, of arguments and result: they go to
+ *  nobody who passes them on in the clear, so not through an adapter. */
 export function secretFields(command: Command): readonly string[] {
   return [command.args, command.result].flatMap((schema: z.ZodType) =>
     secretsIn(z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }), ''),
