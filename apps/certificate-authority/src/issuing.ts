@@ -12,7 +12,8 @@ import type { EnrolmentStore } from './enrolment-store.ts';
 import type { TokenStore } from './token-store.ts';
 
 export type Issuing = {
-  /** For a member. @throws Mom4cError M4C_CA_REFUSED where a bound is reached; what `settle` throws */
+  /** For a member. @throws Mom4cError M4C_CA_REFUSED where a bound is reached, or `renews` has been revoked meanwhile;
+   *  what `settle` throws */
   issueMember(wish: MemberWish): Promise<Certificate>;
   /** For a TLS server of the domain, at the wish of the operator. @throws Mom4cError M4C_BAD_ARGUMENTS */
   issueServer(server: {
@@ -115,6 +116,9 @@ export function createIssuing(parts: Omit<IssuingParts, 'tokens' | 'enrolments'>
       if (!isEnrollableName(name)) throw refused('not a name that a node may have');
       const certificate = await issue({ name, role }, publicKey);
       transaction(database, () => {
+        // A revocation ends what is under way as well. It would even make room for it, since only what stands is counted.
+        if (renews && !certificates.isStanding(renews))
+          throw refused('the certificate that renews was revoked meanwhile');
         if (certificates.rolesOf(name).some((held) => held !== role))
           throw refused('the name holds a valid certificate of another role');
         // While the certificate was being made, somebody else may have used what allows it.

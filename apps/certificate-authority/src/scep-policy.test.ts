@@ -1,7 +1,7 @@
 /**
  * Mutation seen red: a repeated request not compared by key, by transaction, or for standing; `legacy` not asked for in an
  * enrolment, a renewal, or a repetition; a legacy token of another name taken for a renewal; role or domain of a request not
- * compared; the limits of all, of one address, and of time dropped from the store; a decided request decided again; a
+ * compared; a renewal not checked again once it is signed; the limits of all, of one address, and of time dropped from the store; a decided request decided again; a
  * revoked certificate of an approved request handed out.
  */
 import assert from 'node:assert/strict';
@@ -55,7 +55,18 @@ function setUp(t: TestContext, withoutToken: 'refuse' | 'approval' = 'approval')
   const tokens = createTokenStore(database, clock, random);
   const certificates = createCertificateStore(database, clock);
   const enrolments = createEnrolmentStore(database, { pending: 12, days: 7 }, clock, random);
-  const issuing = createIssuing({ ...parts, certificates });
+  let duringSigning = (): unknown => undefined;
+  const issuing = createIssuing({
+    ...parts,
+    certificates,
+    random: {
+      // For the serial number: every check before the signing is done by then.
+      bytes(count) {
+        duringSigning();
+        return random.bytes(count);
+      },
+    },
+  });
   const revocationList = createRevocationList({ ...parts, certificates });
   const all = { ...parts, tokens, certificates, enrolments, issuing, revocationList };
   const ask = async (
@@ -89,6 +100,8 @@ function setUp(t: TestContext, withoutToken: 'refuse' | 'approval' = 'approval')
       createScepPolicy({ ...all, withoutToken }, '').poll({ transactionId: 'a', publicKey }),
     token: (legacy = false, name = 'te1') => tokens.create({ name, role: 'te', ttl: '1h', legacy }).token,
     advance: (ms: number) => (now += ms),
+    /** What happens while the next certificates are being signed. */
+    duringSigning: (work: () => unknown) => void (duringSigning = work),
   };
 }
 
@@ -162,6 +175,41 @@ test('a renewal keeps name, role and domain, and needs a certificate that stands
   await assert.rejects(ask({ renews }), refused('badCertID'));
   // Another request of the same name is nobody's certificate yet.
   await assert.rejects(ask({ renews: { ...renews, serial: '01' } }), refused('badCertID'));
+});
+
+test('a revocation ends what is being signed: a renewal, a token, an approval', async (t) => {
+  const { ask, get, token, orders, certificates, enrolments, advance, duringSigning } = setUp(t);
+  const renews = await get({ challengePassword: token() });
+  const second = await get({ challengePassword: token(), publicKey: another });
+  advance(20_000);
+  const waiting = newKey();
+  await ask({ publicKey: waiting });
+  const { id } = enrolments.find(waiting)!;
+  const challengePassword = token();
+
+  duringSigning(() => orders.revoke({ serial: second.serial }, 'superseded', 'alice'));
+  const renewed = await get({ renews, publicKey: newKey() });
+  advance(20_000);
+  assert.ok(certificates.isStanding(renewed), 'the revocation of another certificate');
+
+  duringSigning(() => orders.revoke({ name: 'te1' }, 'keyCompromise', 'alice'));
+  await assert.rejects(ask({ renews, publicKey: newKey() }), /revoked meanwhile/);
+  assert.equal(certificates.holdingsOf('te1').count, 0);
+  duringSigning(() => {});
+  await assert.rejects(ask({ challengePassword, publicKey: newKey() }), refused('badRequest'), 'voided');
+
+  const voided = token();
+  duringSigning(() => orders.revoke({ name: 'te1' }, 'keyCompromise', 'alice'));
+  await assert.rejects(
+    ask({ challengePassword: voided, publicKey: newKey() }),
+    refused('badRequest', 'M4C_TOKEN_INVALID'),
+  );
+  duringSigning(() => orders.reject(id, 'bob'));
+  await assert.rejects(
+    orders.approve(id, { name: 'te1', role: 'te' }, 'alice'),
+    isCode('M4C_ENROLMENT_UNKNOWN'),
+  );
+  assert.equal(certificates.holdingsOf('te1').count, 0);
 });
 
 test('without a token: refused by default; else it waits, and is decided by name, role and once', async (t) => {
