@@ -264,6 +264,39 @@ test('what is no XML ends the stream of the one who sends it, and reaches nobody
     assert.deepEqual(logs[name].since(marks[name]).filter(refusal), [], name);
 });
 
+// Red with a limit for names in the guard of the stream, 256: te1 and the manager hear nothing any more.
+test(
+  'a name of any length, which a server passes on, makes nobody deaf and cuts nobody off',
+  TEST_MS,
+  async () => {
+    const { manages, direct, executor } = doors;
+    const { domain, identities, logs } = range;
+    const letter = textOf(sealed('noise'));
+    const stanza = (to: string, name: string): string =>
+      `<message to='${to}'><x xmlns='${NS_ENCRYPTED}'>${letter}</x><${name} xmlns='urn:x'/></message>`;
+    const marks = { te1: logs.te1.mark(), cm1: logs.cm1.mark() };
+    // The first is the honest twin of the others: as short as names are.
+    for (const length of [1, 255, 256, 50_000]) {
+      await direct('te1').honest();
+      const mark = { te1: logs.te1.mark(), cm1: logs.cm1.mark() };
+      const name = 'n'.repeat(length);
+      const text = `${stanza(executor('te1'), name)}${stanza(ACTIVE, name)}</stream:stream>`;
+      await sendRaw(domain, identities.te3, MALLORY, text);
+      // It was read to its end.
+      for (const who of ['te1', 'cm1'] as const)
+        await logs[who].next(mark[who], `a refusal, ${length}`, ({ msg }) => /^refused/.test(msg));
+      await direct('te1').honest();
+      await manages.honest();
+    }
+    for (const who of ['te1', 'cm1'] as const)
+      assert.deepEqual(
+        logs[who].since(marks[who]).filter(({ msg }) => msg.startsWith('offline')),
+        [],
+        who,
+      );
+  },
+);
+
 test('thousands of stanzas cost the one who sends them, and nobody else', TEST_MS, async () => {
   const { manages, room, result, executor } = doors;
   const { mallory, logs, identities, domain } = range;

@@ -11,18 +11,16 @@ const CLOSE = ']]>';
 const DECLARATION = /^<\?xml\s[^<>]{0,100}\?>/;
 /** Longer ones are not waited for. */
 const MAX_DECLARATION = 120;
-/** Of the name of an element, with its prefix. */
-const MAX_NAME = 256;
+const RESTRICTED_IN_NAME = '!?<';
 const ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' };
-
-/** What a `<` begins; `unfinished`: the next part will tell. */
-type Markup = 'tag' | 'section' | 'restricted' | 'unfinished';
 
 /** Text as it arrives in, text for the library out. */
 export class MarkupGuard {
   #violated = false;
   #atStart = true;
   #inSection = false;
+  /** A name has no length here: servers pass on what is legal, and no peer shall end our stream with it. */
+  #inName = false;
   /** What may be the beginning of a token; its end comes with the next part. */
   #heldBack = '';
 
@@ -41,8 +39,11 @@ export class MarkupGuard {
     const rest = this.#atStart ? arrived.replace(DECLARATION, '') : arrived;
     if (arrived !== '') this.#atStart = false;
     const parts: string[] = [];
-    for (let at = 0; at < rest.length && !this.#violated; )
-      at = this.#inSection ? this.#section(rest, at, parts) : this.#markup(rest, at, parts);
+    for (let at = 0; at < rest.length && !this.#violated; ) {
+      if (this.#inSection) at = this.#section(rest, at, parts);
+      else if (this.#inName) at = this.#name(rest, at, parts);
+      else at = this.#markup(rest, at, parts);
+    }
     return parts.join('');
   }
 
@@ -61,35 +62,42 @@ export class MarkupGuard {
 
   /** In well-formed XML a `<` is markup: texts and attributes have `&lt;`. @returns where to go on */
   #markup(text: string, from: number, parts: string[]): number {
-    let open = text.indexOf('<', from);
-    let markup = markupAt(text, open);
-    while (markup === 'tag') {
-      open = text.indexOf('<', open + 1);
-      markup = markupAt(text, open);
+    const open = text.indexOf('<', from);
+    if (open < 0) {
+      parts.push(text.slice(from));
+      return text.length;
     }
-    parts.push(text.slice(from, markup === undefined ? undefined : open));
-    if (markup === 'restricted') this.#violated = true;
-    if (markup === 'unfinished') this.#heldBack = text.slice(open);
-    if (markup !== 'section') return text.length;
-    this.#inSection = true;
-    return open + OPEN.length;
+    parts.push(text.slice(from, open));
+    const start = text.slice(open, open + OPEN.length);
+    if (start === OPEN) {
+      this.#inSection = true;
+      return open + OPEN.length;
+    }
+    if (OPEN.startsWith(start)) {
+      this.#heldBack = start;
+      return text.length;
+    }
+    parts.push('<');
+    this.#inName = true;
+    return open + 1;
+  }
+
+  /** With the `/` around it: the library sees markup behind that one, too. @returns where to go on */
+  #name(text: string, from: number, parts: string[]): number {
+    let end = from;
+    while (end < text.length && !endsName(text[end]!)) end += 1;
+    parts.push(text.slice(from, end));
+    if (end < text.length) {
+      this.#inName = false;
+      this.#violated = RESTRICTED_IN_NAME.includes(text[end]!);
+    }
+    return end;
   }
 }
 
-function markupAt(text: string, open: number): Markup | undefined {
-  if (open < 0) return undefined;
-  const start = text.slice(open, open + OPEN.length);
-  if (start === OPEN) return 'section';
-  if (OPEN.startsWith(start)) return 'unfinished';
-  const first = start.startsWith('</') ? open + 2 : open + 1;
-  const limit = Math.min(text.length, first + MAX_NAME);
-  for (let at = first; at < limit; at++) {
-    const character = text[at]!;
-    if (character === '!' || character === '?') return 'restricted';
-    // The library takes all that is not above the blank for white space.
-    if (character <= ' ' || character === '/' || character === '>' || character === '<') return 'tag';
-  }
-  return text.length < first + MAX_NAME ? 'unfinished' : 'restricted';
+/** The library takes all that is not above the blank for white space. */
+function endsName(character: string): boolean {
+  return character <= ' ' || character === '>' || RESTRICTED_IN_NAME.includes(character);
 }
 
 function mayBeDeclaration(text: string): boolean {

@@ -99,6 +99,38 @@ test('what is not well-formed is a fault, once', () => {
   assert.deepEqual(parse(Buffer.from('</a>'), [3]), ['fault not well-formed']);
 });
 
+// Red without the question for `violated`: nothing is emitted any more, and nobody hears of it.
+test('markup that no stream may have is a fault, once, after what stood before it', () => {
+  for (const bad of ['<!-- c -->', '<?b?>', '<!DOCTYPE b>', '<a!b/>', '<message></message?>'])
+    for (const size of [1, 7, 10_000])
+      assert.deepEqual(
+        parse(stream(message('a'), bad, message('b')), [size]),
+        ['header stream:stream', 'message a', 'fault restricted XML'],
+        bad,
+      );
+});
+
+// Red with a limit for names in the guard: the stream is deaf from there on.
+test('a name of any length is one that a server may pass on, and does not end the stream', () => {
+  const limits = { softLimit: 5_000, hardLimit: 80_000 };
+  for (const length of [255, 256, 4_000, 20_000])
+    for (const sizes of [[1], [1_000]]) {
+      const name = 'n'.repeat(length);
+      assert.deepEqual(
+        parse(
+          stream(`<message><${name} b="!?">c</${name}><body>a</body></message>`, message('b')),
+          sizes,
+          limits,
+        ),
+        [
+          'header stream:stream',
+          ...(length * 2 > limits.softLimit ? ['dropped too large'] : ['message a']),
+          'message b',
+        ],
+      );
+    }
+});
+
 // Red without the `catch`, too.
 test('no input makes it throw', () => {
   const piece = fc.constantFrom(

@@ -89,6 +89,7 @@ export function createStanzaParser(
       try {
         const text = guard.pass(decoder.write(octets));
         for (let at = 0; at < text.length && !finished; at += PIECE) parser.write(text.slice(at, at + PIECE));
+        if (guard.violated) fault('restricted XML');
       } catch {
         // ltx throws for an unknown entity or an illegal character reference.
         fault('not well-formed');

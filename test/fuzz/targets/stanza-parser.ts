@@ -31,7 +31,7 @@ const STANZAS = [
   `<iq from='${ROOM}' id='c' type='result'><query xmlns='http://jabber.org/protocol/muc#owner'><x ` +
     `xmlns='jabber:x:data' type='form'><field var='muc#roomconfig_persistentroom'><value>0</value></field>` +
     `<field var='muc#roomconfig_membersonly'/><field var='muc#roomconfig_presencebroadcast'/></x></query></iq>`,
-  `<iq from='alpha.test' id='d' type='get'><ping xmlns='urn:xmpp:ping'/></iq><!-- a --><![CDATA[ ]]>`,
+  `<iq from='alpha.test' id='d' type='get'><ping xmlns='urn:xmpp:ping'/></iq><![CDATA[ ]]>`,
 ];
 
 export const stanzaParser: Target = {
