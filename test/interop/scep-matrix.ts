@@ -48,34 +48,41 @@ const END = '<!-- :made -->';
 
 export async function openMatrix(): Promise<Matrix> {
   const folder = mkdtempSync(join(tmpdir(), 'mom4c-scep-'));
+  const started = new AsyncDisposableStack();
+  started.defer(() => rmSync(folder, { recursive: true, force: true }));
+  try {
+    return { cells: await makeCells(folder, started), stop: () => started.disposeAsync() };
+  } catch (error) {
+    await started.disposeAsync();
+    throw error;
+  }
+}
+
+/** @param started gets what is to be stopped, also where a later step fails */
+async function makeCells(folder: string, started: AsyncDisposableStack): Promise<Cell[]> {
   const service = await createStandaloneAuthority(
     join(folder, 'authority'),
     DOMAIN,
     'enrolment: { withoutToken: approval }',
   );
+  started.defer(() => service.stop());
   await service.start();
   const foreign = await startScepserver(join(folder, 'foreign'));
+  started.defer(() => foreign.stop());
   const signal = AbortSignal.timeout(300_000);
   const authority = await fetchAuthority({ url: service.url, fingerprint: service.fingerprint, signal });
   const ours = ourClient({ service, authority, signal });
   const administrator = await ours.enrol('alice', 'admin');
   const place = { folder, service, authority, administrator };
-  return {
-    cells: [
-      ...strongCells(strongswan(join(folder, 'strongswan')), 'te-strongswan', place),
-      ...strongCells(certmonger(join(folder, 'certmonger')), 'te-certmonger', place),
-      ...approvalCells(strongswan(join(folder, 'strongswan-2')), 'te-strongswan-2', place),
-      ...approvalCells(certmonger(join(folder, 'certmonger-2')), 'te-certmonger-2', place),
-      ...weakCells(scepclient(join(folder, 'micromdm')), 'te-micromdm', place),
-      ...ours.cells(),
-      ...(await foreignCells(foreign, folder, signal)),
-    ],
-    async stop() {
-      await foreign.stop();
-      await service.stop();
-      rmSync(folder, { recursive: true, force: true });
-    },
-  };
+  return [
+    ...strongCells(strongswan(join(folder, 'strongswan')), 'te-strongswan', place),
+    ...strongCells(certmonger(join(folder, 'certmonger')), 'te-certmonger', place),
+    ...approvalCells(strongswan(join(folder, 'strongswan-2')), 'te-strongswan-2', place),
+    ...approvalCells(certmonger(join(folder, 'certmonger-2')), 'te-certmonger-2', place),
+    ...weakCells(scepclient(join(folder, 'micromdm')), 'te-micromdm', place),
+    ...ours.cells(),
+    ...(await foreignCells(foreign, folder, signal)),
+  ];
 }
 
 type Place = {

@@ -13,9 +13,9 @@ import type { KeyObject } from 'node:crypto';
 import { createServer } from 'node:https';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { TLSSocket } from 'node:tls';
-import { Mom4cError, asMom4cError, isUuidv7, uuidv7 } from '@mom4c/core';
+import { Mom4cError, REVOCATION_REASONS, asMom4cError, isUuidv7, uuidv7 } from '@mom4c/core';
 import type { Certificate, Clock, ErrorBody, Log, Random } from '@mom4c/core';
-import { readCertificate, REVOCATION_REASONS, toPem, verifyIssued } from '@mom4c/pki';
+import { readCertificate, toPem, verifyIssued } from '@mom4c/pki';
 import type { Authority } from '@mom4c/pki';
 import * as z from 'zod';
 import type { CertificateStore } from './certificate-store.ts';
@@ -110,6 +110,8 @@ export async function startAdminService(parts: {
     const route = matching.find((one) => one.method === method);
     if (!route) return notServed(405, matching.map((one) => one.method).join(' or '));
     const body = await readBody(request, MAX_BODY);
+    // It may have taken its time: a revocation meanwhile counts.
+    checkAdmin(request);
     return route.perform(orders, { body, id: route.path.exec(url)?.[1] ?? '', by });
   };
 

@@ -1,8 +1,8 @@
 /** Every certificate that was issued, whether it is revoked, and whether the directory knows that. */
 import type { DatabaseSync } from 'node:sqlite';
-import type { Certificate, Clock, Role } from '@mom4c/core';
+import type { Certificate, Clock, RevocationReason, Role } from '@mom4c/core';
 import { readCertificate } from '@mom4c/pki';
-import type { RevocationReason, Revoked } from '@mom4c/pki';
+import type { Revoked } from '@mom4c/pki';
 
 export type CertificateStore = {
   /**
@@ -22,8 +22,10 @@ export type CertificateStore = {
   revoke(what: { name: string } | { serial: string }, reason: RevocationReason): Certificate[];
   /** Revoked, and not expired since: what a list has to hold. In the order of their revocation. */
   revoked(): Revoked[];
-  /** How many revocations are remembered: changes when one is added. */
+  /** How many revocations there have ever been: only grows. */
   revocations(): number;
+  /** Has a certificate of that name been revoked after so many revocations? */
+  revokedSince(revocations: number, name: string): boolean;
   /** Forgets what expired long ago. @returns how many that were */
   purge(): number;
   /** The roles for which a name holds certificates that are valid now. */
@@ -61,7 +63,8 @@ export function createCertificateStore(database: DatabaseSync, clock: Pick<Clock
   const listed = database.prepare(
     'SELECT serial, revoked, reason FROM certificates WHERE revoked IS NOT NULL AND not_after > ? ORDER BY revoked, rowid',
   );
-  const count = database.prepare('SELECT count(*) AS count FROM certificates WHERE revoked IS NOT NULL');
+  const count = database.prepare('SELECT count FROM revocations');
+  const since = database.prepare('SELECT 1 FROM certificates WHERE name = ? AND revocation > ? LIMIT 1');
   const forget = database.prepare('DELETE FROM certificates WHERE not_after < ?');
   const waiting = database.prepare(
     `SELECT der FROM certificates WHERE unpublished = 1 AND ${VALID} ORDER BY issued, rowid LIMIT 1000`,
@@ -106,6 +109,7 @@ export function createCertificateStore(database: DatabaseSync, clock: Pick<Clock
         ({ serial, revoked, reason }) => ({ serial, at: revoked, reason: reason ?? 'unspecified' }),
       ),
     revocations: () => (count.get() as { count: number }).count,
+    revokedSince: (revocations, name) => since.get(name, revocations) !== undefined,
     purge: () => Number(forget.run(clock.now() - REMEMBER_EXPIRED).changes),
     rolesOf: (name) => (roles.all(name, clock.now()) as { role: Role }[]).map(({ role }) => role),
     unpublished: () => certificatesIn(waiting.all(clock.now())),

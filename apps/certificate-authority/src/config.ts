@@ -1,4 +1,5 @@
-import { isDomain, isNodeName, Mom4cError } from '@mom4c/core';
+import { ENROLLED_ROLES, isDomain, isNodeName, Mom4cError } from '@mom4c/core';
+import type { EnrolledRole } from '@mom4c/core';
 import { filePath, healthSchema, logSchema } from '@mom4c/runtime';
 import * as z from 'zod';
 
@@ -82,10 +83,6 @@ export const certificateAuthorityConfig = z.strictObject({
 });
 
 export type CertificateAuthorityConfig = z.output<typeof certificateAuthorityConfig>;
-
-/** Roles that are enrolled with a token. `server` and `ca` are not: the operator of this machine makes those. */
-export const ENROLLED_ROLES = ['cm', 'te', 'gateway', 'admin', 'adapter', 'monitor', 'publisher'] as const;
-export type EnrolledRole = (typeof ENROLLED_ROLES)[number];
 
 /** `cm` is the service address of every cluster manager, `ca` the authority itself. */
 const RESERVED_NAMES: readonly string[] = ['cm', 'ca'];

@@ -55,6 +55,24 @@ const MIGRATIONS: readonly string[] = [
     made INTEGER NOT NULL,
     entries INTEGER NOT NULL
   ) STRICT;`,
+
+  `-- name of the administrator who made it
+  ALTER TABLE tokens ADD COLUMN made_by TEXT;
+  CREATE INDEX tokens_made_by ON tokens (made_by);
+  -- one row: how many revocations there have been; what is forgotten does not lower it
+  CREATE TABLE revocations (count INTEGER NOT NULL) STRICT;
+  INSERT INTO revocations VALUES (0);
+  -- which one of them it was
+  ALTER TABLE certificates ADD COLUMN revocation INTEGER;
+  CREATE TRIGGER count_revocation AFTER UPDATE OF revoked ON certificates
+    WHEN OLD.revoked IS NULL AND NEW.revoked IS NOT NULL
+  BEGIN
+    UPDATE revocations SET count = count + 1;
+    UPDATE certificates SET revocation = (SELECT count FROM revocations) WHERE serial = NEW.serial;
+  END;
+  ALTER TABLE revocation_list RENAME COLUMN entries TO revocations;
+  -- its number was counted otherwise: it is to be made anew
+  UPDATE revocation_list SET revocations = -1;`,
 ];
 
 /** Everything in one file, so that using a token up and issuing a certificate are one transaction. */

@@ -1,3 +1,3 @@
-export { certificateAuthorityConfig, ENROLLED_ROLES } from './config.ts';
-export type { CertificateAuthorityConfig, EnrolledRole } from './config.ts';
+export { certificateAuthorityConfig } from './config.ts';
+export type { CertificateAuthorityConfig } from './config.ts';
 export { certificateAuthorityMetrics } from './metrics.ts';

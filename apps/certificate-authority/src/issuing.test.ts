@@ -110,10 +110,10 @@ test('a new token is honoured however many there are: the oldest are retired', a
 test('what expired long ago is forgotten, and nothing else', async (t) => {
   const { enrol, certificates, tokens, advance } = setUp(t);
   const old = await enrol();
-  tokens.create({ name: 'te1', role: 'te', ttl: '1h' });
+  tokens.create({ name: 'te1', role: 'te', ttl: '1h' }, 'alice');
   advance(100 * DAY);
   const late = await enrol();
-  tokens.create({ name: 'te1', role: 'te', ttl: '1h' });
+  tokens.create({ name: 'te1', role: 'te', ttl: '1h' }, 'alice');
   assert.deepEqual([certificates.purge(), tokens.purge()], [0, 0], 'creating a token has purged them too');
   advance(21 * DAY);
   assert.deepEqual([certificates.purge(), tokens.purge()], [1, 0]);

@@ -1,8 +1,8 @@
 /** What administrators order: tokens, decisions about enrolments, revocations. Each is one line in the log, with who it was. */
 import { Mom4cError } from '@mom4c/core';
-import type { Certificate, Role } from '@mom4c/core';
-import type { RevocationReason } from '@mom4c/pki';
+import type { Certificate, RevocationReason, Role } from '@mom4c/core';
 import { checkGrant } from './config.ts';
+import { transaction } from './database.ts';
 import type { Enrolment } from './enrolment-store.ts';
 import type { Issuing, IssuingParts } from './issuing.ts';
 import type { NewToken, TokenWish } from './token-store.ts';
@@ -13,11 +13,13 @@ export type Orders = {
   /** Oldest first. */
   enrolments(): Enrolment[];
   /** Name and role are what the administrator says, whatever was asked for.
-   *  @throws Mom4cError M4C_ENROLMENT_UNKNOWN, M4C_BAD_ARGUMENTS, M4C_CA_REFUSED */
+   *  @throws Mom4cError M4C_ENROLMENT_UNKNOWN, M4C_BAD_ARGUMENTS, M4C_CA_REFUSED; the last also where the name, or who
+   *  approves, is revoked meanwhile */
   approve(id: string, grant: { name: string; role: string }, by: string): Promise<Certificate>;
   /** @throws Mom4cError M4C_ENROLMENT_UNKNOWN */
   reject(id: string, by: string): void;
-  /** All that a name holds, its unused tokens included, or one certificate. @throws Mom4cError M4C_ENROLMENT_UNKNOWN */
+  /** All that a name holds, its unused tokens included, or one certificate; of an administrator, the unused tokens that he
+   *  made for others as well. @throws Mom4cError M4C_ENROLMENT_UNKNOWN */
   revoke(what: { name: string } | { serial: string }, reason: RevocationReason, by: string): Revocation;
 };
 
@@ -28,16 +30,30 @@ export type Revocation = {
 };
 
 export function createOrders(
-  parts: Pick<IssuingParts, 'tokens' | 'certificates' | 'enrolments' | 'log'> & {
+  parts: Pick<IssuingParts, 'database' | 'tokens' | 'certificates' | 'enrolments' | 'log'> & {
     readonly issuing: Issuing;
     /** The directory is no longer up to date. */
     readonly onChange: () => void;
   },
 ): Orders {
-  const { tokens, certificates, enrolments, log, issuing, onChange } = parts;
+  const { database, tokens, certificates, enrolments, log, issuing, onChange } = parts;
+
+  const revokeAll = (what: { name: string } | { serial: string }, reason: RevocationReason) => {
+    const revoked = certificates.revoke(what, reason);
+    const administrators = revoked.filter(({ role }) => role === 'admin').map(({ name }) => name);
+    let voided = 0;
+    if ('name' in what) {
+      voided += tokens.void(what.name);
+      // Also where his certificates have expired, or were revoked before.
+      administrators.push(what.name);
+    }
+    for (const name of new Set(administrators)) voided += tokens.voidMadeBy(name);
+    return { revoked, voided };
+  };
+
   return {
     makeToken(wish, by) {
-      const made = tokens.create(wish);
+      const made = tokens.create(wish, by);
       const { name, role, legacy } = wish;
       const expires = new Date(made.expires).toISOString();
       log.info({ audit: 'token', name, role, ...(legacy && { legacy }), expires, by }, 'token made');
@@ -50,11 +66,16 @@ export function createOrders(
       const { publicKey, fingerprint, state } = enrolments.get(id);
       const grant = checkGrant(wish);
       if (state !== 'pending') throw new Mom4cError('M4C_ENROLMENT_UNKNOWN', `${id} is ${state} already`);
+      const before = certificates.revocations();
       const certificate = await issuing.issueMember({
         ...grant,
         publicKey,
         renews: undefined,
-        settle: ({ serial }) => enrolments.decide(id, 'approved', serial),
+        settle({ serial }) {
+          if (certificates.revokedSince(before, grant.name) || certificates.revokedSince(before, by))
+            throw new Mom4cError('M4C_CA_REFUSED', `${grant.name} or ${by} was revoked meanwhile`);
+          enrolments.decide(id, 'approved', serial);
+        },
         algorithms: undefined,
         audit: { by: `approval of ${id} by ${by}` },
       });
@@ -69,8 +90,7 @@ export function createOrders(
     },
 
     revoke(what, reason, by) {
-      const voided = 'name' in what ? tokens.void(what.name) : 0;
-      const revoked = certificates.revoke(what, reason);
+      const { revoked, voided } = transaction(database, () => revokeAll(what, reason));
       if (revoked.length + voided === 0)
         throw new Mom4cError('M4C_ENROLMENT_UNKNOWN', 'nothing that is valid has this name or serial number');
       for (const { serial, name, role } of revoked)

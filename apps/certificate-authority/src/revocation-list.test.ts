@@ -1,5 +1,5 @@
 /** Mutation seen red: the list never made anew; made anew each time; half of its time, or a clock put back, not looked at;
- *  the number starting over with a new process. */
+ *  the number starting over with a new process; only the revocations that are remembered counted. */
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -62,4 +62,13 @@ test('the list is kept until something is revoked or half of its time is over; i
   const [revoked] = certificates.revoke({ name: 'te1' }, 'superseded');
   assert.ok(Buffer.from(await list.current()).includes(Buffer.from(revoked!.serial, 'hex')));
   assert.equal(await numberNow(), 4);
+
+  // As many revoked as were forgotten since: the number of those that are remembered is the same.
+  now += 11 * HOUR;
+  const again = await issuing.issueMember(wish);
+  database.prepare('UPDATE certificates SET not_after = 0 WHERE serial = ?').run(revoked!.serial);
+  assert.equal(certificates.purge(), 1);
+  assert.equal(await numberNow(), 4, 'forgetting changes nothing');
+  certificates.revoke({ name: 'te1' }, 'superseded');
+  assert.ok(Buffer.from(await list.current()).includes(Buffer.from(again.serial, 'hex')));
 });

@@ -18,8 +18,8 @@ const RENEWAL = VALIDITY / 2;
 /** Clocks of nodes may be slow by this much. */
 const BACKDATE = 300_000;
 
-/** `entries`: how many revocations the authority knew of when it made this list. */
-type Row = { number: number; der: Uint8Array; made: number; entries: number };
+/** `revocations`: how many there had been when this list was made. */
+type Row = { number: number; der: Uint8Array; made: number; revocations: number };
 
 export function createRevocationList(parts: {
   readonly authority: Authority;
@@ -29,22 +29,22 @@ export function createRevocationList(parts: {
   readonly clock: Pick<Clock, 'now'>;
 }): RevocationList {
   const { authority, authorityKey, database, certificates, clock } = parts;
-  const select = database.prepare('SELECT number, der, made, entries FROM revocation_list');
+  const select = database.prepare('SELECT number, der, made, revocations FROM revocation_list');
   const replace = database.prepare(
-    'INSERT OR REPLACE INTO revocation_list (rowid, number, der, made, entries) VALUES (1, ?, ?, ?, ?)',
+    'INSERT OR REPLACE INTO revocation_list (rowid, number, der, made, revocations) VALUES (1, ?, ?, ?, ?)',
   );
   let making: Promise<Uint8Array> | undefined;
 
-  const serves = ({ made, entries }: Row): boolean => {
+  const serves = ({ made, revocations }: Row): boolean => {
     const age = clock.now() - made;
     // Below zero the clock was put back.
-    return age >= 0 && age < RENEWAL && entries === certificates.revocations();
+    return age >= 0 && age < RENEWAL && revocations === certificates.revocations();
   };
 
   const make = async (before: Row | undefined): Promise<Uint8Array> => {
     const now = clock.now();
     // Counted first: what is revoked while this one is being made shows in the next.
-    const entries = certificates.revocations();
+    const revocations = certificates.revocations();
     const number = (before?.number ?? 0) + 1;
     const der = await writeCrl({
       authority,
@@ -54,7 +54,7 @@ export function createRevocationList(parts: {
       nextUpdate: now + VALIDITY,
       revoked: certificates.revoked(),
     });
-    replace.run(number, der, now, entries);
+    replace.run(number, der, now, revocations);
     return der;
   };
 

@@ -1,7 +1,8 @@
 /**
  * Mutation seen red: a repeated request not compared by key, by transaction, or for standing; `legacy` not asked for in an
  * enrolment, a renewal, or a repetition; a legacy token of another name taken for a renewal; role or domain of a request not
- * compared; a renewal not checked again once it is signed; the limits of all, of one address, and of time dropped from the store; a decided request decided again; a
+ * compared; a renewal not checked again once it is signed, an approval neither for the name nor for who approves; tokens made
+ * by a revoked administrator left, by name or by serial number; the limits of all, of one address, and of time dropped from the store; a decided request decided again; a
  * revoked certificate of an approved request handed out.
  */
 import assert from 'node:assert/strict';
@@ -98,7 +99,8 @@ function setUp(t: TestContext, withoutToken: 'refuse' | 'approval' = 'approval')
     },
     poll: (publicKey: KeyObject) =>
       createScepPolicy({ ...all, withoutToken }, '').poll({ transactionId: 'a', publicKey }),
-    token: (legacy = false, name = 'te1') => tokens.create({ name, role: 'te', ttl: '1h', legacy }).token,
+    token: (legacy = false, name = 'te1') =>
+      tokens.create({ name, role: 'te', ttl: '1h', legacy }, 'alice').token,
     advance: (ms: number) => (now += ms),
     /** What happens while the next certificates are being signed. */
     duringSigning: (work: () => unknown) => void (duringSigning = work),
@@ -210,6 +212,63 @@ test('a revocation ends what is being signed: a renewal, a token, an approval', 
     isCode('M4C_ENROLMENT_UNKNOWN'),
   );
   assert.equal(certificates.holdingsOf('te1').count, 0);
+});
+
+test('a revocation ends an approval that is under way: of the name, and of who approves', async (t) => {
+  const { ask, get, token, tokens, orders, certificates, enrolments, duringSigning } = setUp(t);
+  const administrator = tokens.create({ name: 'mallory', role: 'admin', ttl: '1h' }, 'alice').token;
+  await get({
+    challengePassword: administrator,
+    subject: { name: 'mallory', role: 'admin', domain },
+  });
+  await get({ challengePassword: token(), publicKey: another });
+  const other = await get({
+    challengePassword: token(false, 'te2'),
+    subject: { name: 'te2', role: 'te', domain },
+    publicKey: newKey(),
+  });
+  const approveWhile = async (work: () => unknown) => {
+    const publicKey = newKey();
+    await ask({ publicKey });
+    duringSigning(work);
+    try {
+      return await orders.approve(enrolments.find(publicKey)!.id, { name: 'te1', role: 'te' }, 'mallory');
+    } finally {
+      duringSigning(() => {});
+    }
+  };
+  const honest = await approveWhile(() => orders.revoke({ serial: other.serial }, 'superseded', 'alice'));
+  assert.ok(certificates.isStanding(honest));
+  const [ofName, ofApprover] = ['te1', 'mallory'].map(
+    (name) => () => orders.revoke({ name }, 'keyCompromise', 'alice'),
+  );
+  await assert.rejects(approveWhile(ofName!), isCode('M4C_CA_REFUSED'));
+  assert.equal(certificates.holdingsOf('te1').count, 0);
+  await assert.rejects(approveWhile(ofApprover!), isCode('M4C_CA_REFUSED'));
+  assert.equal(certificates.holdingsOf('te1').count, 0);
+});
+
+test('with an administrator go the unused tokens that he made, by name or by serial number', async (t) => {
+  const { get, tokens, orders } = setUp(t);
+  const make = (name: string, by: string, role = 'te') =>
+    orders.makeToken({ name, role, ttl: '7d' }, by).token;
+  const subject = { name: 'mallory', role: 'admin', domain };
+  const enrol = () =>
+    get({ challengePassword: make('mallory', 'alice', 'admin'), subject, publicKey: newKey() });
+  const other = make('te3', 'alice');
+  for (const what of ['name', 'serial'] as const) {
+    const certificate = await enrol();
+    const made = [make('te1', 'mallory'), make('accomplice', 'mallory', 'admin')];
+    for (const token of made) tokens.check(token);
+    const revocation = orders.revoke(
+      { [what]: certificate[what] } as { name: string },
+      'keyCompromise',
+      'alice',
+    );
+    assert.deepEqual([revocation.revoked.length, revocation.tokens], [1, 2], what);
+    for (const token of made) assert.throws(() => tokens.check(token), isCode('M4C_TOKEN_INVALID'));
+  }
+  tokens.check(other);
 });
 
 test('without a token: refused by default; else it waits, and is decided by name, role and once', async (t) => {

@@ -8,11 +8,10 @@
  *   the same certificate: same key, same transaction.
  * - What a weak algorithm protected is served under a token that allows it, or not at all: enrolment and renewal alike.
  */
-import { Mom4cError } from '@mom4c/core';
+import { ENROLLED_ROLES, Mom4cError } from '@mom4c/core';
 import type { Certificate, Role } from '@mom4c/core';
 import { samePublicKey, ScepFault } from '@mom4c/pki';
 import type { ScepPolicy, ScepRequest } from '@mom4c/pki';
-import { ENROLLED_ROLES } from './config.ts';
 import type { Enrolment } from './enrolment-store.ts';
 import type { Issuing, IssuingParts } from './issuing.ts';
 import type { RevocationList } from './revocation-list.ts';

@@ -17,8 +17,8 @@ export type TokenGrant = Grant & {
 export type TokenUse = { readonly serial: string; readonly transactionId: string };
 
 export type TokenStore = {
-  /** @param wish `ttl` as `15m`, `1h`, `2d`; at most 7d, with `legacy` 1h. @throws Mom4cError M4C_BAD_ARGUMENTS */
-  create(wish: TokenWish): NewToken;
+  /** @param wish `ttl` as `15m`, `1h`, `2d`; at most 7d, with `legacy` 1h  @param by who makes it  @throws Mom4cError M4C_BAD_ARGUMENTS */
+  create(wish: TokenWish, by: string): NewToken;
   /** Whom it is for. Does not use it up. @throws Mom4cError M4C_TOKEN_INVALID, M4C_TOKEN_EXPIRED */
   check(token: string): TokenGrant;
   /** Call it inside of the transaction that records the certificate. @throws as `check` */
@@ -29,6 +29,8 @@ export type TokenStore = {
   isLegacyAwaited(): boolean;
   /** Makes those of a name that are not used yet worthless. @returns how many that were */
   void(name: string): number;
+  /** Makes those that an administrator made for others, and that are not used yet, worthless. @returns how many that were */
+  voidMadeBy(name: string): number;
   /** Forgets what expired long ago. @returns how many that were */
   purge(): number;
 };
@@ -54,7 +56,7 @@ export function createTokenStore(
   random: Random,
 ): TokenStore {
   const insert = database.prepare(
-    'INSERT INTO tokens (hash, name, role, expires, legacy) VALUES (?, ?, ?, ?, ?)',
+    'INSERT INTO tokens (hash, name, role, expires, legacy, made_by) VALUES (?, ?, ?, ?, ?, ?)',
   );
   const select = database.prepare('SELECT * FROM tokens WHERE hash = ?');
   const use = database.prepare(
@@ -63,6 +65,9 @@ export function createTokenStore(
   const awaited = database.prepare('SELECT 1 FROM tokens WHERE legacy = 1 AND expires > ? LIMIT 1');
   const spoil = database.prepare(
     'UPDATE tokens SET used = ? WHERE name = ? AND used IS NULL AND expires > ?',
+  );
+  const spoilMadeBy = database.prepare(
+    'UPDATE tokens SET used = ? WHERE made_by = ? AND used IS NULL AND expires > ?',
   );
   const forget = database.prepare('DELETE FROM tokens WHERE expires < ?');
 
@@ -76,7 +81,7 @@ export function createTokenStore(
   };
 
   return {
-    create({ ttl, legacy = false, ...wish }) {
+    create({ ttl, legacy = false, ...wish }, by) {
       const { name, role } = checkGrant(wish);
       const lasts = parseDuration(ttl);
       if (lasts < MIN_TTL || lasts > MAX_TTL)
@@ -86,7 +91,7 @@ export function createTokenStore(
       const token = Buffer.from(random.bytes(TOKEN_OCTETS)).toString('base64url');
       const now = clock.now();
       forget.run(now - REMEMBER_EXPIRED);
-      insert.run(hashOf(token), name, role, now + lasts, legacy ? 1 : 0);
+      insert.run(hashOf(token), name, role, now + lasts, legacy ? 1 : 0, by);
       return { token, expires: now + lasts };
     },
 
@@ -111,6 +116,11 @@ export function createTokenStore(
     void(name) {
       const now = clock.now();
       return Number(spoil.run(now, name, now).changes);
+    },
+
+    voidMadeBy(name) {
+      const now = clock.now();
+      return Number(spoilMadeBy.run(now, name, now).changes);
     },
 
     purge: () => Number(forget.run(clock.now() - REMEMBER_EXPIRED).changes),

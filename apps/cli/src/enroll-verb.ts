@@ -1,7 +1,7 @@
 /** `mom4c enroll …`: who is let into the domain, and who is put out. */
 import { Argument, Command as Verb, Option } from 'commander';
 import * as z from 'zod';
-import { Mom4cError, ROLES, formatTable, isNodeName } from '@mom4c/core';
+import { ENROLLED_ROLES, Mom4cError, REVOCATION_REASONS, formatTable, isNodeName } from '@mom4c/core';
 import type { Role } from '@mom4c/core';
 import { order, readAnswer } from './authority-order.ts';
 import type { OrderOptions } from './authority-order.ts';
@@ -12,10 +12,6 @@ type TokenOptions = OrderOptions & { name: string; role: Role; ttl: string; lega
 type ListOptions = OrderOptions & { output: Format };
 type ApproveOptions = OrderOptions & { name: string; role: Role };
 type RevokeOptions = OrderOptions & { serial?: string; reason: string };
-
-const TOKEN_ROLES = ROLES.filter((role) => role !== 'ca' && role !== 'server');
-/** RFC 5280 §5.3.1. */
-const REASONS = ['unspecified', 'keyCompromise', 'affiliationChanged', 'superseded', 'cessationOfOperation'];
 
 export function enrollVerb(): Verb {
   const enroll = new Verb('enroll').description('Let nodes and people into the domain, and put them out.');
@@ -68,13 +64,14 @@ export function enrollVerb(): Verb {
     .command('revoke')
     .description(
       'Revoke all certificates and unused tokens of a name, or one certificate: it goes onto the revocation list, out ' +
-        'of the directory, and renews nothing any more. Sessions that are open stay open.',
+        'of the directory, and renews nothing any more. With an administrator go the unused tokens that he made for ' +
+        'others. Sessions that are open stay open.',
     )
     .addArgument(new Argument('[name]', 'of the node or person'))
     .addOption(new Option('--serial <hex>', 'of one certificate, instead of a name'))
     .addOption(
       new Option('--reason <reason>', 'as the revocation list gives it')
-        .choices(REASONS)
+        .choices(REVOCATION_REASONS)
         .default('unspecified'),
     )
     .exitOverride();
@@ -86,7 +83,7 @@ export function enrollVerb(): Verb {
 const nameOption = (): Option =>
   new Option('--name <name>', 'name of the node or person').makeOptionMandatory();
 const roleOption = (): Option =>
-  new Option('--role <role>', 'what it may be').choices(TOKEN_ROLES).makeOptionMandatory();
+  new Option('--role <role>', 'what it may be').choices(ENROLLED_ROLES).makeOptionMandatory();
 const idArgument = (): Argument => new Argument('<id>', 'of the request, as `mom4c enroll list` shows it');
 
 /** Unix milliseconds, as far as a Date goes. */

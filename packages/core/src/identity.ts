@@ -16,6 +16,28 @@ export const ROLES = [
 ] as const;
 export type Role = (typeof ROLES)[number];
 
+/** Roles that are enrolled, by a token or by approval. `server` and `ca` are not: the operator of the authority makes those. */
+export const ENROLLED_ROLES = [
+  'cm',
+  'te',
+  'gateway',
+  'admin',
+  'adapter',
+  'monitor',
+  'publisher',
+] as const satisfies readonly Role[];
+export type EnrolledRole = (typeof ENROLLED_ROLES)[number];
+
+/** Reasons for a revocation that we give (RFC 5280 §5.3.1). */
+export const REVOCATION_REASONS = [
+  'unspecified',
+  'keyCompromise',
+  'affiliationChanged',
+  'superseded',
+  'cessationOfOperation',
+] as const;
+export type RevocationReason = (typeof REVOCATION_REASONS)[number];
+
 /** A certificate that was parsed and whose subject fits our profile. Immutable; safe to cache by `fingerprint`. */
 export type Certificate = {
   readonly der: Uint8Array;

@@ -1,6 +1,6 @@
 /**
  * Mutations seen red: the folder not prepared, or made but not written to; the probe left; M4C_CA_UNREACHABLE not
- * forgiven; forgiven while stopping.
+ * forgiven; forgiven while stopping; M4C_BUSY not told by the client, or not waited for.
  */
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
@@ -13,7 +13,14 @@ import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { Mom4cError, systemClock, systemRandom } from '@mom4c/core';
 import type { ErrorCode } from '@mom4c/core';
-import { createAuthority, issueCertificate, readCertificate, writeKeystore } from '@mom4c/pki';
+import {
+  answerScep,
+  createAuthority,
+  issueCertificate,
+  readCertificate,
+  ScepFault,
+  writeKeystore,
+} from '@mom4c/pki';
 import { ensureIdentity } from './first-start.ts';
 import type { MemberSettings } from './settings.ts';
 
@@ -59,6 +66,33 @@ async function startAuthority(t: TestContext, status: number, onRequest = () => 
   });
   const { port } = server.address() as AddressInfo;
   return { url: `http://127.0.0.1:${port}/scep`, requests: () => requests };
+}
+
+/** An authority that refuses each request with the next of these codes. */
+async function startRefusing(t: TestContext, codes: string[]) {
+  const own = await createAuthority({ domain: 'alpha.test', clock, random, validityDays: 2 });
+  const refuse = async (): Promise<never> => {
+    const code = codes.shift();
+    if (code === undefined) throw new Error('one request more than expected');
+    throw new ScepFault('badRequest', code, code);
+  };
+  const policy = { admitsWeak: () => false, certify: refuse, poll: refuse, crl: refuse };
+  const server = createServer((request, response) => {
+    void (async () => {
+      if (request.method === 'GET') return response.end(own.authority.der);
+      const parts: Buffer[] = [];
+      for await (const part of request as AsyncIterable<Buffer>) parts.push(part);
+      const { reply } = await answerScep(Buffer.concat(parts), { ...own, clock, random }, policy);
+      return response.end(reply);
+    })();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  const { port } = server.address() as AddressInfo;
+  return { url: `http://127.0.0.1:${port}/scep`, fingerprint: own.authority.fingerprint };
 }
 
 async function writeRsaKeystore(file: string): Promise<string> {
@@ -112,6 +146,28 @@ test('a node with a valid RSA identity starts while the authority is down', asyn
     isCode('M4C_CA_UNREACHABLE'),
     'one that is being stopped does not go on',
   );
+});
+
+test('a node that waits for approval waits on while the list of those that wait is full', async (t) => {
+  const { settings, folder, around } = await setUp(t);
+  const codes = ['M4C_BUSY', 'M4C_BUSY', 'M4C_ENROLMENT_REJECTED'];
+  const { url, fingerprint } = await startRefusing(t, codes);
+  const waited: number[] = [];
+  const impatient = {
+    ...clock,
+    after(ms: number, callback: () => void) {
+      waited.push(ms);
+      return clock.after(0, callback);
+    },
+  };
+  const { tokenFile: _none, ...known } = settings(join(folder, 'te1.p12'), url, fingerprint);
+  const waiting: MemberSettings = { ...known, enrolment: 'approval' };
+  await assert.rejects(
+    ensureIdentity(waiting, 'te', { ...around, clock: impatient }),
+    isCode('M4C_ENROLMENT_REJECTED'),
+  );
+  assert.deepEqual(codes, []);
+  assert.equal(waited.length, 2);
 });
 
 function isCode(code: ErrorCode): (error: unknown) => boolean {

@@ -111,6 +111,8 @@ async function ensureEnrolmentKey(
 }
 
 const POLL = { baseMs: 1_000, capMs: 60_000 };
+/** Pass by themselves: the decision, the outage of the authority, the places of its list that others have taken. */
+const WAITED_FOR: readonly ErrorCode[] = ['M4C_ENROLMENT_PENDING', 'M4C_CA_UNREACHABLE', 'M4C_BUSY'];
 
 /** Asks until a person has decided, or the node is stopped. */
 async function awaitApproval(request: EnrolRequest & Surroundings): Promise<Identity> {
@@ -121,8 +123,9 @@ async function awaitApproval(request: EnrolRequest & Surroundings): Promise<Iden
     try {
       return await ask(request);
     } catch (thrown) {
-      const code = thrown instanceof Mom4cError ? thrown.code : undefined;
-      if (signal.aborted || (code !== 'M4C_ENROLMENT_PENDING' && code !== 'M4C_CA_UNREACHABLE')) throw thrown;
+      if (signal.aborted || !(thrown instanceof Mom4cError) || !WAITED_FOR.includes(thrown.code))
+        throw thrown;
+      const { code } = thrown;
       if (code === 'M4C_ENROLMENT_PENDING' && ask === enroll) {
         log.warn({ code, keyFingerprint: keyFingerprint(request.key) }, 'waiting for approval');
         ask = pollEnrolment;

@@ -2,20 +2,11 @@
 import 'reflect-metadata';
 import type { KeyObject } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
+import type { RevocationReason } from '@mom4c/core';
 import { authorityKeyIdentifier, EXTENSION } from './certificate-extensions.ts';
 import { exact, keyIdOf, signingKey, wholeSeconds } from './certificate-writer.ts';
 import type { Authority } from './certificates.ts';
 import { encode, smallInteger } from './der.ts';
-
-/** Reasons that we give (RFC 5280 §5.3.1). */
-export const REVOCATION_REASONS = [
-  'unspecified',
-  'keyCompromise',
-  'affiliationChanged',
-  'superseded',
-  'cessationOfOperation',
-] as const;
-export type RevocationReason = (typeof REVOCATION_REASONS)[number];
 
 export type Revoked = {
   /** Lower-case hex, as in `Certificate`. */

@@ -20,8 +20,6 @@ export {
 } from './keystore.ts';
 export {
   type CrlContent,
-  REVOCATION_REASONS,
-  type RevocationReason,
   type Revoked,
   writeCrl,
 } from './crl.ts';

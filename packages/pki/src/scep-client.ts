@@ -101,7 +101,7 @@ export async function makeEnrolmentKey(): Promise<KeyObject> {
 /**
  * First enrolment: a certificate for that key.
  * @throws Mom4cError M4C_TOKEN_INVALID, M4C_TOKEN_EXPIRED, M4C_ENROLMENT_PENDING, M4C_ENROLMENT_REJECTED,
- * M4C_CA_REFUSED, M4C_CA_UNREACHABLE, M4C_CA_NOT_TRUSTED, M4C_CERTIFICATE_NAME, M4C_CERTIFICATE_INVALID
+ * M4C_BUSY (too many wait for approval), M4C_CA_REFUSED, M4C_CA_UNREACHABLE, M4C_CA_NOT_TRUSTED, M4C_CERTIFICATE_NAME, M4C_CERTIFICATE_INVALID
  */
 export async function enroll(options: EnrolRequest): Promise<Identity> {
   const content = writeCertificationRequest({ ...options, challengePassword: options.token });
@@ -248,7 +248,7 @@ function parseReply(octets: Buffer, authority: Authority): ScepMessage {
 }
 
 /** What our own authority says in failInfoText. */
-const TOLD_CODES = ['M4C_TOKEN_INVALID', 'M4C_TOKEN_EXPIRED', 'M4C_ENROLMENT_REJECTED'] as const;
+const TOLD_CODES = ['M4C_TOKEN_INVALID', 'M4C_TOKEN_EXPIRED', 'M4C_ENROLMENT_REJECTED', 'M4C_BUSY'] as const;
 
 function refusal(failInfo: string, text: string | undefined, transactionId: string): Mom4cError {
   const code = TOLD_CODES.find((candidate) => candidate === text) ?? 'M4C_CA_REFUSED';
