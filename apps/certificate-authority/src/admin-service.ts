@@ -17,10 +17,11 @@ import { Mom4cError, REVOCATION_REASONS, asMom4cError, isUuidv7, uuidv7 } from '
 import type { Certificate, Clock, ErrorBody, Log, Random } from '@mom4c/core';
 import { readCertificate, toPem, verifyIssued } from '@mom4c/pki';
 import type { Authority } from '@mom4c/pki';
+import { HTTPS_LIMITS, listen } from '@mom4c/runtime';
+import type { HttpService } from '@mom4c/runtime';
 import * as z from 'zod';
 import type { CertificateStore } from './certificate-store.ts';
-import { HTTP_LIMITS, listen, readBody } from './http.ts';
-import type { HttpService } from './http.ts';
+import { MAX_CONNECTIONS, readBody } from './http.ts';
 import type { Orders } from './orders.ts';
 
 type Answer = { readonly status: number; readonly body: object };
@@ -140,7 +141,7 @@ export async function startAdminService(parts: {
 
   const server = createServer(
     {
-      ...HTTP_LIMITS,
+      ...HTTPS_LIMITS,
       key: identity.key.export({ type: 'pkcs8', format: 'pem' }),
       cert: toPem('CERTIFICATE', identity.certificate.der),
       ca: authority.pem,
@@ -163,7 +164,12 @@ export async function startAdminService(parts: {
   server.on('tlsClientError', (error: NodeJS.ErrnoException) =>
     log.debug({ code: error.code }, 'TLS client refused'),
   );
-  return listen(server, 'admin', parts.host, parts.port);
+  return listen(server, {
+    what: 'admin',
+    host: parts.host,
+    port: parts.port,
+    maxConnections: MAX_CONNECTIONS,
+  });
 }
 
 /** Under which whoever ordered logs it; nothing but an id of ours gets into the log. */

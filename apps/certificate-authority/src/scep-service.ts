@@ -5,9 +5,10 @@ import { Mom4cError } from '@mom4c/core';
 import type { Clock, Log } from '@mom4c/core';
 import { answerScep, SCEP_CAPABILITIES } from '@mom4c/pki';
 import type { ScepAuthority, ScepPolicy } from '@mom4c/pki';
+import { HTTP_LIMITS, listen } from '@mom4c/runtime';
+import type { HttpService } from '@mom4c/runtime';
 import { FailureLimit } from './failure-limit.ts';
-import { HTTP_LIMITS, listen, readBody } from './http.ts';
-import type { HttpService } from './http.ts';
+import { MAX_CONNECTIONS, readBody } from './http.ts';
 import type { RevocationList } from './revocation-list.ts';
 import { readScepQuery } from './scep-query.ts';
 
@@ -87,7 +88,12 @@ export async function startScepService(parts: {
       .then((given) => send(request, response, given))
       .catch((error: unknown) => log.error({ err: error }, 'SCEP service'));
   });
-  return listen(server, 'scep', parts.host, parts.port);
+  return listen(server, {
+    what: 'scep',
+    host: parts.host,
+    port: parts.port,
+    maxConnections: MAX_CONNECTIONS,
+  });
 }
 
 function text(status: number, body: string): Answer {

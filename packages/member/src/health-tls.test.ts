@@ -1,8 +1,10 @@
 // Mutation seen red: see each test's own line.
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
+import { once } from 'node:events';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -68,7 +70,7 @@ async function setUp(t: TestContext) {
         .on('error', () => resolve('refused'))
         .end();
     });
-  return { authority, issue, get, keyFile, certFile };
+  return { authority, issue, get, port: server.port, keyFile, certFile };
 }
 
 // Red with: `rejectUnauthorized` false, `requestCert` false, `admits` not asked, the role not looked at.
@@ -83,6 +85,19 @@ test('over the network only administrators and monitors of the domain see metric
   const stranger = await makeDomain();
   assert.equal(await get(await stranger.issue('ann', 'admin')), 'refused', 'of another authority');
   assert.equal(await get({}), 'refused', 'without a certificate');
+});
+
+// Red without `handshakeTimeout`: Node lets a handshake take two minutes.
+test('connections that say nothing shut the door for seconds only', async (t) => {
+  const { issue, get, port } = await setUp(t);
+  const admin = await issue('ann', 'admin');
+  assert.equal(await get(admin), 200);
+  const silentOnes = Array.from({ length: 16 }, () => connect(port, '127.0.0.1').on('error', () => {}));
+  await Promise.all(silentOnes.map((socket) => once(socket, 'connect')));
+  const ends = silentOnes.map((socket) => once(socket.resume(), 'close'));
+  assert.equal(await get(admin), 'refused', 'the door is full');
+  await Promise.all(ends);
+  assert.equal(await get(admin), 200);
 });
 
 // Red with the key read as any file is.

@@ -1,15 +1,14 @@
 import { createServer as createHttpServer, type Server, type ServerResponse } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { Mom4cError, type Log } from '@mom4c/core';
+import { HTTP_LIMITS, HTTPS_LIMITS, listen } from './http-server.ts';
+import type { HttpService } from './http-server.ts';
 import type { Metrics } from './metrics.ts';
 
 export type CheckResult = { ok: boolean; detail?: string };
 /** Bounded at two seconds; a throw or silence counts as not ok. */
 export type HealthCheck = () => CheckResult | Promise<CheckResult>;
-
-export type HealthServer = { readonly host: string; readonly port: number; stop(): Promise<void> };
 
 /** Mutual TLS 1.3. PEM. */
 export type HealthTls = {
@@ -21,7 +20,7 @@ export type HealthTls = {
 };
 
 const CHECK_LIMIT_MS = 2000;
-const LIMITS = { requestTimeout: 5000, headersTimeout: 5000, maxHeaderSize: 8192 };
+const HEADER_LIMIT = { maxHeaderSize: 8192 };
 const MAX_CONNECTIONS = 16;
 
 /**
@@ -39,7 +38,7 @@ export async function startHealthServer(options: {
   checks: ReadonlyMap<string, HealthCheck>;
   metrics: Metrics;
   log: Log;
-}): Promise<HealthServer> {
+}): Promise<HttpService> {
   const { host, tls, checks, metrics, log } = options;
   const answer = async (url: string | undefined, response: ServerResponse): Promise<void> => {
     if (url === '/livez') sendJson(response, 200, { ok: true });
@@ -55,22 +54,20 @@ export async function startHealthServer(options: {
       response.destroy();
     });
   });
-  server.maxConnections = MAX_CONNECTIONS;
   server.on('tlsClientError', (error: NodeJS.ErrnoException) =>
     log.debug({ code: error.code }, 'health server: TLS client refused'),
   );
-  await listen(server, host, options.port);
-  return { host, port: (server.address() as AddressInfo).port, stop: () => close(server) };
+  return listen(server, { what: 'health', host, port: options.port, maxConnections: MAX_CONNECTIONS });
 }
 
 function createServer(
   tls: HealthTls | undefined,
   handler: Parameters<typeof createHttpServer>[1] & {},
 ): Server {
-  if (!tls) return createHttpServer(LIMITS, handler);
+  if (!tls) return createHttpServer({ ...HTTP_LIMITS, ...HEADER_LIMIT }, handler);
   const { ca, cert, key } = tls;
   const mutual = { requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.3' } as const;
-  return createHttpsServer({ ...LIMITS, ...mutual, ca, cert, key }, handler);
+  return createHttpsServer({ ...HTTPS_LIMITS, ...HEADER_LIMIT, ...mutual, ca, cert, key }, handler);
 }
 
 async function answerHealth(
@@ -107,24 +104,4 @@ async function answerMetrics(metrics: Metrics, response: ServerResponse): Promis
   const text = await metrics.text();
   response.writeHead(200, { 'content-type': metrics.contentType });
   response.end(text);
-}
-
-function listen(server: Server, host: string, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) =>
-      reject(
-        new Mom4cError('M4C_CONFIG', `health: cannot listen on ${host} port ${port} (${error.code})`, {
-          cause: error,
-        }),
-      ),
-    );
-    server.listen(port, host, resolve);
-  });
-}
-
-function close(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeAllConnections();
-  });
 }
