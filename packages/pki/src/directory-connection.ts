@@ -38,8 +38,11 @@ export type DirectoryConnection = {
 export const CERTIFICATE_ATTRIBUTE = 'userCertificate;binary';
 /** In one entry; the authority keeps four. */
 const MAX_CERTIFICATES = 8;
-/** Entries in one answer: no cluster is that large, and an answer is kept in memory. */
+/** Entries in all pages of an answer: no cluster is that large, and an answer is kept in memory. */
 const MAX_ENTRIES = 10_000;
+/** Octets in all pages: as many entries with their four certificates, and half as much again. */
+const MAX_ANSWER = 64 * 1024 * 1024;
+const VALUE_OVERHEAD = 16;
 const PAGE_SIZE = 200;
 const REQUEST_LIMIT_MS = 10_000;
 /** All pages together. */
@@ -137,12 +140,18 @@ export function connectDirectory({ url, authority, identity, log }: DirectoryOpt
 /** Octets of the server pass `createLdapGuard` on their way to the client; at its first fault the connection ends. */
 function guarded(client: Client, onFault: (error: Mom4cError) => void): Client {
   // Not public, so the version is pinned and the tests with a hostile server are red without it.
-  const inside = client as unknown as { socketDataHandler: (this: Socket, octets: Buffer) => void };
+  const inside = client as unknown as {
+    socketDataHandler: (this: Socket, octets: Buffer) => void;
+    /** Of requests without the end of their answer. */
+    readonly messageDetailsByMessageId: ReadonlyMap<string, unknown>;
+  };
+  const isOutstanding = (id: number): boolean => inside.messageDetailsByMessageId.has(String(id));
   const parse = inside.socketDataHandler;
   const guards = new WeakMap<Socket, LdapGuard>();
   inside.socketDataHandler = function (octets) {
     let guard = guards.get(this);
-    if (!guard) guards.set(this, (guard = createLdapGuard((message) => parse.call(this, message))));
+    if (!guard)
+      guards.set(this, (guard = createLdapGuard((message) => parse.call(this, message), isOutstanding)));
     try {
       guard.write(octets);
     } catch (thrown) {
@@ -163,6 +172,7 @@ async function searchAll(
   options: Pick<SearchOptions, 'scope' | 'filter'>,
 ): Promise<Entry[]> {
   const entries: Entry[] = [];
+  let octets = 0;
   const limit = performance.now() + SEARCH_LIMIT_MS;
   const request = {
     ...options,
@@ -174,12 +184,20 @@ async function searchAll(
       entries.push(...page.searchEntries);
       if (entries.length > MAX_ENTRIES)
         throw new Mom4cError('M4C_DIRECTORY_ENTRY', `more than ${MAX_ENTRIES} entries`);
+      octets += page.searchEntries.reduce((sum, entry) => sum + octetsOf(entry), 0);
+      if (octets > MAX_ANSWER)
+        throw new Mom4cError('M4C_DIRECTORY_ENTRY', `more than ${MAX_ANSWER} octets in one answer`);
       if (performance.now() > limit) throw new Mom4cError('M4C_DIRECTORY_ENTRY', 'an answer without end');
     }
   } catch (error) {
     if (!(error instanceof NoSuchObjectError)) throw error;
   }
   return entries;
+}
+
+function octetsOf(entry: Entry): number {
+  const values = Object.values(entry).flat();
+  return values.reduce((sum, value) => sum + VALUE_OVERHEAD + Buffer.byteLength(value), 0);
 }
 
 /** The values of an entry's certificate attribute. @throws Mom4cError M4C_DIRECTORY_ENTRY for more than anybody has */
