@@ -171,6 +171,13 @@ test('no password, key or token is shown, whatever is wrong', async () => {
     assert.ok(!report.text.includes(secret));
 });
 
+// Red with EXTERNAL demanded whatever the profile says.
+test('log-in by password is wanted, and the server has none', async () => {
+  const report = await doctor(8, { env: { MOM4C_XMPP_PASSWORD_FILE: at('password') } });
+  failsOnly(report, 'xmpp', 'M4C_XMPP_LOGIN', ['log-in', ...CLUSTER]);
+  assert.match(says(report.findings, 'xmpp'), /no log-in by password \(SCRAM-SHA-256\)/);
+});
+
 test('no profile at all', async () => {
   const { code, stdout } = await mom4c(['--state', folder, 'doctor', '-o', 'json']);
   assert.equal(code, 9);

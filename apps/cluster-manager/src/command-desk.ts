@@ -6,8 +6,8 @@
  * - A request id is acted on once; the same id again gets the same answer again.
  * - Every accepted command ends with one outcome per target, in the journal before it is sent.
  */
-import type { Policy } from '@mom4c/access';
-import { COMMANDS } from '@mom4c/commands';
+import type { Asker, Policy } from '@mom4c/access';
+import { COMMANDS, nodes } from '@mom4c/commands';
 import {
   Mom4cError,
   authorise,
@@ -163,7 +163,7 @@ export class CommandDesk {
     if (this.#pending.size >= MAX_PENDING)
       throw new Mom4cError('M4C_BUSY', `${MAX_PENDING} commands are under way`);
     const having = (payload.labels ?? []).map(parseLabelTerm);
-    const targets = await this.#targets(command, payload.targets, having);
+    const targets = await this.#targets(command, payload.targets, having, asker);
     const acceptedAt = member.clock.now();
     const deadline = acceptedAt + payload.timeout;
     const entry: JournalEntry = {
@@ -212,6 +212,7 @@ export class CommandDesk {
     command: Command,
     asked: readonly string[] | undefined,
     having: readonly LabelTerm[],
+    asker: Asker,
   ): Promise<readonly string[]> {
     const { member, roster } = this.#parts;
     if (command.runsOn === 'cm') {
@@ -227,7 +228,7 @@ export class CommandDesk {
     const unknown = named.filter((target) => !enrolled.includes(target));
     if (unknown.length > 0) throw new Mom4cError('M4C_UNKNOWN_TARGET', unknown.slice(0, 10).join(', '));
     const targets = named.filter((target) => labelsMatch(roster.labels(target), having));
-    if (targets.length === 0) throw new Mom4cError('M4C_NO_TARGETS', this.#whyNone(named, having));
+    if (targets.length === 0) throw new Mom4cError('M4C_NO_TARGETS', this.#whyNone(named, having, asker));
     if (targets.length > MAX_TARGETS)
       throw new Mom4cError(
         'M4C_TOO_LARGE',
@@ -236,9 +237,11 @@ export class CommandDesk {
     return targets;
   }
 
-  /** What there is instead, so that a slip in a selector shows. */
-  #whyNone(named: readonly string[], having: readonly LabelTerm[]): string | undefined {
+  /** What there is instead, so that a slip in a selector shows: to whom `nodes` would show it. */
+  #whyNone(named: readonly string[], having: readonly LabelTerm[], asker: Asker): string | undefined {
     if (named.length === 0) return undefined;
+    const none = `${named.length} named or enrolled, none has ${having.length > 1 ? 'all these labels' : 'this label'}`;
+    if (!this.#parts.policy.permits(asker, nodes)) return none;
     const labels = new Set(
       named
         .flatMap((name) => formatLabels(this.#parts.roster.labels(name)).split(','))
@@ -247,7 +250,7 @@ export class CommandDesk {
     const some = [...labels].sort().slice(0, 10).join(', ');
     const has = some === '' ? 'none has announced labels' : `their labels are ${some}`;
     const more = labels.size > 10 ? ', …' : '';
-    return `${named.length} named or enrolled, none has ${having.length > 1 ? 'all these labels' : 'this label'}; ${has}${more}`;
+    return `${none}; ${has}${more}`;
   }
 
   async #carryOut(

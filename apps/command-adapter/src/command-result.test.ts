@@ -1,12 +1,15 @@
 // Mutations seen red, one each: outcomes that are not `ok` not said; no bound of the table; the bound without what
-// escapes add; no bound of the lines, of a cell, of the note; silence no worse than a refusal.
+// escapes add, or what `printable` adds; no bound of the lines, of a cell, of the note; silence no worse than a refusal.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { systemClock, systemRandom } from '@mom4c/core';
 import { listsensors, nodes } from '@mom4c/commands';
 import type { Outcome } from '@mom4c/messaging';
+import { MAX_STANZA_OCTETS, NS_COMMANDS, serveAdHoc, xml } from '@mom4c/xmpp';
+import type { AdHocHost, Completed } from '@mom4c/xmpp';
 import { completedOf } from './command-result.ts';
 
-type Sensor = { n: string; v?: number; u?: string; error?: { code: string; detail: string } };
+type Sensor = { n: string; v?: number; vs?: string; u?: string; error?: { code: string; detail: string } };
 
 const outcome = (target: string, sensors: Sensor[]): Outcome => ({
   target,
@@ -99,3 +102,34 @@ test('hostile texts do not make it large', () => {
   assert.ok(escaped(completedOf(listsensors, all).note.text) < 60_000);
   assert.ok(completedOf(listsensors, all.slice(0, 50)).note.text.includes('te48  refused'));
 });
+
+test('what cannot be printed is measured as it is sent', async () => {
+  const vs = '\x7f'.repeat(1000);
+  const completed = completedOf(listsensors, [
+    outcome(
+      'te1',
+      many(115, () => ({ vs })),
+    ),
+  ]);
+  const { length } = completed.table!.rows;
+  assert.ok(length > 20 && length < 115, String(length));
+  assert.ok(completed.note.text.includes(`${115 - length} rows do not fit`));
+  assert.ok((await octetsSent(completed)) < MAX_STANZA_OCTETS - 2_000);
+});
+
+/** Of the answer to whoever runs the command. */
+async function octetsSent(completed: Completed): Promise<number> {
+  const handlers = new Map<string, Parameters<AdHocHost['onRequest']>[1]>();
+  const host = {
+    domain: 'commands.alpha.test',
+    onRequest: ({ xmlns }: { xmlns: string }, handler: Parameters<AdHocHost['onRequest']>[1]) =>
+      handlers.set(xmlns, handler),
+  };
+  const service = { name: '', list: async () => [], form: async () => undefined, run: async () => completed };
+  serveAdHoc(host, service, { clock: systemClock, random: systemRandom });
+  const child = xml('command', { xmlns: NS_COMMANDS, node: 'listsensors', action: 'execute' });
+  const from = 'ann@alpha.test/a';
+  const element = xml('iq', { type: 'set', from, id: '1' }, child);
+  const answer = await handlers.get(NS_COMMANDS)!({ from, type: 'set', element, child });
+  return Buffer.byteLength(answer!.toString());
+}

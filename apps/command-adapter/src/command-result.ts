@@ -2,13 +2,13 @@
  * What became of a command, for a person with any XMPP client: a table (XEP-0004), and the same as the text of a note,
  * since many clients show no other results, and only the first note. Silence is said as well.
  */
-import { formatTable } from '@mom4c/core';
+import { formatTable, printable } from '@mom4c/core';
 import type { Command, Table } from '@mom4c/core';
 import { problemsOf, resultsOf } from '@mom4c/member';
 import type { Outcome } from '@mom4c/messaging';
 import type { Completed, Note } from '@mom4c/xmpp';
 
-/** Octets of the values with what XML adds to each. Together with the note less than a stanza, which has 256 KiB. */
+/** Octets of the values as they are sent, where one octet may have become three, with what XML adds to each. Together with the note less than a stanza, which has 256 KiB. */
 const MAX_TABLE = 140_000;
 const CELL_OVERHEAD = 48;
 /** Of each table in the note. */
@@ -29,7 +29,7 @@ export function completedOf(command: Command, outcomes: readonly Outcome[]): Com
 function asManyAsFit({ columns, rows }: Table): Table {
   let size = 0;
   const end = rows.findIndex((row) => {
-    for (const cell of row) size += octetsOf(cell) + CELL_OVERHEAD;
+    for (const cell of row) size += octetsOf(printable(cell)) + CELL_OVERHEAD;
     return size > MAX_TABLE;
   });
   return { columns, rows: end < 0 ? rows : rows.slice(0, end) };

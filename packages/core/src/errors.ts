@@ -125,7 +125,7 @@ export const ERRORS = {
 
   // 6xx: servers
   M4C_XMPP_UNREACHABLE: entry(600, 'wait', 'remote-server-timeout', EXIT.unavailable, 'The XMPP server cannot be reached.', 'Check host, port, network and whether it runs; the node keeps trying.'),
-  M4C_XMPP_LOGIN: entry(601, 'auth', 'not-authorized', EXIT.identity, 'The XMPP server refused the certificate or the address.', 'Check that the certificate is valid, not denied, and names this address.'),
+  M4C_XMPP_LOGIN: entry(601, 'auth', 'not-authorized', EXIT.identity, 'The XMPP server refused the log-in.', 'Check the certificate, or the password file, and the address.'),
   M4C_XMPP_CONFLICT: entry(602, 'cancel', 'conflict', EXIT.unavailable, 'Another session has taken this address.', 'Stop the second process that runs under the same name.'),
   M4C_XMPP_OFFLINE: entry(603, 'wait', 'recipient-unavailable', EXIT.unavailable, 'There is no session with the XMPP server now.', 'Wait for the reconnection.'),
   M4C_ROOM: entry(604, 'wait', 'not-allowed', EXIT.unavailable, 'The room cannot be joined or configured.', 'Check the room service and who owns the room.'),

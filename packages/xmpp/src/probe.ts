@@ -12,7 +12,7 @@ const MAX_MECHANISMS = 32;
  *  @throws Mom4cError M4C_XMPP_UNREACHABLE, M4C_XMPP_LOGIN (it refuses the certificate), M4C_TLS */
 export async function serverMechanisms(
   endpoint: Endpoint,
-  tls: ClientTls,
+  tls: ClientTls | Pick<ClientTls, 'ca'>,
   { log, clock, signal }: { log: Log; clock: Clock; signal: AbortSignal },
 ): Promise<string[]> {
   const stream = createStream({ domain: endpoint.domain, tls: tlsOptions(endpoint, tls), log, clock });

@@ -40,8 +40,9 @@ export async function checkLogIn(
     if (!(thrown instanceof Mom4cError) || thrown.code !== 'M4C_STOPPED') throw thrown;
     throw new Mom4cError('M4C_XMPP_UNREACHABLE', 'the log-in gets no answer', { cause: thrown });
   }
+  const way = settings.xmpp.passwordFile === undefined ? 'certificate' : 'password';
   return {
-    says: `as ${session.jid.split('/')[0]}, by certificate`,
+    says: `as ${session.jid.split('/')[0]}, by ${way}`,
     value: { member, session, stop: () => session.stop() },
   };
 }

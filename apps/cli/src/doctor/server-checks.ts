@@ -9,8 +9,12 @@ import type { Found } from './examination.ts';
 import type { Own } from './own-checks.ts';
 import { describeTls, tlsFacts } from './tls-facts.ts';
 
-export async function checkXmpp({ settings, tls }: Own, signal: AbortSignal): Promise<Found<undefined>> {
-  const { domain, xmpp } = settings;
+/** By the way that the settings say, and no other. A client that logs in by password shows no certificate. */
+export async function checkXmpp(own: Own, signal: AbortSignal): Promise<Found<undefined>> {
+  const { domain, xmpp } = own.settings;
+  const byPassword = xmpp.passwordFile !== undefined;
+  const tls = byPassword ? { ca: own.tls.ca } : own.tls;
+  const [wanted, way] = byPassword ? ['SCRAM-SHA-256', 'password'] : ['EXTERNAL', 'certificate'];
   const endpoint = { ...xmpp, domain };
   const facts = await tlsFacts(
     { ...xmpp, ...tls, servername: domain, ALPNProtocols: ['xmpp-client'] },
@@ -18,10 +22,10 @@ export async function checkXmpp({ settings, tls }: Own, signal: AbortSignal): Pr
     'M4C_XMPP_UNREACHABLE',
   );
   const mechanisms = await serverMechanisms(endpoint, tls, { log: silent, clock: systemClock, signal });
-  if (!mechanisms.includes('EXTERNAL'))
+  if (!mechanisms.includes(wanted))
     throw new Mom4cError(
       'M4C_XMPP_LOGIN',
-      `it offers ${mechanisms.join(', ')}, and no log-in by certificate`,
+      `it offers ${mechanisms.join(', ') || 'nothing'}, and no log-in by ${way} (${wanted})`,
     );
   const { says, warn } = describeTls(facts);
   return { says: `${says}; log-in by ${mechanisms.join(', ')}`, value: undefined, warn };

@@ -1,4 +1,4 @@
-/** What a TLS server shows of itself to somebody with our certificate. */
+/** What a TLS server shows of itself, to somebody with our certificate or without any. */
 import { connect } from 'node:tls';
 import type { ConnectionOptions, TLSSocket } from 'node:tls';
 import { Mom4cError } from '@mom4c/core';
@@ -16,7 +16,7 @@ export type TlsFacts = {
 /** @param away what it means that nobody answers
  *  @throws Mom4cError `away`; M4C_TLS (the server's certificate, or its opinion of ours) */
 export function tlsFacts(
-  options: ConnectionOptions & Tls,
+  options: ConnectionOptions & Pick<Tls, 'ca'>,
   signal: AbortSignal,
   away: ErrorCode,
 ): Promise<TlsFacts> {
