@@ -20,12 +20,16 @@ export type LastWord = z.output<typeof lastWord>;
 
 const SOON_MS = 1_000;
 const SELDOM_MS = 5 * 60_000;
+/** A directory that is being restored shows nobody, or a few, for a while. */
+const FORGET_AFTER_MS = 60 * 60_000;
 
 export class RosterMemory {
   readonly #file: string;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #words: Map<string, LastWord>;
+  /** Since when the directory has not shown them, on the monotonic clock. */
+  readonly #missingSince = new Map<string, number>();
   #planned: { at: number; cancel: () => void } | undefined;
 
   constructor(file: string, { clock, log }: { clock: Clock; log: Log }) {
@@ -46,8 +50,20 @@ export class RosterMemory {
     this.#saveWithin(same ? SELDOM_MS : SOON_MS);
   }
 
+  /** Whom the directory has not shown for an hour is forgotten; that it shows nobody at all says nothing.
+   *  @param enrolled whom it shows now */
   forgetOthersThan(enrolled: ReadonlyMap<string, unknown>): void {
-    for (const name of this.#words.keys()) if (!enrolled.has(name)) this.#words.delete(name);
+    if (enrolled.size === 0) return;
+    const now = this.#clock.monotonic();
+    for (const name of enrolled.keys()) this.#missingSince.delete(name);
+    for (const name of this.#words.keys()) {
+      if (enrolled.has(name)) continue;
+      const since = this.#missingSince.get(name) ?? now;
+      this.#missingSince.set(name, since);
+      if (now - since < FORGET_AFTER_MS) continue;
+      this.#words.delete(name);
+      this.#missingSince.delete(name);
+    }
   }
 
   close(): void {

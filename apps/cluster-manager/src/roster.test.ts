@@ -1,5 +1,7 @@
 // Mutation seen red: `heard` that does not clear a missed deadline; labels forgotten with the session; an unsigned
-// presence that counts as present; `since` renewed by each announcement; a list of the enrolled that is never waited for, or always; the file of last words not written at stop.
+// presence that counts as present; `since` renewed by each announcement; a list of the enrolled that is never waited for, or always; the file of last words not
+// written at stop; labels forgotten at an empty answer of the directory; at the first one without the name; an hour that
+// does not begin anew.
 import assert from 'node:assert/strict';
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -107,8 +109,8 @@ test('after a restart of the manager labels choose nodes that are away; a damage
   }
 });
 
-test('times alone are written seldom, labels soon, and what nobody is enrolled for not at all', async () => {
-  const { roster, memory, timers } = clusterOf('te1');
+test('times alone are written seldom, labels soon, and in the end not what nobody is enrolled for', async () => {
+  const { roster, memory, timers, pass } = clusterOf('te1');
   rmSync(join(folder, 'roster.json'), { force: true });
   roster.announced(presence('te1', { site: 'roof' }), 'te1@alpha.test/agent');
   assert.deepEqual(timers(), [1_000]);
@@ -117,8 +119,29 @@ test('times alone are written seldom, labels soon, and what nobody is enrolled f
   assert.deepEqual(timers(), [5 * MINUTE]);
   roster.heard(result('stranger', START));
   memory.forgetOthersThan(new Map([['te1', undefined]]));
+  pass(60 * MINUTE);
+  memory.forgetOthersThan(new Map([['te1', undefined]]));
   memory.close();
   assert.doesNotMatch(readFileSync(join(folder, 'roster.json'), 'utf8'), /stranger/);
+});
+
+test('labels outlive a directory that is being restored', async () => {
+  const { roster, memory, names, pass } = clusterOf('te1', 'te2');
+  roster.announced(presence('te2', { site: 'roof' }), 'te2@alpha.test/agent');
+  const seen = async (...enrolled: string[]) => {
+    names.splice(0, names.length, ...enrolled);
+    pass(30 * MINUTE);
+    await roster.executors();
+    return roster.labels('te2').site;
+  };
+  for (let round = 0; round < 4; round++) assert.equal(await seen(), 'roof', 'nobody at all');
+  assert.equal(await seen('te1'), 'roof');
+  assert.equal(await seen('te1'), 'roof', 'missing for half an hour');
+  assert.equal(await seen('te1', 'te2'), 'roof');
+  assert.equal(await seen('te1'), 'roof');
+  assert.equal(await seen('te1'), 'roof', 'the hour begins anew');
+  assert.equal(await seen('te1'), undefined, 'gone for good');
+  memory.close();
 });
 
 test('commands that follow each other do not wait for the directory, and see soon who is new', async () => {
