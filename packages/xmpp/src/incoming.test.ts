@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { xml } from './element.ts';
-import { incoming } from './incoming.ts';
+import { incoming, partyOf } from './incoming.ts';
 
 const OWN = 'te1@alpha.test/agent';
 const from = (address: string | undefined): string | undefined => {
@@ -45,4 +45,19 @@ test('anything else is dropped', () => {
     'cm@alpha.test/\u009B',
   ])
     assert.equal(from(bad), undefined, JSON.stringify(bad));
+});
+
+// Red with the full address wherever the type is `groupchat`, which anybody can write on a stanza.
+test('an account has one share, whatever its resources send; occupants of our rooms have one each', () => {
+  const rooms = new Set(['cluster@conference.alpha.test']);
+  const party = (address: string): string | undefined => {
+    const stanza = incoming(xml('message', { from: address, type: 'groupchat' }), OWN);
+    return stanza && partyOf(stanza, rooms);
+  };
+  assert.equal(party('te2@alpha.test/a'), 'te2@alpha.test');
+  assert.equal(party('te2@alpha.test/b'), 'te2@alpha.test');
+  assert.equal(party('other@conference.alpha.test/te2'), 'other@conference.alpha.test');
+  for (const nick of ['te2', 'te3'])
+    assert.equal(party(`cluster@conference.alpha.test/${nick}`), `cluster@conference.alpha.test/${nick}`);
+  assert.equal(party('alpha.test'), 'alpha.test');
 });

@@ -18,11 +18,15 @@ export function incoming(element: Element, own: FullJid): Incoming | undefined {
   return isAddress(from) ? { from, type: element.attrs.type, element } : undefined;
 }
 
-/** Who brings a stanza, for the sharing of what there is: an account, or an occupant of a room where that speaks to all. */
-export function partyOf({ from, type }: Incoming): string {
+/** Who brings a stanza, for the sharing of what there is: an account, or an occupant of one of these rooms. Not by the
+ *  stanza's type, which is the sender's word: an account would have a share for each of its resources. */
+export function partyOf({ from }: Pick<Incoming, 'from'>, rooms: ReadonlySet<string> = NO_ROOMS): string {
   const slash = from.indexOf('/');
-  return slash < 0 || type === 'groupchat' ? from : from.slice(0, slash);
+  const bare = slash < 0 ? from : from.slice(0, slash);
+  return rooms.has(bare) ? from : bare;
 }
+
+const NO_ROOMS: ReadonlySet<string> = new Set();
 
 /** About what a stanza weighs in our memory, in octets. Its depth is bounded by the parser. */
 export function weightOf({ element }: Pick<Incoming, 'element'>): number {

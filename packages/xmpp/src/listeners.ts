@@ -6,16 +6,14 @@ export type Listener<Value> = (value: Value) => void | undefined | Promise<void>
 export type Listeners<Value> = {
   /** @returns removes it again */
   add(listener: Listener<Value>): () => void;
-  /** @returns false if the cap of running listeners was reached and nobody was called */
-  call(value: Value): boolean;
-  /** @returns resolves when all listeners are done; nothing if they are already. Knows no cap */
+  /** For what nobody waits for. */
+  call(value: Value): void;
+  /** @returns resolves when all listeners are done; nothing if they are already */
   deliver(value: Value): Promise<void> | undefined;
 };
 
-/** @param maxRunning how many values may be with listeners at once */
-export function createListeners<Value>(what: string, log: Log, maxRunning = Infinity): Listeners<Value> {
+export function createListeners<Value>(what: string, log: Log): Listeners<Value> {
   const listeners = new Set<Listener<Value>>();
-  let running = 0;
 
   function report(error: unknown): void {
     if (error instanceof Mom4cError)
@@ -44,13 +42,7 @@ export function createListeners<Value>(what: string, log: Log, maxRunning = Infi
       return () => listeners.delete(own);
     },
     call(value) {
-      if (running >= maxRunning) return false;
-      const done = deliver(value);
-      if (done) {
-        running += 1;
-        void done.then(() => (running -= 1));
-      }
-      return true;
+      void deliver(value);
     },
     deliver,
   };

@@ -5,7 +5,7 @@ import type { Incoming } from './incoming.ts';
 
 export const NS_MUC = 'http://jabber.org/protocol/muc';
 export const NS_MUC_USER = 'http://jabber.org/protocol/muc#user';
-export const NS_MUC_ADMIN = 'http://jabber.org/protocol/muc#admin';
+const NS_MUC_ADMIN = 'http://jabber.org/protocol/muc#admin';
 export const NS_MUC_OWNER = 'http://jabber.org/protocol/muc#owner';
 const NS_DATA_FORM = 'jabber:x:data';
 
@@ -80,7 +80,7 @@ function oneOf<Value extends string>(values: readonly Value[], text: string | un
   return values.find((value) => value === text) ?? values[0]!;
 }
 
-export function adminQuery(item: { jid?: BareJid; affiliation: Affiliation }): Element {
+export function adminQuery(item: { jid: BareJid; affiliation: Affiliation }): Element {
   return xml('query', { xmlns: NS_MUC_ADMIN }, xml('item', item));
 }
 

@@ -5,6 +5,8 @@
  * - Once joined, the room is wanted until `leave`: after a reconnection, a kick or a restart of the room service it is
  *   joined again, with the latest presence, ever more slowly while that fails.
  * - A room is never made by accident: without `create`, one that did not exist is taken down again at once.
+ * - What occupants send is taken in the turns of the session, each occupant's share for itself, until the listeners are
+ *   done with it.
  * - Where we are an owner and know the configuration, it is applied at each join, before anything else is done there.
  */
 import {
@@ -25,7 +27,6 @@ import {
   adminQuery,
   filledConfig,
   joinPresence,
-  NS_MUC_ADMIN,
   nickIn,
   occupantPresence,
   ownerQuery,
@@ -66,8 +67,6 @@ export type Room = {
   updatePresence(...children: readonly Child[]): Promise<void>;
   /** Owners only. @throws Mom4cError */
   setAffiliation(jid: BareJid, affiliation: Affiliation): Promise<void>;
-  /** Who has that affiliation, joined or not. Owners only. @throws Mom4cError */
-  listAffiliation(affiliation: Affiliation): Promise<readonly string[]>;
   /** Gets those that are there first, then each change. With `onLost` all that were there are forgotten. */
   onOccupantPresence(listener: Listener<OccupantPresence>): () => void;
   onMessage(listener: Listener<RoomMessage>): () => void;
@@ -78,8 +77,6 @@ export type Room = {
   leave(): Promise<void>;
 };
 
-/** What may be worked on at once; more is dropped: whoever shouts in a room must not fill our memory. */
-const MAX_RUNNING_LISTENERS = 256;
 const JOIN_MS = 20_000;
 const BACKOFF_BASE_MS = 500;
 const BACKOFF_CAP_MS = 30_000;
@@ -101,12 +98,13 @@ export async function joinRoom(session: XmppSession, settings: RoomSettings): Pr
 
   /** Whose presence the room shows us now. */
   const present = new Map<string, OccupantPresence>();
-  const occupants = createListeners<OccupantPresence>('occupant', log, MAX_RUNNING_LISTENERS);
-  const messages = createListeners<RoomMessage>('room message', log, MAX_RUNNING_LISTENERS);
+  const occupants = createListeners<OccupantPresence>('occupant', log);
+  const messages = createListeners<RoomMessage>('room message', log);
   const joins = createListeners<void>('joined', log);
   const losses = createListeners<Mom4cError>('lost', log);
 
   const subscriptions = [
+    session.shareByOccupant(room),
     session.onPresence(onPresence),
     session.onMessage(onMessage),
     session.on('online', () => {
@@ -118,20 +116,24 @@ export async function joinRoom(session: XmppSession, settings: RoomSettings): Pr
     session.on('stopped', ({ error }) => lose(error)),
   ];
 
-  function onPresence(stanza: Incoming): void {
+  function onPresence(stanza: Incoming): Promise<void> | undefined {
     const from = nickIn(room, stanza.from);
-    if (from === undefined) return;
+    if (from === undefined) return undefined;
     if (stanza.type === 'error') {
       const { condition } = describeStanzaError(stanza.element);
       joining?.reject(new Mom4cError('M4C_ROOM', `${condition}: ${room}`));
-      return;
+      return undefined;
     }
     const seen = occupantPresence(room, stanza);
-    if (!seen) return;
+    if (!seen) return undefined;
     if (seen.available) present.set(seen.nick, seen);
     else present.delete(seen.nick);
-    occupants.call(seen);
-    if (!seen.self) return;
+    const delivered = occupants.deliver(seen);
+    if (seen.self) followSelf(seen);
+    return delivered;
+  }
+
+  function followSelf(seen: OccupantPresence): void {
     if (seen.available) {
       inside = true;
       joining?.resolve(seen);
@@ -144,9 +146,10 @@ export async function joinRoom(session: XmppSession, settings: RoomSettings): Pr
     if (wanted) rejoin();
   }
 
-  function onMessage({ from, type, element }: Incoming): void {
+  function onMessage({ from, type, element }: Incoming): Promise<void> | undefined {
     const nick = nickIn(room, from);
-    if (nick && type === 'groupchat') messages.call({ nick, speaker: present.get(nick), element });
+    if (!nick || type !== 'groupchat') return undefined;
+    return messages.deliver({ nick, speaker: present.get(nick), element });
   }
 
   function lose(error: Mom4cError): void {
@@ -221,10 +224,6 @@ export async function joinRoom(session: XmppSession, settings: RoomSettings): Pr
     for (const unsubscribe of subscriptions) unsubscribe();
   }
 
-  async function admin(item: Parameters<typeof adminQuery>[0], type: 'get' | 'set'): Promise<Element> {
-    return session.request(room, type, adminQuery(item));
-  }
-
   try {
     await join();
     wanted = true;
@@ -253,12 +252,7 @@ export async function joinRoom(session: XmppSession, settings: RoomSettings): Pr
       if (joined) await session.send(xml('presence', { to: occupant }, ...children));
     },
     async setAffiliation(jid, affiliation) {
-      await admin({ jid, affiliation }, 'set');
-    },
-    async listAffiliation(affiliation) {
-      const answer = await admin({ affiliation }, 'get');
-      const items = answer.getChild('query', NS_MUC_ADMIN)?.getChildren('item') ?? [];
-      return items.flatMap(({ attrs }) => (attrs.jid === undefined ? [] : [attrs.jid]));
+      await session.request(room, 'set', adminQuery({ jid, affiliation }));
     },
     onOccupantPresence(listener) {
       const first = createListeners<OccupantPresence>('occupant', log);

@@ -15,6 +15,7 @@ import {
   parseJid,
   systemClock,
   systemRandom,
+  type BareJid,
   type Clock,
   type ErrorCode,
   type FairLimits,
@@ -99,8 +100,9 @@ export type XmppSession = {
     readonly type?: 'unavailable';
     readonly children?: readonly Child[];
   }): Promise<void>;
-  /** Takes effect with the next connection. */
-  renewCertificate(tls: ClientTls): void;
+  /** Occupants of this room count each for itself where senders share what there is, not all as the room.
+   *  @returns ends that */
+  shareByOccupant(room: BareJid): () => void;
 };
 
 /** What each reason is in the catalogue. */
@@ -138,7 +140,6 @@ export function connect(settings: SessionSettings): XmppSession {
 
   if (password !== undefined) checkPassword(password);
 
-  let tls = settings.tls;
   let stream: XmlStream | undefined;
   /** Aborted by `stop`, or when the session has ended by itself. */
   const ended = new AbortController();
@@ -162,6 +163,8 @@ export function connect(settings: SessionSettings): XmppSession {
   const presences = createListeners<Incoming>('presence', log);
   const messageQueue = new FairQueue(MESSAGE_LIMITS);
   const presenceQueue = new FairQueue(PRESENCE_LIMITS);
+  /** Those that we are in, or want to be. */
+  const rooms = new Set<BareJid>();
   const unseen = createListeners<Unseen>('unseen', log);
   const requests = createRequests(send, { jid, clock, random });
   const onUnserved = (error: Mom4cError, from: string): void => void unseen.call({ error, from });
@@ -178,7 +181,7 @@ export function connect(settings: SessionSettings): XmppSession {
   }
 
   function share(queue: FairQueue, stanza: Incoming, listeners: Listeners<Incoming>): void {
-    const taken = queue.offer(partyOf(stanza), weightOf(stanza), () => listeners.deliver(stanza));
+    const taken = queue.offer(partyOf(stanza, rooms), weightOf(stanza), () => listeners.deliver(stanza));
     if (!taken) drop('too many at once', stanza.from);
   }
 
@@ -200,7 +203,7 @@ export function connect(settings: SessionSettings): XmppSession {
   }
 
   async function establish(): Promise<XmlStream> {
-    const options = tlsOptions(settings, password === undefined ? tls : { ca: tls.ca });
+    const options = tlsOptions(settings, password === undefined ? settings.tls : { ca: settings.tls.ca });
     const account = bareJid(jid);
     const sasl = password === undefined ? createExternal(account) : createScram(account, password, random);
     const login = { jid, sasl };
@@ -289,8 +292,9 @@ export function connect(settings: SessionSettings): XmppSession {
     onUnseen: (listener) => unseen.add(listener),
     sendPresence: ({ to, type, children = [] } = {}) =>
       Promise.try(() => send(xml('presence', { to, type }, ...children))),
-    renewCertificate(renewed) {
-      tls = renewed;
+    shareByOccupant(room) {
+      rooms.add(room);
+      return () => rooms.delete(room);
     },
   };
 }
