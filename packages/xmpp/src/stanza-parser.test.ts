@@ -70,10 +70,34 @@ test('a stanza just below the limit is not dropped for what follows it in the sa
   assert.match(seen[1]!, /^message a+$/);
 });
 
+// Red with the hard limit for what is skipped (a fault: a server's rewriting has no bound), with the texts
+// handed on, and with what follows the end in the same read skipped, too.
+test('a stanza far above the limit costs its tags, whatever the server made of it, and ends nothing', () => {
+  const limits = { softLimit: 1_000, hardLimit: 8_000 };
+  const long = 'a'.repeat(50_000);
+  for (const inner of [
+    `<body>${long}</body>`,
+    `<x a='${long}"&gt;>' b="${long}'"/>`,
+    `<x>${"<a b='c>'/> > ".repeat(500)}</x>`,
+    `<x>${`<a xmlns='urn:${'long'.repeat(200)}'>&amp;</a>`.repeat(100)}</x>`,
+    `<x>${'&amp;<![CDATA[</x>]]>'.repeat(2_000)}</x>`,
+  ])
+    for (const size of [7, 100, 999])
+      assert.deepEqual(
+        parse(
+          stream(`<message>${inner}</message>`, message('b'), `<message a='>'><body>c</body></message>`),
+          [size],
+          limits,
+        ),
+        ['header stream:stream', 'dropped too large', 'message b', 'message c'],
+        `${inner.slice(0, 20)} ${size}`,
+      );
+});
+
 // Red without the comparison with `hardLimit`.
 test('what never ends is refused before it is buffered', () => {
   const limits = { softLimit: 1_000, hardLimit: 8_000 };
-  const seen = parse(stream('<message><body>', 'a'.repeat(20_000)), [1_000], limits);
+  const seen = parse(stream('<message>', '<a>'.repeat(20_000)), [1_000], limits);
   assert.deepEqual(seen, ['header stream:stream', 'fault a stanza above the hard limit']);
 });
 
