@@ -297,6 +297,33 @@ test(
   },
 );
 
+// Red on Prosody with the parser's hard limit for all octets of a stanza: both lose their streams.
+test(
+  'what grows beyond all measure as the server rewrites it is dropped, and cuts nobody off',
+  TEST_MS,
+  async () => {
+    const { manages, direct, executor } = doors;
+    const { domain, identities, logs } = range;
+    const marks = { te1: logs.te1.mark(), cm1: logs.cm1.mark() };
+    await direct('te1').honest();
+    // Prosody writes the namespace out at each: 50 kB become five megabytes.
+    const grows = (to: string): string =>
+      `<message to='${to}'><x xmlns='urn:x' xmlns:p='urn:${'long'.repeat(250)}'>${'<p:a/>'.repeat(5_000)}</x></message>`;
+    const text = `${grows(executor('te1'))}${grows(ACTIVE)}</stream:stream>`;
+    await sendRaw(domain, identities.te3, MALLORY, text);
+    for (const who of ['te1', 'cm1'] as const)
+      await logs[who].next(marks[who], 'a refusal', ({ msg }) => /^(refused|dropped)/.test(msg));
+    await direct('te1').honest();
+    await manages.honest();
+    for (const who of ['te1', 'cm1'] as const)
+      assert.deepEqual(
+        logs[who].since(marks[who]).filter(({ msg }) => msg.startsWith('offline')),
+        [],
+        who,
+      );
+  },
+);
+
 test('thousands of stanzas cost the one who sends them, and nobody else', TEST_MS, async () => {
   const { manages, room, result, executor } = doors;
   const { mallory, logs, identities, domain } = range;

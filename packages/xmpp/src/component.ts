@@ -63,7 +63,7 @@ export function createComponent(settings: ComponentSettings): XmppComponent {
   };
   const fatal = createListeners<Mom4cError>('fatal', log);
   const unseen = createListeners<Unseen>('unseen', log);
-  const onUnserved = (error: Mom4cError, from: string): void => void unseen.call({ error, from });
+  const onUnserved = (error: Mom4cError, from: string): void => unseen.call({ error, from });
   const responder = createResponder(send, { log, clock, random, onUnserved });
 
   async function send(stanza: Element): Promise<void> {

@@ -167,7 +167,7 @@ export function connect(settings: SessionSettings): XmppSession {
   const rooms = new Set<BareJid>();
   const unseen = createListeners<Unseen>('unseen', log);
   const requests = createRequests(send, { jid, clock, random });
-  const onUnserved = (error: Mom4cError, from: string): void => void unseen.call({ error, from });
+  const onUnserved = (error: Mom4cError, from: string): void => unseen.call({ error, from });
   const responder = createResponder(send, { log, clock, random, onUnserved });
 
   async function send(stanza: Element): Promise<void> {
@@ -234,7 +234,7 @@ export function connect(settings: SessionSettings): XmppSession {
   }
 
   function onEnd(error: Mom4cError): void {
-    if (error.code === 'M4C_STOPPED') return void events.stopped.call({ error });
+    if (error.code === 'M4C_STOPPED') return events.stopped.call({ error });
     log.error({ code: error.code, detail: error.detail, jid }, 'the session has ended');
     if (error.code === 'M4C_XMPP_CONFLICT') events.conflict.call({ error });
     else events.fatal.call({ error });
