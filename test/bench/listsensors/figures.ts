@@ -80,10 +80,12 @@ export function tablesOf(report: Report): string {
     );
   const most = levels.at(-1)!;
   const parts = [...new Set(figures.flatMap(({ cpu }) => Object.keys(cpu)))];
+  const total = ({ cpu }: Figure): number => Object.values(cpu).reduce((sum, each) => sum + each, 0);
   const cpuRows = paths.map((path) => {
-    const { cpu } = at(path, most);
-    const total = Object.values(cpu).reduce((sum, each) => sum + each, 0);
-    return [path, ...parts.map((part) => cpu[part]?.toFixed(2) ?? ''), total.toFixed(2)];
+    const figure = at(path, most);
+    const times = total(figure) / total(at('plain', most));
+    const each = parts.map((part) => figure.cpu[part]?.toFixed(2) ?? '');
+    return [path, ...each, total(figure).toFixed(2), times.toFixed(1)];
   });
   const lookups = figures.reduce((sum, figure) => sum + figure.lookups, 0);
   return [
@@ -96,7 +98,7 @@ export function tablesOf(report: Report): string {
     'Answers per second, as a share of `plain`:',
     perLevel(({ perSecond, inFlight }) => (perSecond / at('plain', inFlight).perSecond).toFixed(2)),
     `Processor time per answer with ${most} in flight, milliseconds, by process:`,
-    table(['path', ...parts, 'all'], cpuRows),
+    table(['path', ...parts, 'all', 'times plain'], cpuRows),
   ].join('\n\n');
 }
 
