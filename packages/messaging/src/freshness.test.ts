@@ -1,6 +1,6 @@
 // Mutations seen red: the stored floor without `+ 1`; not saving the floor; forgetting ids early when full, without a
 // floor for their signer; the signer's own floor not looked at; forgetting the oldest of whoever comes first, not of the
-// one who has most; what has expired not forgotten first.
+// one who has most; what has expired not forgotten first; the first time that the floor allows taken for saved.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
@@ -50,6 +50,17 @@ test('after a restart nothing that was accepted before passes again, even with t
     assert.throws(() => restarted.admit(ping(2, START + 4999), te1), code('M4C_EXPIRED'), 'an earlier one');
   }
   new Freshness(clock, store, limits).admit(ping(3, START + 5001), te1);
+});
+
+test('what is made in the very millisecond after the floor passes once, restart or not', () => {
+  const clock = settableClock(START);
+  const store = memoryFloor();
+  new Freshness(clock, store, limits).admit(ping(1, START), te1);
+  new Freshness(clock, store, limits).admit(ping(2, START + 1), te1);
+  assert.throws(
+    () => new Freshness(clock, store, limits).admit(ping(2, START + 1), te1),
+    code('M4C_EXPIRED'),
+  );
 });
 
 test('a sender whose clock lags is heard by a receiver that has just started', () => {

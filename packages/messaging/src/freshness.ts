@@ -59,7 +59,7 @@ export class Freshness {
     this.#store = store;
     this.#limits = limits;
     this.#floor = store.load() + 1;
-    this.#latest = this.#floor;
+    this.#latest = this.#floor - 1;
   }
 
   /** Lets a message pass once. @throws Mom4cError M4C_FUTURE, M4C_EXPIRED, M4C_REPLAY, M4C_BUSY */
