@@ -9,15 +9,13 @@ const root = join(import.meta.dirname, '../..');
 const IGNORED = ['**/node_modules/**', '**/dist/**'];
 
 /** Of what stands in `test`, those that need no server. */
-const UNIT_TESTS_OF_TEST = ['test/{floors,attacks-page}.test.ts', 'test/{fuzz,long}/*.test.ts'];
+const UNIT_TESTS_OF_TEST = ['test/{floors,attacks-page}.test.ts', 'test/{bench,fuzz,long}/**/*.test.ts'];
 /** Tests that need no server: beside their sources, and these. */
 const UNIT_TESTS = [
   '{packages,apps,infra}/**/src/**/*.test.ts',
   'infra/{bootstrap,docs}/*.test.ts',
   ...UNIT_TESTS_OF_TEST,
 ];
-/** Where timing is what is tested, nothing else may run at the same time. */
-const FAULT_TESTS = ['test/fault/**/*.test.ts'];
 const SERVER_TESTS = ['test/**/*.test.ts'];
 
 /** What imports CHOICE runs on each of them, all else once. */
@@ -54,20 +52,14 @@ function runUnitTests(): Promise<Counts> {
 }
 
 async function runServerTests(): Promise<Counts> {
-  const together = find(SERVER_TESTS, [...FAULT_TESTS, ...UNIT_TESTS_OF_TEST]);
-  const alone = find(FAULT_TESTS);
+  const files = find(SERVER_TESTS, UNIT_TESTS_OF_TEST);
   let counts = noCounts;
   for (const [index, server] of XMPP_SERVERS.entries()) {
     console.log(`\nTests with real servers, XMPP by ${server}`);
     const env = { ...process.env, MOM4C_TEST_SERVER: server };
     const isDue = (file: string) => index === 0 || imports(file, CHOICE);
-    for (const [files, concurrency] of [
-      [together, 2],
-      [alone, 1],
-    ] as const) {
-      const run = { files: files.filter(isDue), concurrency, timeout: SERVER_TIMEOUT, env };
-      counts = addCounts(counts, await runTests(run));
-    }
+    const run = { files: files.filter(isDue), concurrency: 2, timeout: SERVER_TIMEOUT, env };
+    counts = addCounts(counts, await runTests(run));
   }
   return counts;
 }

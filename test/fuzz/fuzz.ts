@@ -1,4 +1,7 @@
 /** The run as a whole: starts the worker, watches it, gathers what it found. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { MAX_RATIO } from './growth.ts';
 import { inputOf } from './mutate/index.ts';
@@ -34,10 +37,11 @@ const MAX_HEAP_GROWTH = 24e6;
 /** Rounds until caches are full and all is compiled. */
 const WARM_ROUNDS = 4;
 
-export function fuzz({ targets: names, seed, runs, say }: FuzzOptions): Promise<FuzzResult> {
+export async function fuzz({ targets: names, seed, runs, say }: FuzzOptions): Promise<FuzzResult> {
   const targets = chosenTargets(names);
   const position = new Int32Array(new SharedArrayBuffer(16));
-  const work: Work = { targets: names, seed, runs, position };
+  const folder = mkdtempSync(join(tmpdir(), 'mom4c-fuzz-'));
+  const work: Work = { targets: names, seed, runs, position, folder };
   const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: work });
   const faults: string[] = [];
   const heaps: number[] = [];
@@ -59,7 +63,6 @@ export function fuzz({ targets: names, seed, runs, say }: FuzzOptions): Promise<
     const [target, index] = [targets[position[0]!]!, position[1]!];
     store(target.name, index, 'it takes too long', inputOf(target, seed, index), '');
     finish({ accepted: 0, refused: 0, slowest: 0 });
-    void worker.terminate();
   });
 
   const finish = (counts: { accepted: number; refused: number; slowest: number }): void => {
@@ -86,11 +89,18 @@ export function fuzz({ targets: names, seed, runs, say }: FuzzOptions): Promise<
       finish({ ...message, slowest });
     }
   });
-  worker.on('error', (error) => {
+  const fail = (error: unknown): void => {
     clearInterval(watch);
     done.reject(error);
-  });
-  return done.promise;
+  };
+  worker.on('error', fail);
+  worker.on('exit', (code) => fail(new Error(`the worker ended with code ${code} and without a result`)));
+  try {
+    return await done.promise;
+  } finally {
+    await worker.terminate();
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 /** CPU time of the process is that of the worker, since this thread sleeps. */

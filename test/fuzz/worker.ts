@@ -15,6 +15,8 @@ export type Work = {
   readonly runs: number;
   /** [number of the target, number of the input, how many there were, signs of life]: where it is now. */
   readonly position: Int32Array;
+  /** For targets that read files; whoever starts the thread removes it. */
+  readonly folder: string;
 };
 
 export type Message =

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isMainThread, workerData } from 'node:worker_threads';
 import { readSecret } from '@mom4c/runtime';
 import { openFloorFile } from '../../../packages/member/src/floor-file.ts';
 import { parseYaml } from '../../../packages/runtime/src/yaml.ts';
@@ -11,11 +12,18 @@ import { Finding, type Target } from '../target.ts';
 import { verdictOf } from '../verdict.ts';
 
 const BOOT = '5e0a3b1c-0000-4000-8000-00805f9b34fb';
-const folder = mkdtempSync(join(tmpdir(), 'mom4c-fuzz-'));
-process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+let folder: string | undefined;
+
+/** A thread that is ended in the middle can remove nothing. */
+function openFolder(): string {
+  if (!isMainThread) return (workerData as { readonly folder: string }).folder;
+  const own = mkdtempSync(join(tmpdir(), 'mom4c-fuzz-'));
+  process.on('exit', () => rmSync(own, { recursive: true, force: true }));
+  return own;
+}
 
 function written(name: string, input: Uint8Array): string {
-  const path = join(folder, name);
+  const path = join((folder ??= openFolder()), name);
   writeFileSync(path, input, { mode: 0o600 });
   return path;
 }
