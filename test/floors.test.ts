@@ -103,6 +103,10 @@ describe('a breach is found', () => {
     const found = violations([], house({ 'packages/member': ['nats'] }));
     assert.match(found.join('\n'), /packages\/member: depends on nats: only packages\/bus may/);
   });
+  test('a workspace that is declared and not imported', () => {
+    const found = violations([], house({ 'apps/te': ['@mom4c/pki'] }));
+    assert.match(found.join('\n'), /apps\/te: depends on @mom4c\/pki and does not import it/);
+  });
   test('a package named utils', () => {
     assert.match(violations([], house({ 'packages/utils': [] })).join('\n'), /does not say what it is for/);
   });

@@ -45,7 +45,7 @@ export function violations(sources: Source[], manifests: Manifests): string[] {
       return faults.map((fault) => `${source.path} imports ${specifier}: ${fault}`);
     }),
   );
-  return [...found, ...manifestFaults(manifests), ...cycles(sources)];
+  return [...found, ...manifestFaults(manifests), ...unused(sources, manifests), ...cycles(sources)];
 }
 
 type Import = { source: Source; specifier: string; manifests: Manifests };
@@ -114,6 +114,20 @@ function manifestFaults(manifests: Manifests): string[] {
     if (floorOf(workspace) === undefined) faults.push('it has no floor; give it one in test/floors/rules.ts');
     return faults.map((fault) => `${workspace}: ${fault}`);
   });
+}
+
+/** Workspaces that are declared and not imported; `test` declares what it starts as processes, too. */
+function unused(sources: Source[], manifests: Manifests): string[] {
+  const used = new Set(
+    sources.flatMap(({ path, imports }) =>
+      imports.map((specifier) => `${workspaceOf(path, manifests)} ${packageName(specifier)}`),
+    ),
+  );
+  return [...manifests].flatMap(([workspace, { dependencies }]) =>
+    [...dependencies]
+      .filter((name) => workspace !== 'test' && name.startsWith(OURS) && !used.has(`${workspace} ${name}`))
+      .map((name) => `${workspace}: depends on ${name} and does not import it`),
+  );
 }
 
 /** One sentence per cycle of files that import each other. */
