@@ -18,9 +18,9 @@ import type { Element } from './element.ts';
 import { isAddress } from './incoming.ts';
 import { createListeners, type Listener } from './listeners.ts';
 import { createResponder, type RequestHandler, type RequestKind } from './responder.ts';
-import { DROP_CODES, type DropReason, type Unseen } from './session.ts';
 import { keepOnline } from './session-loop.ts';
 import { within } from './stream-limit.ts';
+import { createUnseen, type DropReason, type Unseen } from './unseen.ts';
 
 export type ComponentSettings = Pick<ComponentLink, 'host' | 'port' | 'domain' | 'secret'> & {
   readonly log: Log;
@@ -54,26 +54,13 @@ export function createComponent(settings: ComponentSettings): XmppComponent {
   let stream: ComponentStream | undefined;
   const ended = new AbortController();
   let running: Promise<void> | undefined;
-  const dropped: Record<DropReason, number> = {
-    'no usable sender': 0,
-    'too large': 0,
-    'too deep': 0,
-    'too many at once': 0,
-    unexpected: 0,
-  };
   const fatal = createListeners<Mom4cError>('fatal', log);
-  const unseen = createListeners<Unseen>('unseen', log);
-  const onUnserved = (error: Mom4cError, from: string): void => unseen.call({ error, from });
+  const { dropped, drop, onUnserved, onUnseen } = createUnseen(log);
   const responder = createResponder(send, { log, clock, random, onUnserved });
 
   async function send(stanza: Element): Promise<void> {
     if (!stream) throw new Mom4cError('M4C_XMPP_OFFLINE');
     await stream.send(stanza);
-  }
-
-  function drop(reason: DropReason, from?: string): void {
-    dropped[reason] += 1;
-    unseen.call({ error: new Mom4cError(DROP_CODES[reason], reason), from });
   }
 
   /** XEP-0114 §3: every stanza has `from` and `to`. */
@@ -143,7 +130,7 @@ export function createComponent(settings: ComponentSettings): XmppComponent {
       ended.abort();
       await running;
     },
-    onUnseen: (listener) => unseen.add(listener),
+    onUnseen,
     onFatal: (listener) => fatal.add(listener),
     onRequest: (kind, handler) => responder.handle(kind, handler),
   };

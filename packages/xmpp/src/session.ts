@@ -5,7 +5,7 @@
  * - At most one stream; a stanza is handled only from the current one.
  * - A `conflict` (somebody newer holds the address), a refused log-in and `stop` end the session for good.
  * - While offline, `send` and `request` reject with M4C_XMPP_OFFLINE at once; nothing is queued here. What must not be
- *   lost is kept by the outbox and sent again under its id.
+ *   lost is kept by who sends it and sent again under its id.
  * - One log line per outage and cause, however often it is tried.
  */
 import {
@@ -17,7 +17,6 @@ import {
   systemRandom,
   type BareJid,
   type Clock,
-  type ErrorCode,
   type FairLimits,
   type FullJid,
   type Log,
@@ -37,6 +36,7 @@ import { createExternal } from './sasl-external.ts';
 import { checkPassword, createScram } from './sasl-scram.ts';
 import { createStream, type XmlStream } from './stream.ts';
 import { tlsOptions, type ClientTls, type Endpoint } from './tls.ts';
+import { createUnseen, type DropReason, type Unseen } from './unseen.ts';
 
 export type SessionSettings = Endpoint & {
   /** The wanted full address; without a password its bare part must be in the certificate. */
@@ -61,15 +61,6 @@ export type SessionEvents = {
   /** By `stop`. */
   stopped: { readonly error: Mom4cError };
 };
-
-/** A stanza that no handler got to see. */
-export type Unseen = {
-  readonly error: Mom4cError;
-  /** Undefined where it was given up before its sender was known. */
-  readonly from: string | undefined;
-};
-
-export type DropReason = 'no usable sender' | 'too large' | 'too deep' | 'too many at once' | 'unexpected';
 
 export type XmppSession = {
   readonly jid: FullJid;
@@ -105,15 +96,6 @@ export type XmppSession = {
   shareByOccupant(room: BareJid): () => void;
 };
 
-/** What each reason is in the catalogue. */
-export const DROP_CODES: Readonly<Record<DropReason, ErrorCode>> = {
-  'no usable sender': 'M4C_MALFORMED',
-  'too large': 'M4C_TOO_LARGE',
-  'too deep': 'M4C_MALFORMED',
-  'too many at once': 'M4C_BUSY',
-  unexpected: 'M4C_UNEXPECTED',
-};
-
 /** From the first packet to the bound resource. */
 const LOGIN_MS = 20_000;
 /** Messages that listeners work on, and that wait for their turn; more is dropped. */
@@ -144,14 +126,6 @@ export function connect(settings: SessionSettings): XmppSession {
   /** Aborted by `stop`, or when the session has ended by itself. */
   const ended = new AbortController();
   let running: Promise<void> | undefined;
-  const dropped = {
-    'no usable sender': 0,
-    'too large': 0,
-    'too deep': 0,
-    'too many at once': 0,
-    unexpected: 0,
-  };
-
   const events = {
     online: createListeners<SessionEvents['online']>('online', log),
     offline: createListeners<SessionEvents['offline']>('offline', log),
@@ -165,19 +139,13 @@ export function connect(settings: SessionSettings): XmppSession {
   const presenceQueue = new FairQueue(PRESENCE_LIMITS);
   /** Those that we are in, or want to be. */
   const rooms = new Set<BareJid>();
-  const unseen = createListeners<Unseen>('unseen', log);
+  const { dropped, drop, onUnserved, onUnseen } = createUnseen(log);
   const requests = createRequests(send, { jid, clock, random });
-  const onUnserved = (error: Mom4cError, from: string): void => unseen.call({ error, from });
   const responder = createResponder(send, { log, clock, random, onUnserved });
 
   async function send(stanza: Element): Promise<void> {
     if (!stream) throw new Mom4cError('M4C_XMPP_OFFLINE');
     await stream.send(stanza);
-  }
-
-  function drop(reason: DropReason, from?: string): void {
-    dropped[reason] += 1;
-    unseen.call({ error: new Mom4cError(DROP_CODES[reason], reason), from });
   }
 
   function share(queue: FairQueue, stanza: Incoming, listeners: Listeners<Incoming>): void {
@@ -289,7 +257,7 @@ export function connect(settings: SessionSettings): XmppSession {
     onRequest: (kind, handler) => responder.handle(kind, handler),
     onMessage: (listener) => messages.add(listener),
     onPresence: (listener) => presences.add(listener),
-    onUnseen: (listener) => unseen.add(listener),
+    onUnseen,
     sendPresence: ({ to, type, children = [] } = {}) =>
       Promise.try(() => send(xml('presence', { to, type }, ...children))),
     shareByOccupant(room) {
