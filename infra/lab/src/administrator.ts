@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { systemClock } from '@mom4c/core';
-import type { Log, Random } from '@mom4c/core';
+import { systemClock, silentLog } from '@mom4c/core';
+import type { Random } from '@mom4c/core';
 import { adminSettings, ensureIdentity, tlsOf } from '@mom4c/member';
 import { loadConfig } from '@mom4c/runtime';
 import { memberSettings, writeMember } from './node.ts';
@@ -22,8 +22,6 @@ export function administratorProfile(folder: string): AdministratorProfile {
   return { path: file('config.yaml'), certificate: file('certificate.pem'), key: file('key.pem') };
 }
 
-const silent: Log = { debug() {}, info() {}, warn() {}, error() {} };
-
 /** Makes an administrator's profile and obtains the certificate, as the command line would at its first use. */
 export async function enrollAdministrator(
   folder: string,
@@ -33,7 +31,12 @@ export async function enrollAdministrator(
 ): Promise<AdministratorProfile> {
   const settings = { ...memberSettings(folder, ADMINISTRATOR, services), admin: services.admin };
   const file = writeMember(folder, settings, token, random);
-  const around = { clock: systemClock, random, log: silent, signal: AbortSignal.timeout(ENROLMENT_LIMIT_MS) };
+  const around = {
+    clock: systemClock,
+    random,
+    log: silentLog,
+    signal: AbortSignal.timeout(ENROLMENT_LIMIT_MS),
+  };
   const { cert, key } = tlsOf(await ensureIdentity(loadConfig(adminSettings, { file }), 'admin', around));
   const profile = administratorProfile(folder);
   writeFileSync(profile.certificate, cert, { mode: 0o644 });

@@ -1,5 +1,5 @@
 /** What only a member sees: log-in, the manager's signed answer, and what that says of its bus and the nodes. */
-import { ERRORS, Mom4cError, VERSION, checkResult, systemClock, systemRandom } from '@mom4c/core';
+import { ERRORS, Mom4cError, VERSION, checkResult, systemClock, systemRandom, silentLog } from '@mom4c/core';
 import type { NodeInfo } from '@mom4c/core';
 import { nodes } from '@mom4c/commands';
 import { Requester, startMember } from '@mom4c/member';
@@ -18,15 +18,13 @@ export type ManagerAnswer = {
   journal: Mom4cError | undefined;
 };
 
-const silent = { debug() {}, info() {}, warn() {}, error() {} };
-
 /** @param onStop gets what must be closed in the end, also where the log-in fails */
 export async function checkLogIn(
   { settings }: Own,
   signal: AbortSignal,
   onStop: (stop: () => void | Promise<void>) => void,
 ): Promise<Found<LoggedIn>> {
-  const surroundings = { clock: systemClock, random: systemRandom, log: silent, signal };
+  const surroundings = { clock: systemClock, random: systemRandom, log: silentLog, signal };
   const started = await startMember(settings, 'admin', surroundings, (_name, stop) => onStop(stop));
   // The time limit of this check is not that of the following ones.
   const member = { ...started, signal: new AbortController().signal };

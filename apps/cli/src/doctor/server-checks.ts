@@ -1,7 +1,7 @@
 /** The servers of the domain, and the clock that they show. */
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { Mom4cError, systemClock } from '@mom4c/core';
+import { Mom4cError, systemClock, silentLog } from '@mom4c/core';
 import { createLdapDirectory, fetchAuthority } from '@mom4c/pki';
 import type { AdminSettings } from '@mom4c/member';
 import { serverMechanisms } from '@mom4c/xmpp';
@@ -21,7 +21,7 @@ export async function checkXmpp(own: Own, signal: AbortSignal): Promise<Found<un
     signal,
     'M4C_XMPP_UNREACHABLE',
   );
-  const mechanisms = await serverMechanisms(endpoint, tls, { log: silent, clock: systemClock, signal });
+  const mechanisms = await serverMechanisms(endpoint, tls, { log: silentLog, clock: systemClock, signal });
   if (!mechanisms.includes(wanted))
     throw new Mom4cError(
       'M4C_XMPP_LOGIN',
@@ -30,8 +30,6 @@ export async function checkXmpp(own: Own, signal: AbortSignal): Promise<Found<un
   const { says, warn } = describeTls(facts);
   return { says: `${says}; log-in by ${mechanisms.join(', ')}`, value: undefined, warn };
 }
-
-const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
 /** The directory, and whether it shows our certificate. */
 export async function checkDirectory(own: Own, signal: AbortSignal): Promise<Found<boolean>> {
@@ -48,7 +46,7 @@ export async function checkDirectory(own: Own, signal: AbortSignal): Promise<Fou
     authority,
     identity: { certificate, key },
     clock: systemClock,
-    log: silent,
+    log: silentLog,
   });
   try {
     const found = await directory.fetch(certificate.issuer, certificate.serial);
