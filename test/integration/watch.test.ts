@@ -79,7 +79,8 @@ test('a restart of the manager and of the XMPP server is stated, and survived by
 });
 
 test('on a terminal the table is drawn anew, and Ctrl-C ends it there', async () => {
-  const line = `'${process.execPath}' '${CLI}' --state '${lab.folder}' nodes --watch 250ms`;
+  // exec: which shell script(1) takes depends on the environment, and some answer for the program they wait for.
+  const line = `exec '${process.execPath}' '${CLI}' --state '${lab.folder}' nodes --watch 250ms`;
   const child = spawn('script', ['-qec', line, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] });
   let shown = '';
   let interrupted = false;
