@@ -11,6 +11,7 @@ const AREAS: Readonly<Record<string, string>> = {
   5: 'Node and sensors',
   6: 'Servers',
   7: 'Operation',
+  8: 'Federation',
 };
 
 /** A new exit code must be put into words here. */

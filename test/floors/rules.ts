@@ -14,6 +14,7 @@ const FLOORS: Record<string, number> = {
   'packages/messaging': 1,
   'packages/pki': 1,
   'packages/runtime': 1,
+  'packages/saml': 1,
   'packages/xmpp': 1,
   'packages/member': 2,
   'apps/*': 3,
@@ -28,6 +29,7 @@ const DOORS: { library: RegExp; door: string }[] = [
   { library: /^@xmpp\//, door: 'packages/xmpp' },
   { library: /^(nats|@nats-io\/.*)$/, door: 'packages/bus' },
   { library: /^(pino|prom-client|yaml)$/, door: 'packages/runtime' },
+  { library: /^(xml-crypto|@xmldom\/.*|parse5)$/, door: 'packages/saml' },
   { library: /^commander$/, door: 'apps/cli' },
 ];
 

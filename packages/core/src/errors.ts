@@ -21,6 +21,7 @@ export type XmppCondition =
   | 'not-authorized'
   | 'policy-violation'
   | 'recipient-unavailable'
+  | 'remote-server-not-found'
   | 'remote-server-timeout'
   | 'resource-constraint'
   | 'service-unavailable'
@@ -44,7 +45,8 @@ export const EXIT = {
 } as const;
 
 export type ErrorEntry = {
-  /** By area: 1xx general, 2xx identity, 3xx messages, 4xx cluster, 5xx node and sensors, 6xx servers, 7xx operation. */
+  /** By area: 1xx general, 2xx identity, 3xx messages, 4xx cluster, 5xx node and sensors, 6xx servers, 7xx operation,
+   *  8xx federation. */
   readonly number: number;
   readonly type: XmppErrorType;
   readonly condition: XmppCondition;
@@ -143,6 +145,29 @@ export const ERRORS = {
   M4C_LAB: entry(703, 'cancel', 'internal-server-error', EXIT.unavailable, 'The lab could not do that.', 'See the named log; `mom4c lab down` clears what is left.'),
   M4C_PACKAGE_MISSING: entry(704, 'cancel', 'item-not-found', EXIT.unavailable, 'A program that is needed is not installed.', 'Install it with the named command.'),
   M4C_CLOCK: entry(705, 'cancel', 'not-acceptable', EXIT.identity, 'The clock of this machine is wrong.', 'Let it be set by NTP (`timedatectl set-ntp true`, or chrony); peers refuse what is 10 s ahead or 60 s behind.'),
+
+  // 8xx: federation
+  M4C_PARTNER_UNKNOWN: entry(800, 'auth', 'remote-server-not-found', EXIT.notFound, 'This domain is no partner.', 'List the partners with `mom4c federation partners`; a partner is added in the configuration of the gateway.'),
+  M4C_PARTNER_DOWN: entry(801, 'wait', 'remote-server-timeout', EXIT.unavailable, 'There is no link to the partner now.', '`mom4c federation status` names the reason; the gateway keeps trying by itself unless it was told to disconnect.'),
+  M4C_PARTNER_LEVEL: entry(802, 'auth', 'not-authorized', EXIT.refused, 'The peer does not reach the federation level that is configured for this partner.', 'Agree on one level with the partner; a lower one must be written out in the configuration of both.'),
+  M4C_PARTNER_CERTIFICATE: entry(803, 'auth', 'not-authorized', EXIT.identity, 'The certificate of the peer is not one of the partner.', 'Compare it with the metadata of the federation, or with the configured certificates.'),
+  M4C_PARTNER_LOGIN: entry(804, 'auth', 'not-authorized', EXIT.refused, 'The partner refused the log-in of this domain.', 'The gateway of the partner logs the reason; compare the metadata and the clocks of both.'),
+  M4C_PARTNER_STREAM: entry(805, 'wait', 'remote-server-timeout', EXIT.unavailable, 'The stream between the two servers cannot be used.', 'See the detail, and the log of both gateways; the gateway tries again by itself.'),
+  M4C_PARTNER_ADDRESS: entry(806, 'auth', 'forbidden', EXIT.refused, 'The addresses of the stanza are not those that this stream may carry.', 'A partner speaks for its own hosts, to the hosts of this domain that are configured.'),
+  M4C_GATEWAY_UNAVAILABLE: entry(807, 'wait', 'service-unavailable', EXIT.unavailable, 'The federation gateway of this domain does not answer.', 'Start it, and check that it reaches the NATS server of the domain.'),
+  M4C_IDP_UNREACHABLE: entry(808, 'wait', 'remote-server-timeout', EXIT.unavailable, 'The identity provider cannot be reached.', 'Check its address and the network; links that are up go on, new ones wait for it.'),
+  M4C_IDP_LOGIN: entry(809, 'auth', 'not-authorized', EXIT.identity, 'The identity provider refused the credentials of this domain.', 'Check user and password file, or the certificate, with whoever runs the identity provider.'),
+  M4C_IDP_ANSWER: entry(810, 'cancel', 'not-acceptable', EXIT.refused, 'The answer of the identity provider, or of the agent of the partner, is not one that the log-in knows.', 'See the detail; compare the bindings that it offers with docs/federation.md.'),
+  M4C_AGENT_ADDRESS: entry(811, 'auth', 'not-authorized', EXIT.refused, 'The log-in leads to another place than the authentication agent of this partner.', 'Compare it with the metadata; if those are right, somebody tries to relay the log-in.'),
+  M4C_ASSERTION_MALFORMED: entry(812, 'modify', 'bad-request', EXIT.refused, 'The SAML response is not of the one form that is accepted.', 'See docs/federation.md for the form; document types, comments, processing instructions and further assertions are refused.'),
+  M4C_ASSERTION_SIGNATURE: entry(813, 'auth', 'not-authorized', EXIT.refused, 'The assertion is not signed by the identity provider of the federation.', 'Compare the key of the identity provider with the metadata of the federation.'),
+  M4C_ASSERTION_TIME: entry(814, 'auth', 'not-authorized', EXIT.refused, 'The assertion is not valid at this time.', 'Compare the clocks of gateway and identity provider.'),
+  M4C_ASSERTION_AUDIENCE: entry(815, 'auth', 'not-authorized', EXIT.refused, 'The assertion is meant for somebody else.', 'Log in at the agent that is to get the assertion.'),
+  M4C_ASSERTION_REQUEST: entry(816, 'auth', 'not-authorized', EXIT.refused, 'The assertion answers no request that waits for it.', 'Begin the log-in anew; a request lives for one stream and is answered once.'),
+  M4C_ASSERTION_REPLAY: entry(817, 'auth', 'conflict', EXIT.refused, 'This assertion was used before.', 'Log in anew; an assertion is good once.'),
+  M4C_ASSERTION_SUBJECT: entry(818, 'auth', 'not-authorized', EXIT.refused, 'The assertion names another domain than the one that logs in.', 'Check which name the identity provider gives for this account.'),
+  M4C_ASSERTION_ATTRIBUTES: entry(819, 'auth', 'forbidden', EXIT.refused, 'The assertion lacks an attribute that the policy for this partner asks for.', 'Compare `attributes` of the partner in the configuration with what the identity provider releases.'),
+  M4C_METADATA: entry(820, 'cancel', 'not-acceptable', EXIT.config, 'The metadata of the federation cannot be used.', 'Check source, signature, signer and validity; the last good ones stay in use until they expire.'),
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof ERRORS;

@@ -1,0 +1,1 @@
+export { parseXml } from './restricted-xml.ts';
