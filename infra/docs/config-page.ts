@@ -2,6 +2,7 @@
 import { certificateAuthorityConfig } from '@mom4c/certificate-authority';
 import { clusterManagerSettings } from '@mom4c/cluster-manager';
 import { commandAdapterSettings } from '@mom4c/command-adapter';
+import { federationGatewaySettings } from '@mom4c/federation-gateway';
 import { adminSettings } from '@mom4c/member';
 import { fieldsOf, listSettings } from '@mom4c/runtime';
 import type { Setting } from '@mom4c/runtime';
@@ -27,6 +28,11 @@ const MEMBERS: readonly Program[] = [
     title: 'Command adapter',
     about: 'Started as `node apps/command-adapter/src/main.ts --config FILE`.',
     schema: commandAdapterSettings,
+  },
+  {
+    title: 'Federation gateway',
+    about: 'Started as `node apps/federation-gateway/src/main.ts --config FILE`.',
+    schema: federationGatewaySettings,
   },
   {
     title: "Administrator's profile",
@@ -56,7 +62,7 @@ export function configPage(): string {
       'a file are reported together. Secrets are never in the file: it names the files that hold them, which must ' +
       'have mode 0600. A setting `a.b` is `b` inside of `a`.',
     '## Every member of a domain',
-    'Cluster manager, task executor, command adapter and administrator all have these; their own follow below.',
+    'Cluster manager, task executor, command adapter, federation gateway and administrator all have these; their own follow below.',
     table(COLUMNS, common),
     ...MEMBERS.flatMap(({ title, about, schema }) => {
       const own = rowsOf(schema).filter((row) => !common.some((other) => isEqual(row, other)));
@@ -88,7 +94,9 @@ function byDefault({ path, optional, default: value }: Setting, schema: z.ZodObj
   for (let length = path.length - 1; length > 0; length -= 1) {
     const section = path.slice(0, length);
     if (partOf(schema, section).safeParse(undefined).success)
-      return `needed if there is ${code(section.join('.'))}`;
+      return section.at(-1)!.endsWith('[]')
+        ? `needed in each of ${code(section.join('.').slice(0, -2))}`
+        : `needed if there is ${code(section.join('.'))}`;
   }
   return '**needed**';
 }
@@ -96,9 +104,13 @@ function byDefault({ path, optional, default: value }: Setting, schema: z.ZodObj
 function partOf(schema: z.ZodObject, path: readonly string[]): z.ZodType {
   let part: z.ZodType = schema;
   for (const key of path) {
-    while (part instanceof z.ZodOptional || part instanceof z.ZodDefault || part instanceof z.ZodPrefault)
-      part = part.def.innerType as z.ZodType;
-    part = (part as z.ZodObject).shape[key] as z.ZodType;
+    for (;;) {
+      if (part instanceof z.ZodArray) part = part.element as z.ZodType;
+      else if (part instanceof z.ZodOptional || part instanceof z.ZodDefault || part instanceof z.ZodPrefault)
+        part = part.def.innerType as z.ZodType;
+      else break;
+    }
+    part = (part as z.ZodObject).shape[key.replace(/\[\]$/, '')] as z.ZodType;
   }
   return part;
 }

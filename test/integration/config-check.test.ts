@@ -36,6 +36,13 @@ const good: Readonly<Record<string, object>> = {
     component: { domain: 'commands.alpha.test', port: 5, secretFile: 'password' },
     people: 'people.alpha.test',
   },
+  'federation-gateway': {
+    ...member,
+    nats: { url: 'tls://127.0.0.1:4' },
+    component: { port: 5, secretFile: 'password' },
+    s2s: { port: 6, certFile: 'password', keyFile: 'password' },
+    partners: [{ domain: 'beta.test', level: 'verified' }],
+  },
   cli: { ...member, admin: { url: 'https://127.0.0.1:5' } },
   'certificate-authority': {
     domain: 'alpha.test',

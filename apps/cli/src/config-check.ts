@@ -26,6 +26,7 @@ export async function checkFile(file: string, options: ConfigCheckOptions): Prom
 /** Settings that only one of them has. */
 const OWN: readonly (readonly [string, Configured])[] = [
   ['scep', 'certificate-authority'],
+  ['s2s', 'federation-gateway'],
   ['nats', 'cluster-manager'],
   ['component', 'command-adapter'],
   ['sensors', 'task-executor'],

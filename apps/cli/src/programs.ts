@@ -8,6 +8,7 @@ export const PROGRAMS = [
   'cluster-manager',
   'task-executor',
   'command-adapter',
+  'federation-gateway',
   'certificate-authority',
 ] as const;
 export type ProgramName = (typeof PROGRAMS)[number];

@@ -1,1 +1,2 @@
-export {};
+export { federationGatewaySettings } from './settings.ts';
+export type { FederationGatewaySettings } from './settings.ts';

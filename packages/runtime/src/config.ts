@@ -71,13 +71,23 @@ export function examineConfig<Shape extends z.ZodObject>(
   }
   const folder = sources.file === undefined ? process.cwd() : dirname(resolve(sources.file));
   const read = (parsed.data ?? tree) as Tree;
-  const paths = known.flatMap(({ path, leadsTo, default: byDefault }) => {
-    const value = at(read, path) ?? byDefault;
-    if (leadsTo === undefined || typeof value !== 'string') return [];
-    return [{ setting: path.join('.'), path: resolve(folder, value), kind: leadsTo }];
+  const found = known.flatMap(({ path, leadsTo: kind, default: byDefault }) => {
+    if (kind === undefined) return [];
+    const written = textsAt(read, path);
+    const implied =
+      written.length === 0 && typeof byDefault === 'string'
+        ? [{ setting: path.join('.'), text: byDefault, put() {} }]
+        : [];
+    return [...written, ...implied].map(({ setting, text, put }) => ({
+      setting,
+      path: resolve(folder, text),
+      kind,
+      put,
+    }));
   });
+  const paths = found.map(({ setting, path, kind }) => ({ setting, path, kind }));
   if (!parsed.success || faults.length > 0) return { faults, paths, settings: undefined };
-  for (const { path, leadsTo } of known) if (leadsTo !== undefined) resolvePath(read, path, folder);
+  for (const { path, put } of found) put(path);
   return { faults, paths, settings: deepFreeze(parsed.data) };
 }
 
@@ -152,21 +162,22 @@ type Around = {
 };
 
 function faultsOf(issue: z.core.$ZodIssue, { tree, fromEnv, known, expected }: Around): ConfigFault[] {
-  const keys = issue.path.map(String);
+  const setting = genericPath(issue.path);
   if (issue.code === 'unrecognized_keys')
     return issue.keys.map((key) => ({
-      path: [...keys, key].join('.'),
+      path: shownPath([...issue.path, key]),
       reason: 'there is no such setting',
-      hint: meant([...keys, key], known),
+      hint: meant([...setting, key], known),
     }));
-  const path = keys.join('.');
+  const path = shownPath(issue.path);
   const env = fromEnv.get(path);
-  const missing = issue.code === 'invalid_type' && at(tree, keys) === undefined;
+  const missing = issue.code === 'invalid_type' && at(tree, issue.path) === undefined;
+  const name = setting.join('.');
   return [
     {
       path: env === undefined ? path || 'file' : `${path} (from ${env})`,
       reason: missing ? 'is missing' : textOf(issue),
-      expected: expected.get(path) ?? (missing ? neededIn(path, expected) : undefined),
+      expected: expected.get(name) ?? (missing ? neededIn(name, expected) : undefined),
     },
   ];
 }
@@ -202,17 +213,49 @@ function configError(file: string | undefined, faults: readonly ConfigFault[]): 
   return new Mom4cError('M4C_CONFIG', file === undefined ? list : `${file}: ${list}`);
 }
 
-function resolvePath(tree: Tree, path: readonly string[], folder: string): void {
-  const parent = at(tree, path.slice(0, -1));
-  const key = path.at(-1)!;
-  if (isTree(parent) && typeof parent[key] === 'string') parent[key] = resolve(folder, parent[key]);
+type Text = { readonly setting: string; readonly text: string; readonly put: (text: string) => void };
+
+/** Each text at the path of a setting, also inside of lists, as `partners[1].authorityFile`; `put` takes its place. */
+function textsAt(
+  value: unknown,
+  path: readonly string[],
+  setting = '',
+  put: (text: string) => void = () => {},
+): Text[] {
+  if (Array.isArray(value))
+    return value.flatMap((item: unknown, index) =>
+      textsAt(item, path, `${setting}[${index}]`, (text) => void (value[index] = text)),
+    );
+  const [first, ...rest] = path;
+  if (first === undefined) return typeof value === 'string' ? [{ setting, text: value, put }] : [];
+  const key = first.replace(/\[\]$/, '');
+  if (!isTree(value) || !Object.hasOwn(value, key)) return [];
+  const below = setting === '' ? key : `${setting}.${key}`;
+  return textsAt(value[key], rest, below, (text) => void (value[key] = text));
 }
 
-function at(tree: Tree, path: readonly string[]): unknown {
-  return path.reduce<unknown>(
-    (value, key) => (isTree(value) && Object.hasOwn(value, key) ? value[key] : undefined),
-    tree,
-  );
+/** `partners[0].domain` */
+function shownPath(path: readonly PropertyKey[]): string {
+  return path
+    .map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`))
+    .join('')
+    .replace(/^\./, '');
+}
+
+/** As settings are listed: `['partners[]', 'domain']`. */
+function genericPath(path: readonly PropertyKey[]): string[] {
+  const keys: string[] = [];
+  for (const key of path)
+    if (typeof key === 'number') keys.push(`${keys.pop() ?? ''}[]`);
+    else keys.push(String(key));
+  return keys;
+}
+
+function at(tree: Tree, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>((value, key) => {
+    if (typeof key === 'number') return Array.isArray(value) ? (value[key] as unknown) : undefined;
+    return isTree(value) && Object.hasOwn(value, key) ? value[String(key)] : undefined;
+  }, tree);
 }
 
 function deepFreeze<Value>(value: Value): Value {

@@ -16,13 +16,13 @@ export type PathKind = (typeof PATH_KINDS)[number];
 export type SettingMeta = { env?: string; description?: string; format?: 'path'; leadsTo?: PathKind };
 
 export type Setting = {
-  /** `['health', 'port']` */
+  /** `['health', 'port']`; of what is in the entries of a list `['partners[]', 'domain']` */
   readonly path: readonly string[];
   /** `string`, `number`, `boolean`, `array`, … */
   readonly type: string;
   readonly env: string | undefined;
   readonly description: string | undefined;
-  /** Of a path: what it leads to. */
+  /** Of a path, or a list of paths: what it leads to. */
   readonly leadsTo: PathKind | undefined;
   /** May it be left out? */
   readonly optional: boolean;
@@ -36,13 +36,17 @@ export function listSettings(schema: z.ZodType, path: readonly string[] = []): S
     return Object.entries(inner.shape).flatMap(([key, value]) =>
       listSettings(value as z.ZodType, [...path, key]),
     );
+  const item = inner instanceof z.ZodArray ? unwrap(inner.element as z.ZodType) : undefined;
+  if (item?.inner instanceof z.ZodObject)
+    return listSettings(item.inner, [...path.slice(0, -1), `${path.at(-1) ?? ''}[]`]);
+  const { format, leadsTo = 'file' } = item?.meta ?? facts.meta;
   return [
     {
       path,
       type: inner.def.type,
       env: facts.meta.env,
       description: facts.meta.description,
-      leadsTo: facts.meta.format === 'path' ? (facts.meta.leadsTo ?? 'file') : undefined,
+      leadsTo: format === 'path' ? leadsTo : undefined,
       optional: facts.optional,
       default: facts.default,
     },
