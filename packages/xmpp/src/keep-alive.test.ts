@@ -1,7 +1,8 @@
-// Mutation seen red: `stream.destroy` removed; `PING_AFTER_MS - silence` replaced by `PING_AFTER_MS`.
+// Mutation seen red: `stream.destroy` removed; `PING_AFTER_MS - silence` replaced by `PING_AFTER_MS`; no last
+// look.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { keepAlive, PING_AFTER_MS, PING_ANSWER_MS } from './keep-alive.ts';
+import { keepAlive, LAST_LOOK_MS, PING_AFTER_MS, PING_ANSWER_MS } from './keep-alive.ts';
 import { fakeClock } from './test-fakes.ts';
 
 function setUp() {
@@ -15,9 +16,17 @@ function setUp() {
 
 test('a silent server is asked, and given up when it does not answer', () => {
   const { clock, pings, ended } = setUp();
-  clock.advance(PING_AFTER_MS + PING_ANSWER_MS);
+  clock.advance(PING_AFTER_MS + PING_ANSWER_MS + LAST_LOOK_MS);
   assert.deepEqual(pings, [PING_AFTER_MS]);
-  assert.equal(ended(), PING_AFTER_MS + PING_ANSWER_MS);
+  assert.equal(ended(), PING_AFTER_MS + PING_ANSWER_MS + LAST_LOOK_MS);
+});
+
+test('whoever was stopped himself finds the answer unread, and gives nobody up', () => {
+  const { clock, stream, ended } = setUp();
+  clock.advance(PING_AFTER_MS + PING_ANSWER_MS);
+  stream.lastHeard = clock.monotonic();
+  clock.advance(LAST_LOOK_MS);
+  assert.equal(ended(), undefined);
 });
 
 test('octets postpone the question, and answer it', () => {

@@ -5,6 +5,7 @@ import type { XmlStream } from './stream.ts';
 /** Silence after which we ask, and how long the answer may take. */
 export const PING_AFTER_MS = 30_000;
 export const PING_ANSWER_MS = 10_000;
+export const LAST_LOOK_MS = 250;
 
 /** Destroys the stream if it stays silent. Any octets count as an answer.
  *  @param ping sends a ping and deals with its outcome
@@ -23,10 +24,18 @@ export function keepAlive(
       return;
     }
     const asked = clock.monotonic();
-    cancel = clock.after(PING_ANSWER_MS, () => {
+    const heard = (otherwise: () => void): void => {
       if (stream.lastHeard >= asked) check();
-      else stream.destroy(new Mom4cError('M4C_XMPP_UNREACHABLE', 'the server has gone silent'));
-    });
+      else otherwise();
+    };
+    cancel = clock.after(PING_ANSWER_MS, () =>
+      heard(() => {
+        // Timers come before octets: after a pause of our own the answer may lie in the socket, unread.
+        cancel = clock.after(LAST_LOOK_MS, () =>
+          heard(() => stream.destroy(new Mom4cError('M4C_XMPP_UNREACHABLE', 'the server has gone silent'))),
+        );
+      }),
+    );
     ping(PING_ANSWER_MS);
   }
 
