@@ -1,10 +1,10 @@
-/** What metadata say of an identity provider, a gateway and a federation. */
+/** What the metadata of a federation say of its identity providers and gateways. */
 
 export type IdpDescriptor = {
   readonly entityId: string;
-  /** PEM. */
+  /** PEM, or DER in base64; at least one with a key that is accepted. */
   readonly signingCertificates: readonly string[];
-  /** URLs by binding; `soap` is ECP. */
+  /** Where an AuthnRequest goes, by binding; `soap` for ECP. https URLs, at least one. */
   readonly sso: {
     readonly redirect?: string | undefined;
     readonly post?: string | undefined;
@@ -13,26 +13,32 @@ export type IdpDescriptor = {
 };
 
 export type GatewayDescriptor = {
+  /** Of the XMPP domain; one of `hosts`. */
   readonly domain: string;
+  /** All that it speaks for. */
   readonly hosts: readonly string[];
   readonly entityId: string;
-  /** DER, pinned for TLS of the streams between servers and of the authentication agent. */
+  /** DER; pinned for TLS of S2S and of the agent. */
   readonly certificates: readonly Uint8Array[];
+  /** undefined: as DNS says. */
   readonly s2s: { readonly host: string; readonly port: number } | undefined;
-  /** Under which all URLs of challenges lie. */
+  /** Every challenge of its authentication agent begins with it; https. */
   readonly agentUrl: string;
+  /** Where assertions go, by binding; https. */
   readonly consumerUrls: { readonly post: string; readonly paos: string };
-  /** Where a discovery service answers to. */
+  /** Where a discovery service sends its answer; https. */
   readonly discoveryUrl?: string | undefined;
 };
 
 export type FederationMetadata = {
   readonly idps: readonly IdpDescriptor[];
   readonly gateways: readonly GatewayDescriptor[];
-  /** URL of a discovery service. */
+  /** Where the user chooses an identity provider; https. */
   readonly discovery?: string | undefined;
-  /** Milliseconds since 1970. */
+  /** Milliseconds. */
   readonly validUntil: number;
-  /** SHA-256 of what was read, hex. */
+  /** SHA-256 of what is signed, in hexadecimal. */
   readonly digest: string;
+  /** Identity providers without a key or an address that can be used, and why. */
+  readonly leftOut: readonly { readonly entityId: string; readonly reason: string }[];
 };

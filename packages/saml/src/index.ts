@@ -1,2 +1,21 @@
-export { parseXml } from './restricted-xml.ts';
+export { readAuthnRequest, readRedirect, redirectUrl, writeAuthnRequest } from './authn-request.ts';
+export type { AuthnRequest, Redirect } from './authn-request.ts';
+export type { Assertion, Expected } from './assertion.ts';
 export type { FederationMetadata, GatewayDescriptor, IdpDescriptor } from './descriptors.ts';
+export { readForms } from './forms.ts';
+export type { Form } from './forms.ts';
+export { readMetadata } from './metadata-reader.ts';
+export type { MetadataOptions } from './metadata-reader.ts';
+export { writeGatewayDescriptor } from './metadata-writer.ts';
+export {
+  PAOS_HEADER,
+  PAOS_MEDIA_TYPE,
+  readIdpAnswer,
+  readPaosRequest,
+  readPaosResponse,
+  writeIdpRequest,
+  writePaosRequest,
+  writePaosResponse,
+} from './paos.ts';
+export type { IdpAnswer, PaosRequest, PaosResponse } from './paos.ts';
+export { readResponse, requestIdOf } from './response.ts';

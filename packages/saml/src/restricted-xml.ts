@@ -1,28 +1,41 @@
 /**
- * XML as SAML is accepted here: no document type, comment, processing instruction or CDATA section. The signature
- * library digests some of them in another way than a DOM reads them, so that what is signed is not what is read.
+ * XML as SAML is accepted here: no document type, comment, processing instruction or CDATA section, and what more
+ * `strict-markup.ts` says. The signature library digests some of them in another way than a DOM reads them, so that
+ * what is signed is not what is read.
  */
 import { DOMParser, type Document } from '@xmldom/xmldom';
 import { Mom4cError, type ErrorCode } from '@mom4c/core';
+import { bodyStart, checkMarkup, type MarkupLimits, type Span } from './strict-markup.ts';
 
-/** Far more than an assertion with its certificate; metadata of a federation have a limit of their own. */
-export const MAX_SAML_CHARACTERS = 64 * 1024;
+export type XmlLimits = MarkupLimits & { readonly characters: number };
 
-/** In well-formed XML `<!` and `<?` begin nothing else: texts and attributes have `&lt;`. */
-const RESTRICTED = /<[!?]/;
-const DECLARATION = /^<\?xml\s[^<>?]{0,100}\?>/;
+/** Far more than a response with its assertion, two signatures and their certificates. */
+export const MESSAGE_LIMITS: XmlLimits = {
+  characters: 64 * 1024,
+  depth: 32,
+  elements: 2_000,
+  attributes: 32,
+};
+
+/** Checked, but not parsed. @throws Mom4cError `code` */
+export function checkXml(text: string, code: ErrorCode, limits: XmlLimits = MESSAGE_LIMITS): readonly Span[] {
+  if (text.length > limits.characters)
+    throw new Mom4cError(code, `more than ${limits.characters} characters`);
+  try {
+    return checkMarkup(text, limits);
+  } catch (cause) {
+    throw new Mom4cError(code, cause instanceof Error ? cause.message : undefined, { cause });
+  }
+}
 
 /** @returns the document. @throws Mom4cError `code` */
-export function parseXml(text: string, code: ErrorCode, limit: number = MAX_SAML_CHARACTERS): Document {
-  if (text.length > limit) throw new Mom4cError(code, `more than ${limit} characters`);
-  const body = text.replace(DECLARATION, '');
-  if (RESTRICTED.test(body))
-    throw new Mom4cError(code, 'a document type, comment, processing instruction or CDATA section');
+export function parseXml(text: string, code: ErrorCode, limits: XmlLimits = MESSAGE_LIMITS): Document {
+  checkXml(text, code, limits);
   try {
     const onError = (): never => {
       throw new Error('not even a warning');
     };
-    return new DOMParser({ onError }).parseFromString(body, 'text/xml');
+    return new DOMParser({ onError }).parseFromString(text.slice(bodyStart(text)), 'text/xml');
   } catch (cause) {
     throw new Mom4cError(code, 'not well-formed', { cause });
   }
