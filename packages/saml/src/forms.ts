@@ -9,6 +9,24 @@ export type Form = {
   readonly method: string;
   /** What would be sent with no field touched; the last of a name counts. */
   readonly fields: Readonly<Record<string, string>>;
+  /** Where user and password are typed, if it asks for one password. */
+  readonly logIn: LogInFields | undefined;
+};
+
+export type LogInFields = {
+  /** Name of the last field for text before that of the password. */
+  readonly user: string;
+  readonly password: string;
+  /** What the first button to send it adds, which is as good as clicked when a person presses Enter. */
+  readonly button: Readonly<Record<string, string>>;
+};
+
+type Collected = {
+  readonly form: Tree.Element;
+  readonly fields: Map<string, string>;
+  readonly texts: string[];
+  readonly passwords: { readonly name: string; readonly user: string | undefined }[];
+  button: Tree.Element | undefined;
 };
 
 const MAX_CHARACTERS = 128 * 1024;
@@ -26,38 +44,57 @@ export function readForms(html: string): readonly Form[] {
   if (html.length > MAX_CHARACTERS)
     throw new Mom4cError(CODE, `a page of more than ${MAX_CHARACTERS} characters`);
   if (html.split('<').length > MAX_TAGS) throw new Mom4cError(CODE, `a page of more than ${MAX_TAGS} tags`);
-  const forms: { form: Tree.Element; fields: Map<string, string> }[] = [];
-  const pending: { node: Tree.ChildNode; fields: Map<string, string> | undefined }[] = [];
-  const visit = (parent: Tree.ParentNode, fields: Map<string, string> | undefined): void => {
-    for (const node of parent.childNodes.toReversed()) pending.push({ node, fields });
+  const forms: Collected[] = [];
+  const pending: { node: Tree.ChildNode; inside: Collected | undefined }[] = [];
+  const visit = (parent: Tree.ParentNode, inside: Collected | undefined): void => {
+    for (const node of parent.childNodes.toReversed()) pending.push({ node, inside });
   };
   visit(parse(html), undefined);
   for (let next = pending.pop(); next; next = pending.pop()) {
-    const { node, fields } = next;
+    const { node, inside } = next;
     if (!('tagName' in node)) continue;
-    if (node.tagName === 'input' && fields) add(node, fields);
+    if (inside && (node.tagName === 'input' || node.tagName === 'button')) add(node, inside);
     if (node.tagName !== 'form') {
-      visit(node, fields);
+      visit(node, inside);
       continue;
     }
     if (forms.length === MAX_FORMS) throw new Mom4cError(CODE, `a page of more than ${MAX_FORMS} forms`);
-    const own = new Map<string, string>();
-    forms.push({ form: node, fields: own });
+    const own: Collected = { form: node, fields: new Map(), texts: [], passwords: [], button: undefined };
+    forms.push(own);
     visit(node, own);
   }
-  return forms.map(({ form, fields }) => ({
-    action: attribute(form, 'action') ?? '',
-    method: (attribute(form, 'method') ?? 'get').toLowerCase() === 'post' ? 'post' : 'get',
-    fields: Object.fromEntries(fields),
+  return forms.map((collected) => ({
+    action: attribute(collected.form, 'action') ?? '',
+    method: (attribute(collected.form, 'method') ?? 'get').toLowerCase() === 'post' ? 'post' : 'get',
+    fields: Object.fromEntries(collected.fields),
+    logIn: logInOf(collected),
   }));
 }
 
-function add(input: Tree.Element, fields: Map<string, string>): void {
-  const name = attribute(input, 'name');
-  if (name === undefined || name === '' || attribute(input, 'disabled') !== undefined) return;
-  if (NOT_SENT.includes((attribute(input, 'type') ?? 'text').toLowerCase())) return;
-  fields.set(name, attribute(input, 'value') ?? '');
+function add(control: Tree.Element, form: Collected): void {
+  const { fields, texts, passwords } = form;
+  if (attribute(control, 'disabled') !== undefined) return;
+  const isButton = control.tagName === 'button';
+  const type = (attribute(control, 'type') ?? (isButton ? 'submit' : 'text')).toLowerCase();
+  if (type === 'submit') form.button ??= control;
+  const name = attribute(control, 'name');
+  if (name === undefined || name === '' || isButton || NOT_SENT.includes(type)) return;
+  if (type === 'password') passwords.push({ name, user: texts.at(-1) });
+  if (type === 'text' || type === 'email') texts.push(name);
+  fields.set(name, attribute(control, 'value') ?? '');
   if (fields.size > MAX_FIELDS) throw new Mom4cError(CODE, `a form with more than ${MAX_FIELDS} fields`);
+}
+
+function logInOf({ passwords, button }: Collected): LogInFields | undefined {
+  const [only, ...others] = passwords;
+  if (only?.user === undefined || others.length > 0) return undefined;
+  const name = button && attribute(button, 'name');
+  const value = (button && attribute(button, 'value')) ?? '';
+  return {
+    user: only.user,
+    password: only.name,
+    button: name === undefined || name === '' ? {} : { [name]: value },
+  };
 }
 
 function attribute(element: Tree.Element, name: string): string | undefined {

@@ -3,7 +3,7 @@ export type { AuthnRequest, Redirect } from './authn-request.ts';
 export type { Assertion, Expected } from './assertion.ts';
 export type { FederationMetadata, GatewayDescriptor, IdpDescriptor } from './descriptors.ts';
 export { readForms } from './forms.ts';
-export type { Form } from './forms.ts';
+export type { Form, LogInFields } from './forms.ts';
 export { readMetadata } from './metadata-reader.ts';
 export type { MetadataOptions } from './metadata-reader.ts';
 export { writeGatewayDescriptor } from './metadata-writer.ts';
@@ -19,3 +19,5 @@ export {
 } from './paos.ts';
 export type { IdpAnswer, PaosRequest, PaosResponse } from './paos.ts';
 export { readResponse, requestIdOf } from './response.ts';
+export { hintsOf } from './response-hints.ts';
+export type { ResponseHints } from './response-hints.ts';

@@ -1,0 +1,236 @@
+/**
+ * The metadata of the federation, kept current: read from a file or an https URL, verified, refreshed, and the last
+ * good ones kept on disk for a start without their source.
+ *
+ * INVARIANTS:
+ *  - what `get` gives was signed by one of the signers and is valid now;
+ *  - metadata that end earlier than some that were seen before are refused, also after a restart;
+ *  - what cannot be used changes nothing.
+ */
+import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { asMom4cError, type Clock, type Log, Mom4cError, pause, type Random } from '@mom4c/core';
+import { type FederationMetadata, readMetadata } from '@mom4c/saml';
+import * as z from 'zod';
+import type { HttpsClient, Trust } from './https-client.ts';
+
+export type MetadataSource =
+  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'url'; readonly url: URL; readonly trust: Trust };
+
+export type FederationStatus = {
+  readonly source: string;
+  /** Milliseconds since 1970; undefined: there are none. */
+  readonly validUntil: number | undefined;
+  readonly lastRead: number | undefined;
+  /** Why the last try to read them gave nothing. */
+  readonly fault: { readonly code: string; readonly detail: string | undefined } | undefined;
+};
+
+export type FederationSource = {
+  /** @throws Mom4cError M4C_METADATA if there are none, or none that are still valid */
+  get(): FederationMetadata;
+  status(): FederationStatus;
+  /** After other metadata have been taken. */
+  onChange(listener: () => void): () => void;
+  /** Reads them now. @throws Mom4cError */
+  refresh(signal: AbortSignal): Promise<void>;
+  stop(): Promise<void>;
+};
+
+export type FederationSettings = {
+  readonly source: MetadataSource;
+  /** PEM certificates of whoever may sign them. */
+  readonly signers: readonly string[];
+  /** Folder for the last good ones. */
+  readonly folder: string;
+  /** Between two readings of a URL, on average. */
+  readonly refreshMs: number;
+  readonly https: HttpsClient;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly random: Random;
+};
+
+/** Far more than that of a thousand entities. */
+const MAX_OCTETS = 8 * 1024 * 1024;
+/** A look at the file's time costs nothing; a reading only if that has changed. */
+const FILE_LOOK_MS = 2_000;
+const KEPT_FILE = 'federation-metadata.json';
+const keptSchema = z.strictObject({ validUntil: z.number(), xml: z.string() });
+
+type Kept = z.output<typeof keptSchema>;
+
+/** Returns after the first try to read them: whether there are any, `get` says. */
+export async function followFederation(settings: FederationSettings): Promise<FederationSource> {
+  const { source, signers, folder, refreshMs, log, clock, random } = settings;
+  const stopping = new AbortController();
+  const listeners = new Set<() => void>();
+  let current: FederationMetadata | undefined;
+  let floor = 0;
+  let lastRead: number | undefined;
+  let fault: FederationStatus['fault'];
+  let fileSeen = '';
+
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const kept = readKept(join(folder, KEPT_FILE), log);
+  if (kept) {
+    floor = kept.validUntil;
+    try {
+      current = readMetadata(kept.xml, { signers, now: clock.now() });
+    } catch (error) {
+      log.warn(
+        { code: codeOf(error), detail: detailOf(error) },
+        'the kept metadata of the federation cannot be used',
+      );
+    }
+  }
+
+  function take(xml: string): void {
+    const metadata = readMetadata(xml, { signers, now: clock.now() });
+    if (metadata.validUntil < floor)
+      throw new Mom4cError('M4C_METADATA', 'they end earlier than others that were seen before');
+    const isNew = metadata.digest !== current?.digest;
+    if (isNew) writeKept(join(folder, KEPT_FILE), { validUntil: metadata.validUntil, xml });
+    floor = metadata.validUntil;
+    current = metadata;
+    lastRead = clock.now();
+    fault = undefined;
+    if (!isNew) return;
+    const { validUntil, idps, gateways } = metadata;
+    log.info(
+      { validUntil: new Date(validUntil).toISOString(), idps: idps.length, gateways: gateways.length },
+      'metadata of the federation taken',
+    );
+    for (const listener of listeners) listener();
+  }
+
+  async function refresh(signal: AbortSignal): Promise<void> {
+    try {
+      take(await fetchXml(settings, signal));
+    } catch (thrown) {
+      if (!(thrown instanceof Mom4cError)) throw thrown;
+      const { code, detail } = thrown;
+      // One line for one reason, however often it is met.
+      if (fault?.code !== code || fault.detail !== detail)
+        log.warn({ code, detail }, 'metadata of the federation cannot be used');
+      fault = { code, detail };
+      throw thrown;
+    }
+  }
+
+  /** Is there something to read that was not read before? */
+  function isDue(): boolean {
+    if (source.kind === 'url') return true;
+    const stat = statSync(source.path, { throwIfNoEntry: false });
+    const seen = stat ? `${stat.mtimeMs} ${stat.size} ${stat.ino}` : 'missing';
+    if (seen === fileSeen) return false;
+    fileSeen = seen;
+    return true;
+  }
+
+  async function watch(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      await pause(
+        source.kind === 'file' ? FILE_LOOK_MS : jittered(refreshMs, random),
+        clock,
+        stopping.signal,
+      );
+      if (!stopping.signal.aborted && isDue()) await refresh(stopping.signal).catch(ignoreRefusal);
+    }
+  }
+
+  isDue();
+  await refresh(stopping.signal).catch(ignoreRefusal);
+  const watching = watch();
+
+  return {
+    get() {
+      if (!current)
+        throw new Mom4cError('M4C_METADATA', `there are none yet${fault?.detail ? `: ${fault.detail}` : ''}`);
+      if (current.validUntil <= clock.now()) throw new Mom4cError('M4C_METADATA', 'they have expired');
+      return current;
+    },
+    status: () => ({
+      source: source.kind === 'file' ? source.path : source.url.href,
+      validUntil: current?.validUntil,
+      lastRead,
+      fault,
+    }),
+    onChange(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    refresh,
+    async stop() {
+      stopping.abort();
+      await watching;
+    },
+  };
+}
+
+async function fetchXml({ source, https }: FederationSettings, signal: AbortSignal): Promise<string> {
+  if (source.kind === 'file') return readFile(source.path);
+  const { status, text } = await https(
+    {
+      url: source.url,
+      trust: source.trust,
+      maxOctets: MAX_OCTETS,
+      faults: {
+        what: 'metadata of the federation',
+        unreachable: 'M4C_METADATA',
+        untrusted: 'M4C_METADATA',
+        answer: 'M4C_METADATA',
+      },
+    },
+    signal,
+  );
+  if (status !== 200) throw new Mom4cError('M4C_METADATA', `${source.url.href} answers ${status}`);
+  return text;
+}
+
+function readFile(path: string): string {
+  try {
+    if (statSync(path).size > MAX_OCTETS) throw new Mom4cError('M4C_METADATA', `${path}: is too large`);
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (error instanceof Mom4cError) throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    throw new Mom4cError('M4C_METADATA', `${path}: cannot be read (${code})`, { cause: error });
+  }
+}
+
+function readKept(path: string, log: Log): Kept | undefined {
+  try {
+    return keptSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
+      log.warn({ path }, 'the kept metadata cannot be read');
+    return undefined;
+  }
+}
+
+/** Whole or not at all. */
+function writeKept(path: string, kept: Kept): void {
+  writeFileSync(`${path}.new`, JSON.stringify(kept), { mode: 0o600, flush: true });
+  renameSync(`${path}.new`, path);
+}
+
+/** From three quarters to five quarters, so that many gateways do not ask in step. */
+function jittered(ms: number, random: Random): number {
+  const fraction = Buffer.from(random.bytes(4)).readUInt32BE(0) / 2 ** 32;
+  return Math.round(ms * (0.75 + fraction / 2));
+}
+
+/** It has been said and is in the status. */
+function ignoreRefusal(error: unknown): void {
+  if (!(error instanceof Mom4cError)) throw error;
+}
+
+const codeOf = (error: unknown): string =>
+  asMom4cError(
+    error,
+    () => '',
+    () => {},
+  ).code;
+const detailOf = (error: unknown): string | undefined => (error as Mom4cError).detail;
