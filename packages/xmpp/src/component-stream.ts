@@ -8,6 +8,8 @@
  * INVARIANTS
  * - Nothing is handed on before the server has accepted the handshake; what comes with its answer is not lost.
  * - `closed` resolves once, with the first cause; from then on every `send` is rejected.
+ * - Stanzas are handed on in order, one at a time. While one is worked on, and while nobody listens, the socket is not
+ *   read: what waits here is what came in one read.
  */
 import { createHash } from 'node:crypto';
 import { connect as connectTcp } from 'node:net';
@@ -16,10 +18,8 @@ import { serialise, xml, type Element } from './element.ts';
 import { NS_STREAM } from './namespaces.ts';
 import { createStanzaParser } from './stanza-parser.ts';
 import { offline, streamFault } from './stream-fault.ts';
+import { within } from './stream-limit.ts';
 import type { StreamEnd, XmlStream } from './stream.ts';
-
-/** What a stream of stanzas offers once it is negotiated, a client's or a component's. */
-export type StanzaStream = Pick<XmlStream, 'consume' | 'send' | 'close' | 'destroy' | 'closed'>;
 
 export type ComponentLink = {
   /** An address of the loopback interface. */
@@ -33,15 +33,19 @@ export type ComponentLink = {
   readonly onDropped?: (reason: 'too large' | 'too deep') => void;
 };
 
-export type ComponentStream = StanzaStream & {
+/** Until the promise is settled nothing more is handed on, nor read from the socket. */
+export type StanzaHandler = (element: Element) => void | Promise<void>;
+
+export type ComponentStream = Pick<XmlStream, 'send' | 'close' | 'destroy' | 'closed'> & {
+  /** From now on all stanzas go to `handler`, in order. */
+  consume(handler: StanzaHandler): void;
   /** Resolves when the server has accepted us. @throws Mom4cError M4C_XMPP_LOGIN, M4C_XMPP_CONFLICT, M4C_XMPP_UNREACHABLE */
   shakeHands(): Promise<void>;
 };
 
 const NS_COMPONENT = 'jabber:component:accept';
 const CLOSE_MS = 1_000;
-/** Stanzas that may come between the handshake and `consume`. */
-const MAX_WAITING = 1_024;
+const HANDSHAKE_MS = 20_000;
 /** What un-awaited sends may pile up, octets. */
 const MAX_UNSENT = 8 * 1024 * 1024;
 
@@ -53,7 +57,8 @@ export function createComponentStream(link: ComponentLink): ComponentStream {
   const { promise: closed, resolve: resolveClosed } = Promise.withResolvers<StreamEnd>();
   const waiting: Element[] = [];
   let state: 'header' | 'handshake' | 'open' | 'closing' = 'header';
-  let handler: ((element: Element) => void) | undefined;
+  let handler: StanzaHandler | undefined;
+  let working = false;
   let cause: StreamEnd | undefined;
   let end: StreamEnd | undefined;
 
@@ -104,14 +109,32 @@ export function createComponentStream(link: ComponentLink): ComponentStream {
   }
 
   function hand(element: Element): void {
-    if (!handler) {
-      if (waiting.push(element) > MAX_WAITING) fault('too much before anybody listens');
-      return;
+    waiting.push(element);
+    handOn();
+  }
+
+  function handOn(): void {
+    while (handler && !working && !end && waiting.length > 0) {
+      const work = attempt(handler, waiting.shift()!);
+      if (!work) continue;
+      working = true;
+      void work.then(() => {
+        working = false;
+        handOn();
+      });
     }
+    if (waiting.length > 0 || working) socket.pause();
+    else socket.resume();
+  }
+
+  /** @returns nothing if it is done */
+  function attempt(handle: StanzaHandler, element: Element): Promise<void> | undefined {
+    const report = (error: unknown): void => log.error({ err: error }, 'a fault while handling a stanza');
     try {
-      handler(element);
+      return handle(element)?.catch(report);
     } catch (error) {
-      log.error({ err: error }, 'a fault while handling a stanza');
+      report(error);
+      return undefined;
     }
   }
 
@@ -146,7 +169,7 @@ export function createComponentStream(link: ComponentLink): ComponentStream {
     shakeHands: () => accepted.promise,
     consume(newHandler) {
       handler = newHandler;
-      for (const element of waiting.splice(0)) hand(element);
+      handOn();
     },
     async send(element) {
       if (end || state !== 'open') throw offline(end?.error);
@@ -157,6 +180,13 @@ export function createComponentStream(link: ComponentLink): ComponentStream {
     destroy,
     closed,
   };
+}
+
+/** Waits until the server has accepted it, for a limited time. If it does not, the stream is closed.
+ *  @throws Mom4cError M4C_XMPP_LOGIN, M4C_XMPP_CONFLICT, M4C_XMPP_UNREACHABLE */
+export function handshake(stream: ComponentStream, clock: Clock, signal: AbortSignal): Promise<void> {
+  const limit = { ms: HANDSHAKE_MS, clock, signal, what: 'handshake' };
+  return within(limit, stream, () => stream.shakeHands());
 }
 
 /** XEP-0114 §3: SHA-1 is what the protocol says; here it only keeps the secret out of sight on loopback. */

@@ -13,13 +13,17 @@ import {
   type Log,
   type Random,
 } from '@mom4c/core';
-import { createComponentStream, type ComponentLink, type ComponentStream } from './component-stream.ts';
+import {
+  createComponentStream,
+  handshake,
+  type ComponentLink,
+  type ComponentStream,
+} from './component-stream.ts';
 import type { Element } from './element.ts';
 import { isAddress } from './incoming.ts';
+import { createLife } from './life.ts';
 import { createListeners, type Listener } from './listeners.ts';
 import { createResponder, type RequestHandler, type RequestKind } from './responder.ts';
-import { keepOnline } from './session-loop.ts';
-import { within } from './stream-limit.ts';
 import { createUnseen, type DropReason, type Unseen } from './unseen.ts';
 
 export type ComponentSettings = Pick<ComponentLink, 'host' | 'port' | 'domain' | 'secret'> & {
@@ -46,14 +50,10 @@ export type XmppComponent = {
   onRequest(kind: RequestKind, handler: RequestHandler): () => void;
 };
 
-const LOGIN_MS = 20_000;
-
 export function createComponent(settings: ComponentSettings): XmppComponent {
   const { domain, log, clock = systemClock, random = systemRandom } = settings;
   if (!isDomain(domain)) throw new Mom4cError('M4C_MALFORMED', 'a component is a domain');
   let stream: ComponentStream | undefined;
-  const ended = new AbortController();
-  let running: Promise<void> | undefined;
   const fatal = createListeners<Mom4cError>('fatal', log);
   const { dropped, drop, onUnserved, onUnseen } = createUnseen(log);
   const responder = createResponder(send, { log, clock, random, onUnserved });
@@ -72,35 +72,24 @@ export function createComponent(settings: ComponentSettings): XmppComponent {
     responder.receive({ from, to, type, element });
   }
 
-  async function establish(): Promise<ComponentStream> {
-    const fresh = createComponentStream({ ...settings, clock, onDropped: (reason) => drop(reason) });
-    const limit = { ms: LOGIN_MS, clock, signal: ended.signal, what: 'handshake' };
-    await within(limit, fresh, () => fresh.shakeHands());
-    return fresh;
-  }
-
-  async function live(current: ComponentStream): Promise<Mom4cError> {
-    const logOut = (): void => void current.close();
-    ended.signal.addEventListener('abort', logOut, { once: true });
-    if (ended.signal.aborted) logOut();
-    stream = current;
-    current.consume(receive);
-    const { error } = await current.closed;
-    ended.signal.removeEventListener('abort', logOut);
-    stream = undefined;
-    return error;
-  }
-
-  function onEnd(thrown: unknown): Mom4cError {
-    ended.abort();
-    const error =
-      thrown instanceof Mom4cError ? thrown : new Mom4cError('M4C_INTERNAL', undefined, { cause: thrown });
-    if (error.code !== 'M4C_STOPPED') {
+  const life = createLife<ComponentStream>({
+    ...{ jid: domain, log, clock, random },
+    async establish(ended) {
+      const fresh = createComponentStream({ ...settings, clock, onDropped: (reason) => drop(reason) });
+      await handshake(fresh, clock, ended);
+      return fresh;
+    },
+    use(current) {
+      stream = current;
+      current.consume(receive);
+      return () => (stream = undefined);
+    },
+    onEnd(error) {
+      if (error.code === 'M4C_STOPPED') return;
       log.error({ code: error.code, detail: error.detail, component: domain }, 'the component has ended');
       fatal.call(error);
-    }
-    return error;
-  }
+    },
+  });
 
   return {
     domain,
@@ -108,28 +97,8 @@ export function createComponent(settings: ComponentSettings): XmppComponent {
     get online() {
       return stream !== undefined;
     },
-    start(signal) {
-      if (running) throw new Error('a component starts once');
-      const loop = { jid: domain, log, clock, random, ended: ended.signal, establish, live, onOffline() {} };
-      return new Promise((resolve, reject) => {
-        const stop = (): void => ended.abort();
-        signal?.addEventListener('abort', stop, { once: true });
-        if (signal?.aborted) stop();
-        const settled = (): void => signal?.removeEventListener('abort', stop);
-        const started = (): void => {
-          settled();
-          resolve();
-        };
-        running = keepOnline(loop, started).catch((thrown: unknown) => {
-          settled();
-          reject(onEnd(thrown));
-        });
-      });
-    },
-    async stop() {
-      ended.abort();
-      await running;
-    },
+    start: (signal) => life.start(signal),
+    stop: () => life.stop(),
     onUnseen,
     onFatal: (listener) => fatal.add(listener),
     onRequest: (kind, handler) => responder.handle(kind, handler),

@@ -45,6 +45,24 @@ export function serialise(element: Element): string {
   return text;
 }
 
+/** Does every prefix stand for what this element itself says? On another stream than the one that it came by, another
+ *  prefix stands for nothing, and what is no XML with namespaces ends that stream. */
+export function isSelfContained(element: Element, outer: ReadonlySet<string> = PREDEFINED): boolean {
+  const names = Object.keys(element.attrs);
+  const declared = names.filter((name) => name.startsWith('xmlns:')).map((name) => name.slice(6));
+  const known = declared.length > 0 ? new Set([...outer, ...declared]) : outer;
+  const isKnown = (name: string): boolean => {
+    const colon = name.indexOf(':');
+    return colon < 0 || known.has(name.slice(0, colon));
+  };
+  return (
+    isKnown(element.name) &&
+    names.every((name) => isKnown(name)) &&
+    element.children.every((child) => typeof child === 'string' || isSelfContained(child, known))
+  );
+}
+const PREDEFINED: ReadonlySet<string> = new Set(['xml', 'xmlns']);
+
 function checkText(text: string): string {
   if (ILLEGAL.test(text)) throw new Mom4cError('M4C_MALFORMED', 'a character that XML 1.0 does not allow');
   return text;

@@ -25,12 +25,12 @@ import {
 import { MAX_STANZA_OCTETS, xml, type Child, type Element } from './element.ts';
 import { incoming, partyOf, weightOf, type Incoming } from './incoming.ts';
 import { keepAlive } from './keep-alive.ts';
+import { createLife } from './life.ts';
 import { createListeners, type Listener, type Listeners } from './listeners.ts';
 import { logIn } from './login.ts';
 import { NS_PING } from './namespaces.ts';
 import { createRequests, type RequestOptions } from './requests.ts';
 import { createResponder, type RequestHandler, type RequestKind } from './responder.ts';
-import { keepOnline, type Loop } from './session-loop.ts';
 import { within } from './stream-limit.ts';
 import { createExternal } from './sasl-external.ts';
 import { checkPassword, createScram } from './sasl-scram.ts';
@@ -123,9 +123,6 @@ export function connect(settings: SessionSettings): XmppSession {
   if (password !== undefined) checkPassword(password);
 
   let stream: XmlStream | undefined;
-  /** Aborted by `stop`, or when the session has ended by itself. */
-  const ended = new AbortController();
-  let running: Promise<void> | undefined;
   const events = {
     online: createListeners<SessionEvents['online']>('online', log),
     offline: createListeners<SessionEvents['offline']>('offline', log),
@@ -170,21 +167,18 @@ export function connect(settings: SessionSettings): XmppSession {
     }
   }
 
-  async function establish(): Promise<XmlStream> {
+  async function establish(ended: AbortSignal): Promise<XmlStream> {
     const options = tlsOptions(settings, password === undefined ? settings.tls : { ca: settings.tls.ca });
     const account = bareJid(jid);
     const sasl = password === undefined ? createExternal(account) : createScram(account, password, random);
     const login = { jid, sasl };
     const fresh = createStream({ domain, login, tls: options, log, clock, onDropped: drop });
-    const limit = { ms: LOGIN_MS, clock, signal: ended.signal, what: 'log-in' };
+    const limit = { ms: LOGIN_MS, clock, signal: ended, what: 'log-in' };
     await within(limit, fresh, () => logIn(fresh, login));
     return fresh;
   }
 
-  async function live(current: XmlStream): Promise<Mom4cError> {
-    const logOut = (): void => void current.close();
-    ended.signal.addEventListener('abort', logOut, { once: true });
-    if (ended.signal.aborted) logOut();
+  function use(current: XmlStream): () => void {
     stream = current;
     const stopPinging = keepAlive(current, clock, (timeoutMs) => {
       requests.send(domain, 'get', xml('ping', { xmlns: NS_PING }), { timeoutMs }).catch(() => {});
@@ -193,12 +187,11 @@ export function connect(settings: SessionSettings): XmppSession {
     current.consume((element) => {
       if (stream === current) receive(element);
     });
-    const { error } = await current.closed;
-    stopPinging();
-    ended.signal.removeEventListener('abort', logOut);
-    stream = undefined;
-    requests.failAll();
-    return error;
+    return () => {
+      stopPinging();
+      stream = undefined;
+      requests.failAll();
+    };
   }
 
   function onEnd(error: Mom4cError): void {
@@ -208,16 +201,8 @@ export function connect(settings: SessionSettings): XmppSession {
     else events.fatal.call({ error });
   }
 
-  const loop: Loop<XmlStream> = {
-    jid,
-    log,
-    clock,
-    random,
-    ended: ended.signal,
-    establish,
-    live,
-    onOffline: (error) => events.offline.call({ error }),
-  };
+  const onOffline = (error: Mom4cError): void => events.offline.call({ error });
+  const life = createLife<XmlStream>({ jid, log, clock, random, establish, use, onOffline, onEnd });
 
   return {
     jid,
@@ -225,32 +210,8 @@ export function connect(settings: SessionSettings): XmppSession {
     get online() {
       return stream !== undefined;
     },
-    start(signal) {
-      if (running) throw new Error('a session starts once');
-      return new Promise((resolve, reject) => {
-        const stop = (): void => ended.abort();
-        const started = (): void => {
-          signal?.removeEventListener('abort', stop);
-          resolve();
-        };
-        signal?.addEventListener('abort', stop, { once: true });
-        if (signal?.aborted) stop();
-        running = keepOnline(loop, started).catch((thrown: unknown) => {
-          ended.abort();
-          signal?.removeEventListener('abort', stop);
-          const error =
-            thrown instanceof Mom4cError
-              ? thrown
-              : new Mom4cError('M4C_INTERNAL', undefined, { cause: thrown });
-          onEnd(error);
-          reject(error);
-        });
-      });
-    },
-    async stop() {
-      ended.abort();
-      await running;
-    },
+    start: (signal) => life.start(signal),
+    stop: () => life.stop(),
     on: (event, listener) => events[event].add(listener as Listener<unknown>),
     send,
     request: (to, type, child, options) => requests.send(to, type, child, options),

@@ -10,6 +10,8 @@ export type Peer = {
   said(): Promise<string>;
   /** Each call is one read of the other side. */
   write(data: string | Uint8Array): void;
+  /** Resolves when the system has taken it. */
+  push(data: string): Promise<void>;
   end(): void;
   /** Takes nothing more in. */
   pause(): void;
@@ -138,6 +140,7 @@ function peerOf(socket: Socket): Peer {
     read: (text) => until(() => received.includes(text), text),
     said: () => until(() => received !== '', 'anything'),
     write: (data) => void socket.write(data),
+    push: (data) => new Promise((resolve) => void socket.write(data, () => resolve())),
     end: () => void socket.end(),
     pause: () => void socket.pause(),
     closed,
