@@ -61,6 +61,7 @@ export async function startEjabberd(options: XmppServerOptions, random: Random):
         ERL_CRASH_DUMP_SECONDS: '0',
         EJABBERD_CONFIG_PATH: config,
         EJABBERD_LOG_PATH: join(folder.path, 'ejabberd.log'),
+        ...options.env,
       },
       logFile: join(folder.path, 'output.log'),
       user: folder.user,

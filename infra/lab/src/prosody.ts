@@ -57,7 +57,7 @@ export async function startProsody(options: XmppServerOptions): Promise<RunningS
       command: prosody,
       args: ['--no-daemonize', '--config', config],
       folder: folder.path,
-      env: { PATH: '/usr/bin:/bin', HOME: folder.path },
+      env: { PATH: '/usr/bin:/bin', HOME: folder.path, ...options.env },
       logFile: join(folder.path, 'output.log'),
       user: folder.user,
       onStart: options.onStart,

@@ -40,6 +40,8 @@ export type XmppServerOptions = {
   showStanzas?: boolean | undefined;
   /** Changes the configuration before it is written: to try what servers of other operators do. */
   adjust?: ((config: string) => string) | undefined;
+  /** Added to the environment of the server, for what it cannot be told in its configuration. */
+  env?: Readonly<Record<string, string>> | undefined;
   /** A free one by default. */
   port?: number | undefined;
   onStart?: OnStart | undefined;

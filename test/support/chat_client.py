@@ -1,0 +1,140 @@
+"""A person who chats with a stock XMPP client (slixmpp), told what to do by lines of JSON on stdin.
+
+Usage: chat_client.py JID PASSWORD_FILE HOST PORT CA_FILE
+Out, lines of JSON: {"ready": {…}} or {"failed": reason} first; {"stanza": {…}} for each stanza that comes; {"id": …, …} as
+the answer to each line in.
+"""
+
+import asyncio
+import json
+import logging
+import sys
+
+logging.disable(logging.CRITICAL)  # It warns of a slower stringprep while it is imported.
+
+import slixmpp
+
+STANZAS = "urn:ietf:params:xml:ns:xmpp-stanzas"
+USER = "http://jabber.org/protocol/muc#user"
+
+
+def say(value):
+    print(json.dumps(value), flush=True)
+
+
+def local(element):
+    return element.tag.rsplit("}", 1)[-1]
+
+
+def told(stanza):
+    """What came, as far as a test asks for it."""
+    xml = stanza.xml
+    conditions = [local(one) for one in xml.findall(f"{{jabber:client}}error/*") if one.tag.startswith(f"{{{STANZAS}}}")]
+    return {
+        "name": local(xml),
+        "from": xml.get("from"),
+        "to": xml.get("to"),
+        "type": xml.get("type"),
+        "id": xml.get("id"),
+        "body": xml.findtext("{jabber:client}body"),
+        "show": xml.findtext("{jabber:client}show"),
+        "error": next((one for one in conditions if one != "text"), None),
+        "codes": [one.get("code") for one in xml.findall(f"{{{USER}}}x/{{{USER}}}status")],
+    }
+
+
+class ChatClient(slixmpp.ClientXMPP):
+    def __init__(self, jid, password, ca):
+        super().__init__(jid, password)
+        for plugin in ("xep_0004", "xep_0030", "xep_0045", "xep_0092", "xep_0199"):
+            self.register_plugin(plugin)
+        self.ca_certs = ca
+        # Who asks is let in, and asked in return, as most clients do after a click.
+        self.auto_authorize = True
+        self.auto_subscribe = True
+        self.started = self.loop.create_future()
+        self.add_event_handler("session_start", self.on_start)
+        for event in ("failed_all_auth", "no_auth", "connection_failed", "ssl_invalid_chain", "disconnected"):
+            self.add_event_handler(event, lambda _, event=event: self.settle({"failed": event}))
+        self.add_filter("in", self.on_stanza)
+
+    def on_stanza(self, stanza):
+        if self.started.done() and local(stanza.xml) in ("message", "presence", "iq"):
+            say({"stanza": told(stanza)})
+        return stanza
+
+    async def on_start(self, _):
+        await self.get_roster()
+        self.send_presence()
+        self.settle({"ready": {"version": slixmpp.__version__}})
+
+    def settle(self, value):
+        if not self.started.done():
+            self.started.set_result(value)
+
+    async def perform(self, task):
+        operation, to = task["op"], task.get("to")
+        rooms = self["xep_0045"]
+        if operation == "message":
+            self.send_message(mto=to, mbody=task["body"], mtype=task.get("type", "chat"))
+        elif operation == "presence":
+            self.send_presence(pto=to, pshow=task.get("show"), ptype=task.get("type"))
+        elif operation == "subscribe":
+            self.send_presence_subscription(pto=to)
+        elif operation == "roster":
+            return {"subscription": self.client_roster[to]["subscription"]}
+        elif operation == "create":
+            await rooms.join_muc_wait(to, task["nick"], maxstanzas=0, timeout=20)
+            await rooms.set_room_config(to, self["xep_0004"].make_form(ftype="submit"))
+        elif operation == "join":
+            joined = await rooms.join_muc_wait(to, task["nick"], maxstanzas=0, timeout=20)
+            return {"occupants": sorted(rooms.get_roster(to)), "nick": joined.nickname if hasattr(joined, "nickname") else None}
+        elif operation == "leave":
+            rooms.leave_muc(to, task["nick"])
+        elif operation == "ping":
+            await self["xep_0199"].ping(to, timeout=20)
+        elif operation == "version":
+            answer = await self["xep_0092"].get_version(to, timeout=20)
+            return {"software": answer["software_version"]["name"]}
+        elif operation == "items":
+            answer = await self["xep_0030"].get_items(jid=to, timeout=20)
+            return {"items": sorted(str(item[0]) for item in answer["disco_items"]["items"])}
+        else:
+            raise ValueError(operation)
+        return {}
+
+    async def answer(self, task):
+        try:
+            outcome = await self.perform(task)
+        except slixmpp.exceptions.IqError as error:
+            outcome = {"error": error.iq["error"]["condition"]}
+        except slixmpp.exceptions.PresenceError as error:
+            outcome = {"error": error.presence["error"]["condition"]}
+        except (slixmpp.exceptions.IqTimeout, asyncio.TimeoutError):
+            outcome = {"error": "timeout"}
+        say({"id": task["id"], **outcome})
+
+
+async def main():
+    jid, password_file, host, port, ca = sys.argv[1:]
+    with open(password_file, encoding="ascii") as file:
+        client = ChatClient(jid, file.read().strip(), ca)
+    client.connect((host, int(port)), use_ssl=True, disable_starttls=True)
+    started = await client.started
+    say(started)
+    if "failed" in started:
+        client.abort()
+        return
+    reader = asyncio.StreamReader(limit=2**20)
+    await client.loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    tasks = set()
+    while line := await reader.readline():
+        task = client.loop.create_task(client.answer(json.loads(line)))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+    client.disconnect()
+    # Not for ever: the server may have ended the stream before.
+    await asyncio.wait([client.disconnected], timeout=2)
+
+
+asyncio.get_event_loop().run_until_complete(main())
