@@ -7,7 +7,8 @@ import { interval, labelTerms, targets, timeout } from './option-values.ts';
 import type { PerformOptions } from './perform.ts';
 
 export function commandVerb(command: Command): Verb {
-  const verb = new Verb(command.name).summary(command.summary).description(helpOf(command));
+  const words = (command.verb ?? command.name).split(' ');
+  const verb = new Verb(words.at(-1)).summary(command.summary).description(helpOf(command));
   const names = argumentsOf(command);
   for (const { name, description } of names) verb.addArgument(new Argument(`<${name}>`, description));
   const onNodes = command.runsOn === 'te';
@@ -15,13 +16,14 @@ export function commandVerb(command: Command): Verb {
     verb.addOption(
       new Option('-t, --target <names>', 'task executors, by comma; all where absent').argParser(targets),
     );
-  verb
-    .addOption(
+  if (onNodes || command.byLabels)
+    verb.addOption(
       new Option(
         '-l, --label <selector>',
         `${onNodes ? 'of these only those' : 'only nodes'} with this label: key=value, key, or key!=value; repeat it for more that must hold`,
       ).argParser(labelTerms),
-    )
+    );
+  verb
     .addOption(
       new Option('--timeout <duration>', 'how long the targets have')
         .argParser(timeout)

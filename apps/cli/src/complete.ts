@@ -92,6 +92,7 @@ function argumentValues(argument: Argument, current: string, known: Known): Comp
   if (argument.argChoices) return listed(argument.argChoices, current);
   if (argument.name() === 'file') return { candidates: [], files: true };
   if (argument.name() === 'code') return listed(Object.keys(ERRORS), current);
+  if (argument.name() === 'domain') return listed(known.partners, current);
   return argument.name() === 'sensor' ? listed(known.sensors, current) : { candidates: [] };
 }
 

@@ -11,10 +11,12 @@ after(() => rmSync(folder, { recursive: true }));
 
 test('what is known is kept by kind, for its owner alone, and only names that a shell takes as they are', () => {
   const env = { HOME: folder };
-  assert.deepEqual(readKnown(env), { nodes: {}, sensors: [] });
+  assert.deepEqual(readKnown(env), { nodes: {}, sensors: [], partners: [] });
   keepKnown({ nodes: { te1: { site: 'roof' } } }, env);
   keepKnown({ sensors: ['host/load1', 'host/load1', '$(reboot)', 'a b'] }, env);
-  assert.deepEqual(readKnown(env), { nodes: { te1: { site: 'roof' } }, sensors: ['host/load1'] });
+  keepKnown({ partners: ['beta.test'] }, env);
+  const partners = ['beta.test'];
+  assert.deepEqual(readKnown(env), { nodes: { te1: { site: 'roof' } }, sensors: ['host/load1'], partners });
   assert.equal(statSync(join(folder, '.cache/mom4c/known.json')).mode & 0o777, 0o600);
 });
 

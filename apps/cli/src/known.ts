@@ -1,11 +1,11 @@
 /**
- * What the last answers told of nodes and sensors, for completion: a shell must not wait for a network. One file for
+ * What the last answers told of nodes, sensors and partners, for completion: a shell must not wait for a network. One file for
  * whatever domain was asked last; what is in it is checked like anything from outside, and its loss costs nothing.
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { isNodeName, labelsSchema } from '@mom4c/core';
+import { isDomain, isNodeName, labelsSchema } from '@mom4c/core';
 import * as z from 'zod';
 
 const MAX_OCTETS = 1024 * 1024;
@@ -14,17 +14,20 @@ const sensor = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9:._/-]{0,199}$/);
 const schema = z.strictObject({
   nodes: z.record(z.string().refine(isNodeName), labelsSchema),
   sensors: z.array(sensor).max(20_000),
+  partners: z.array(z.string().refine(isDomain)).max(1000).default([]),
 });
 
 export type Known = z.output<typeof schema>;
 
+const NOTHING: Known = { nodes: {}, sensors: [], partners: [] };
+
 export function readKnown(env: NodeJS.ProcessEnv = process.env): Known {
   try {
     const file = fileOf(env);
-    if (statSync(file).size > MAX_OCTETS) return { nodes: {}, sensors: [] };
+    if (statSync(file).size > MAX_OCTETS) return NOTHING;
     return schema.parse(JSON.parse(readFileSync(file, 'utf8')));
   } catch {
-    return { nodes: {}, sensors: [] };
+    return NOTHING;
   }
 }
 

@@ -1,8 +1,10 @@
-// Mutations seen red: `printable` returning its input; no-answer counting as partial; results not checked again.
+// Mutations seen red: the error of the manager's own command counted as partial; the text of a result not made printable;
+// `printable` returning its input; no-answer counting as partial; results not checked again.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { listsensors, nodes } from '@mom4c/commands';
+import { federationconnect, federationmetadata, listsensors, nodes } from '@mom4c/commands';
 import { EXIT } from '@mom4c/core';
+import type { ErrorCode } from '@mom4c/core';
 import type { Outcome } from '@mom4c/messaging';
 import { checkedOutcomes } from '@mom4c/member';
 import { FORMATS } from './formats.ts';
@@ -22,9 +24,26 @@ const refused: Outcome = {
 };
 
 test('silence is worse than a refusal, and neither is success', () => {
-  assert.equal(exitCodeOf([ok('te1')]), EXIT.ok);
-  assert.equal(exitCodeOf([ok('te1'), refused]), EXIT.partial);
-  assert.equal(exitCodeOf([ok('te1'), refused, silent]), EXIT.noAnswer);
+  assert.equal(exitCodeOf(listsensors, [ok('te1')]), EXIT.ok);
+  assert.equal(exitCodeOf(listsensors, [ok('te1'), refused]), EXIT.partial);
+  assert.equal(exitCodeOf(listsensors, [ok('te1'), refused, silent]), EXIT.noAnswer);
+});
+
+test('what the manager itself did not do ends with its error, not with a part that went well', () => {
+  const failed = (code: ErrorCode): Outcome[] => [{ target: 'cm1', state: 'failed', error: { code } }];
+  assert.equal(exitCodeOf(federationconnect, failed('M4C_PARTNER_UNKNOWN')), EXIT.notFound);
+  assert.equal(exitCodeOf(federationconnect, failed('M4C_GATEWAY_UNAVAILABLE')), EXIT.unavailable);
+  assert.equal(exitCodeOf(federationconnect, [{ ...silent, target: 'cm1' }]), EXIT.noAnswer);
+  assert.equal(exitCodeOf(listsensors, failed('M4C_SENSOR_UNKNOWN')), EXIT.partial);
+});
+
+test('a result that is a text of its own is printed as it is, but for what steers a terminal', () => {
+  const of = (xml: string) => [{ target: 'cm1', state: 'ok', result: { xml } }] satisfies Outcome[];
+  const shown = (outcomes: readonly Outcome[]) =>
+    formatAnswer(federationmetadata, { id: 'i', command: 'federationmetadata', outcomes }, 'table');
+  assert.equal(shown(of('<a>\n  <b/>\n</a>')), '<a>\n  <b/>\n</a>\n');
+  assert.equal(shown(of('<a>\u001b[2J</a>\n')), '<a>\ufffd[2J</a>\n');
+  assert.match(shown([{ target: 'cm1', state: 'failed', error: { code: 'M4C_METADATA' } }]), /M4C_METADATA/);
 });
 
 test('the table has a line for every target, whatever became of it', () => {

@@ -59,7 +59,7 @@ export async function perform(command: Command, rawArgs: unknown, options: Perfo
         );
         progress.end();
         process.stdout.write(formatAnswer(command, answer, options.output));
-        return exitCodeOf(answer.outcomes);
+        return exitCodeOf(command, answer.outcomes);
       } finally {
         progress.end();
         requester.close();
@@ -106,7 +106,7 @@ async function askOften(
     async ask() {
       const answer = await ask();
       await screen.show(formatDocument(command, answer, format));
-      return exitCodeOf(answer.outcomes);
+      return exitCodeOf(command, answer.outcomes);
     },
     // That was said when it happened.
     trouble: (error) => void (error.code === 'M4C_XMPP_OFFLINE' || screen.trouble(error)),

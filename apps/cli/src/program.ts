@@ -1,6 +1,7 @@
 /** The whole command line: what `mom4c` understands, what completion offers, and what docs/cli.md is made from. */
 import { Command as Program, Option } from 'commander';
 import { EXIT, VERSION } from '@mom4c/core';
+import type { Command } from '@mom4c/core';
 import { COMMANDS } from '@mom4c/commands';
 import { commandVerb } from './command-verb.ts';
 import { completionVerb } from './completion-verb.ts';
@@ -24,7 +25,7 @@ export function makeProgram(): Program {
     .exitOverride()
     .addHelpText('after', HELP());
 
-  for (const command of COMMANDS) program.addCommand(commandVerb(command).exitOverride());
+  for (const command of COMMANDS) parentOf(program, command).addCommand(commandVerb(command).exitOverride());
   program.addCommand(enrollVerb().exitOverride());
   program.addCommand(doctorVerb().exitOverride());
   program.addCommand(configVerb().exitOverride());
@@ -32,6 +33,21 @@ export function makeProgram(): Program {
   program.addCommand(completionVerb().exitOverride());
   program.addCommand(labVerb().exitOverride());
   return program;
+}
+
+/** Commands whose verb has two words stand in a group. */
+const GROUPS: Readonly<Record<string, string>> = {
+  federation: 'Links to partners: other domains that this one talks to.',
+};
+
+function parentOf(program: Program, { verb }: Command): Program {
+  const group = verb?.split(' ')[0];
+  if (group === undefined) return program;
+  const known = program.commands.find((one) => one.name() === group);
+  if (known) return known;
+  const made = new Program(group).description(GROUPS[group] ?? '').exitOverride();
+  program.addCommand(made);
+  return made;
 }
 
 function HELP(): string {

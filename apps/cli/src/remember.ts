@@ -11,6 +11,18 @@ export function remember({ command, outcomes }: Answer): void {
     keepKnown({
       sensors: (results as { sensors: SensorRecord[] }[]).flatMap(({ sensors }) => sensors.map(({ n }) => n)),
     });
+  if (command === 'federationpartners')
+    keepKnown({
+      partners: (results as { partners: { domain: string }[] }[]).flatMap(({ partners }) =>
+        partners.map(({ domain }) => domain),
+      ),
+    });
+  if (command === 'federation')
+    keepKnown({
+      partners: (results as { links: { partner: string }[] }[]).flatMap(({ links }) =>
+        links.map(({ partner }) => partner),
+      ),
+    });
 }
 
 function nodesIn(results: readonly { nodes: NodeInfo[] }[]): Record<string, Labels> {

@@ -23,11 +23,13 @@ import {
 import type {
   Certificate,
   Command,
+  FederationPort,
   FullJid,
   Journal,
   JournalEntry,
   JournalState,
   LabelTerm,
+  Uuid,
 } from '@mom4c/core';
 import type { Member } from '@mom4c/member';
 import { MAX_PAYLOAD } from '@mom4c/messaging';
@@ -65,6 +67,8 @@ export type DeskParts = {
   roster: Roster;
   leadership: Leadership;
   policy: Policy;
+  /** For the sake of this request. */
+  federation: (request: Uuid) => FederationPort;
   outbox: Outbox;
 };
 
@@ -221,6 +225,8 @@ export class CommandDesk {
           'M4C_BAD_ARGUMENTS',
           `${command.name} runs on the cluster manager and takes no target`,
         );
+      if (having.length > 0 && !command.byLabels)
+        throw new Mom4cError('M4C_BAD_ARGUMENTS', `${command.name} is not about nodes and takes no label`);
       return [member.settings.name];
     }
     const enrolled = await roster.executors(asked);
@@ -312,7 +318,8 @@ export class CommandDesk {
     const deadline = deadlineWithin(stopped, Math.max(1, entry.deadline - entry.acceptedAt), clock);
     const { signal } = deadline;
     try {
-      const result = await runCommand(command, args, { nodes: roster, having, clock, signal });
+      const federation = this.#parts.federation(entry.id);
+      const result = await runCommand(command, args, { nodes: roster, federation, having, clock, signal });
       pending.settle({ target, state: 'ok', result });
     } catch (thrown) {
       pending.settle({ target, state: 'failed', error: member.errorOf(thrown, { id: entry.id }).toBody() });

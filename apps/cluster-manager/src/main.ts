@@ -6,6 +6,7 @@ import { VERSION } from '@mom4c/core';
 import { runMember } from '@mom4c/member';
 import type { Running, Started } from '@mom4c/member';
 import { openDoors } from './doors.ts';
+import { gatewayOver } from './gateway-port.ts';
 import { Leadership } from './leadership.ts';
 import { clusterManagerMetrics, deskObserver, timedJournal } from './metrics.ts';
 import { RosterMemory } from './roster-memory.ts';
@@ -47,7 +48,15 @@ async function start(running: Running<ClusterManagerSettings>): Promise<Started>
   const leftovers = await journal.unfinished();
   const observer = deskObserver(metrics);
   const doors = await openDoors(
-    { member, journal, roster, leadership, policy: policyOf(settings.people), observer },
+    {
+      member,
+      journal,
+      roster,
+      leadership,
+      policy: policyOf(settings.people),
+      federation: gatewayOver(bus),
+      observer,
+    },
     {
       refusals,
       // Going on in the dark, or fighting for the address, would help nobody.

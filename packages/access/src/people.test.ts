@@ -35,6 +35,9 @@ test('an adapter may what the person may for whom it speaks', () => {
   assert.equal(adapterMay(ANN, 'cluster:read'), true);
   assert.equal(adapterMay(BOB, 'sensors:read'), true);
   assert.equal(adapterMay(BOB, 'cluster:read'), false);
+  assert.equal(adapterMay(ANN, 'federation:read'), true);
+  assert.equal(adapterMay(BOB, 'federation:read'), false);
+  assert.equal(adapterMay(ANN, 'federation:manage'), false);
 });
 
 test('an adapter may nothing for nobody, nor for whom nobody has named', () => {

@@ -4,8 +4,8 @@ import { test } from 'node:test';
 import { ROLES } from '@mom4c/core';
 import { roleMay } from './roles.ts';
 
-test('administrators and managers may read, nobody else may do anything', () => {
-  for (const access of ['sensors:read', 'cluster:read'] as const)
+test('administrators and managers may all there is, nobody else may do anything', () => {
+  for (const access of ['sensors:read', 'cluster:read', 'federation:read', 'federation:manage'] as const)
     assert.deepEqual(
       ROLES.filter((role) => roleMay(role, access)),
       ['cm', 'admin'],

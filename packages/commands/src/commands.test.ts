@@ -4,14 +4,14 @@ import { test } from 'node:test';
 import { Mom4cError, findCommand, parseArguments } from '@mom4c/core';
 import { COMMANDS, readsensor } from './index.ts';
 
-test('every command has a wire name of its own, a summary and an example that starts with it', () => {
+test('every command has a wire name of its own, a summary and an example that starts as it is called', () => {
   assert.equal(new Set(COMMANDS.map((command) => command.name)).size, COMMANDS.length);
   for (const command of COMMANDS) {
     assert.match(command.name, /^[a-z]+$/);
     assert.match(command.summary, /\.$/);
     assert.ok(command.examples.length > 0, command.name);
     for (const example of command.examples)
-      assert.ok(example.line.startsWith(`mom4c ${command.name}`), example.line);
+      assert.ok(example.line.startsWith(`mom4c ${command.verb ?? command.name}`), example.line);
   }
 });
 

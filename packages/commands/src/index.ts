@@ -1,11 +1,40 @@
 import type { Command } from '@mom4c/core';
+import {
+  federation,
+  federationconnect,
+  federationdisconnect,
+  federationmetadata,
+  federationpartners,
+} from './federation.ts';
 import { listsensors } from './listsensors.ts';
 import { nodes } from './nodes.ts';
 import { ping } from './ping.ts';
 import { readsensor } from './readsensor.ts';
 
 /** Every command there is. A new one is a file beside this and a line here; see CONTRIBUTING. */
-export const COMMANDS: readonly Command[] = [listsensors, readsensor, ping, nodes];
+export const COMMANDS: readonly Command[] = [
+  listsensors,
+  readsensor,
+  ping,
+  nodes,
+  federation,
+  federationpartners,
+  federationconnect,
+  federationdisconnect,
+  federationmetadata,
+];
 
+export { linkSchema, LINK_STATES, partnerSchema } from './federation-schemas.ts';
+export type { LinkReport, PartnerReport } from './federation-schemas.ts';
 export { sensorRecord } from './senml.ts';
-export { listsensors, nodes, ping, readsensor };
+export {
+  federation,
+  federationconnect,
+  federationdisconnect,
+  federationmetadata,
+  federationpartners,
+  listsensors,
+  nodes,
+  ping,
+  readsensor,
+};

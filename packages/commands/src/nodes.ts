@@ -26,6 +26,7 @@ type Node = z.output<typeof node>;
 export const nodes = defineCommand({
   name: 'nodes',
   runsOn: 'cm',
+  byLabels: true,
   access: 'cluster:read',
   idempotent: true,
   summary: 'List the nodes of the domain: who is enrolled, who is present, and what each last signed.',

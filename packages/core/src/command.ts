@@ -1,11 +1,11 @@
 import * as z from 'zod';
 import type { ErrorCode } from './errors.ts';
 import type { LabelTerm } from './labels.ts';
-import type { NodeRegistry, SensorPort } from './ports.ts';
+import type { FederationPort, NodeRegistry, SensorPort } from './ports.ts';
 import type { Clock } from './clock.ts';
 
 /** A right, `area:verb`. Which roles hold it is decided by policy: packages/access. */
-export type Access = 'cluster:read' | 'sensors:read';
+export type Access = 'cluster:read' | 'federation:manage' | 'federation:read' | 'sensors:read';
 
 /** What a running command may use. `task executor` and `cluster manager` provide what fits `runsOn`. */
 export type TaskExecutorContext = {
@@ -17,6 +17,7 @@ export type TaskExecutorContext = {
 };
 export type ClusterManagerContext = {
   readonly nodes: NodeRegistry;
+  readonly federation: FederationPort;
   /** What the requester narrowed it to (`--label`). */
   readonly having: readonly LabelTerm[];
   readonly clock: Clock;
@@ -32,6 +33,8 @@ export type TableView<Result> = {
 type CommandBase<Args extends z.ZodType, Result extends z.ZodType> = {
   /** The wire name: lower-case letters. */
   readonly name: string;
+  /** Words of the command line where it is one of a group, as `federation status`; else the name. */
+  readonly verb?: `${string} ${string}`;
   readonly summary: string;
   /** Longer help, a paragraph or two. */
   readonly description?: string;
@@ -44,6 +47,8 @@ type CommandBase<Args extends z.ZodType, Result extends z.ZodType> = {
   readonly errors: readonly ErrorCode[];
   readonly examples: readonly { readonly line: string; readonly does: string }[];
   readonly table: TableView<z.output<Result>>;
+  /** Where a result is a text of its own, such as a file to keep: printed as it is in place of a table. */
+  readonly text?: (result: z.output<Result>) => string;
 };
 
 export type TaskExecutorCommand<
@@ -59,6 +64,8 @@ export type ClusterManagerCommand<
   Result extends z.ZodType = z.ZodType,
 > = CommandBase<Args, Result> & {
   readonly runsOn: 'cm';
+  /** May `--label` narrow what it tells? */
+  readonly byLabels?: true;
   run(args: z.output<Args>, context: ClusterManagerContext): Promise<z.input<Result>>;
 };
 

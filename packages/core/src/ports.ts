@@ -57,6 +57,21 @@ export interface NodeRegistry {
   list(having?: readonly LabelTerm[]): Promise<readonly NodeInfo[]>;
 }
 
+/** The federation gateway of this domain, a process of its own. What it answers is checked by the command. */
+export interface FederationPort {
+  /** @throws Mom4cError M4C_GATEWAY_UNAVAILABLE, M4C_BAD_RESULT */
+  status(signal: AbortSignal): Promise<unknown>;
+  /** The domains that it knows. @throws as `status` */
+  partners(signal: AbortSignal): Promise<unknown>;
+  /** The link is wished for, also after a restart of the gateway. Resolves once it is up.
+   *  @throws as `status`; Mom4cError M4C_PARTNER_UNKNOWN, M4C_PARTNER_DOWN (with why; it keeps trying) */
+  connect(domain: string, signal: AbortSignal): Promise<unknown>;
+  /** No link until it is wished for again. @throws as `status`; Mom4cError M4C_PARTNER_UNKNOWN */
+  disconnect(domain: string, signal: AbortSignal): Promise<unknown>;
+  /** Of this gateway, for the operator of the federation. @throws as `status`; Mom4cError M4C_METADATA (it has none) */
+  metadata(signal: AbortSignal): Promise<unknown>;
+}
+
 /** One accepted command, as the journal keeps it. */
 export type JournalEntry = {
   id: Uuid;

@@ -1,0 +1,56 @@
+/** What is told of links and partners: by the gateway to the manager, and by the manager to whoever asks. */
+import * as z from 'zod';
+
+export const LINK_STATES = ['up', 'connecting', 'waiting', 'down', 'disconnected'] as const;
+
+const domain = z.string().max(253);
+const count = z.number().int().nonnegative();
+const seconds = z.number().nonnegative();
+const level = z.enum(['permissive', 'verified', 'encrypted', 'sso']).describe('How it proves who it is');
+/** Of a level below sso. */
+const warning = z.string().max(300).optional().describe('What this level does not protect from');
+
+const direction = z.strictObject({
+  up: z.boolean(),
+  peer: z.string().max(300).optional().describe('Address and port of the other side'),
+  tls: z.string().max(20).optional().describe('Protocol; absent in clear'),
+  stanzas: count.describe('Since the gateway was started'),
+  octets: count,
+});
+
+export const linkSchema = z.strictObject({
+  partner: domain,
+  level,
+  state: z
+    .enum(LINK_STATES)
+    .describe('`waiting` for the next try; `disconnected` by an administrator, or not wished for yet'),
+  since: seconds.describe('In this state since, Unix seconds'),
+  out: direction.describe('Streams to the partner'),
+  in: direction.describe('Streams from the partner'),
+  queued: count.describe('Stanzas that wait to be written'),
+  reason: z
+    .strictObject({ code: z.string().max(64), detail: z.string().max(500).optional() })
+    .optional()
+    .describe('Why it is not up'),
+  warning,
+});
+export type LinkReport = z.output<typeof linkSchema>;
+
+export const partnerSchema = z.strictObject({
+  domain,
+  level,
+  hosts: z.array(domain).max(64).describe('That it speaks for'),
+  address: z.string().max(300).describe('Of its gateway or server, or `srv`: as its DNS says'),
+  agent: z.string().max(1000).optional().describe('Its authentication agent, as the metadata have it'),
+  certificates: count.describe('How many are pinned'),
+  authority: z.boolean().describe('Are certificates under an authority of it accepted?'),
+  attributes: z
+    .record(z.string().max(200), z.array(z.string().max(1000)).max(100))
+    .describe('What its assertions must say'),
+  connect: z.enum(['always', 'manual']),
+  warning,
+});
+export type PartnerReport = z.output<typeof partnerSchema>;
+
+/** More than a gateway takes into its configuration. */
+export const MAX_PARTNERS = 200;
