@@ -1,0 +1,162 @@
+/**
+ * Who has shown himself to whom across the federation: remembered so that nobody is believed present when the way
+ * between has gone, also not after this process was killed. In memory, and in a file that is written before the stanza
+ * is handed on.
+ *
+ * A kill loses nothing of it. A power cut may lose the last of it; our own server is started anew then as well.
+ *
+ * INVARIANTS
+ * - Memory and file hold the same.
+ * - Entries are bounded, for each partner and within it for each account, in number and in octets.
+ */
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { Mom4cError, type Load } from '@mom4c/core';
+import { causerOf, type Change, type Kind, type Presence, type Side } from './presence-reading.ts';
+
+export type LedgerLimits = { readonly perAccount: Load; readonly perPartner: Load };
+
+export const LEDGER_LIMITS: LedgerLimits = {
+  perAccount: { pieces: 1_024, octets: 256 * 1024 },
+  perPartner: { pieces: 16_384, octets: 4 * 1024 * 1024 },
+};
+
+export type PresenceLedger = {
+  /** @throws Mom4cError M4C_BUSY if there is no room for it; nothing is changed then */
+  apply(partner: string, change: Change): void;
+  forget(partner: string, presence: Presence): void;
+  /** Is this very presence remembered? */
+  has(partner: string, presence: Omit<Presence, 'kind'> & { readonly kind?: Kind }): boolean;
+  /** In the order in which they came. */
+  of(partner: string, side: Side): readonly Presence[];
+  count(partner: string): number;
+  /** Those of whom anything is remembered. */
+  partners(): readonly string[];
+  close(): void;
+};
+
+type Book = {
+  readonly entries: Map<string, Presence>;
+  readonly accounts: Map<string, { pieces: number; octets: number }>;
+  readonly load: { pieces: number; octets: number };
+};
+
+/** @throws Mom4cError M4C_CONFIG if the file cannot be used */
+export function openPresenceLedger(file: string, limits: LedgerLimits = LEDGER_LIMITS): PresenceLedger {
+  const database = open(file);
+  const insert = database.prepare('INSERT OR REPLACE INTO presence VALUES (?, ?, ?, ?, ?)');
+  const remove = database.prepare(
+    'DELETE FROM presence WHERE partner = ? AND side = ? AND kind = ? AND sender = ? AND recipient = ?',
+  );
+  const books = new Map<string, Book>();
+
+  function book(partner: string): Book {
+    const known = books.get(partner);
+    if (known) return known;
+    const fresh = { entries: new Map(), accounts: new Map(), load: { pieces: 0, octets: 0 } };
+    books.set(partner, fresh);
+    return fresh;
+  }
+
+  function forget(partner: string, presence: Presence): void {
+    const of = books.get(partner);
+    const key = keyOf(presence);
+    const known = of?.entries.get(key);
+    if (!of || !known) return;
+    remove.run(partner, known.side, known.kind, known.from, known.to);
+    of.entries.delete(key);
+    count(of, known, -1);
+    if (of.entries.size === 0) books.delete(partner);
+  }
+
+  function note(partner: string, presence: Presence): void {
+    const of = book(partner);
+    const key = keyOf(presence);
+    const known = of.entries.get(key);
+    // Once in a room, what is told to it is no joining any more.
+    if (known?.kind === presence.kind || known?.kind === 'join') return;
+    if (!known && isFull(of, presence, limits)) {
+      if (of.entries.size === 0) books.delete(partner);
+      throw new Mom4cError('M4C_BUSY', 'too many are present');
+    }
+    if (known) forget(partner, known);
+    insert.run(partner, presence.side, presence.kind, presence.from, presence.to);
+    const now = book(partner);
+    now.entries.set(key, presence);
+    count(now, presence, 1);
+  }
+
+  for (const row of database.prepare('SELECT * FROM presence ORDER BY rowid').all()) {
+    const { partner, side, kind, sender, recipient } = row as Record<string, string>;
+    const presence = { side, kind, from: sender, to: recipient } as Presence;
+    const of = book(partner!);
+    of.entries.set(keyOf(presence), presence);
+    count(of, presence, 1);
+  }
+
+  return {
+    apply(partner, { note: fresh, forget: gone = [] }) {
+      if (fresh) note(partner, fresh);
+      for (const { side, from, to } of gone)
+        for (const kind of ['directed', 'self'] as const) forget(partner, { side, kind, from, to });
+    },
+    forget,
+    has(partner, { side, kind, from, to }) {
+      const entries = books.get(partner)?.entries;
+      return entries?.get(keyOf({ side, kind: kind ?? 'directed', from, to })) !== undefined;
+    },
+    of: (partner, side) =>
+      [...(books.get(partner)?.entries.values() ?? [])].filter((one) => one.side === side),
+    count: (partner) => books.get(partner)?.entries.size ?? 0,
+    partners: () => [...books.keys()],
+    close: () => database.close(),
+  };
+}
+
+function open(file: string): DatabaseSync {
+  try {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    const database = new DatabaseSync(file);
+    database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
+      CREATE TABLE IF NOT EXISTS presence (
+        partner TEXT NOT NULL,
+        side TEXT NOT NULL CHECK (side IN ('in', 'out')),
+        kind TEXT NOT NULL CHECK (kind IN ('directed', 'join', 'self')),
+        sender TEXT NOT NULL,
+        recipient TEXT NOT NULL,
+        UNIQUE (partner, side, kind, sender, recipient)
+      ) STRICT`);
+    return database;
+  } catch (cause) {
+    throw new Mom4cError('M4C_CONFIG', `state: ${file} cannot be used`, { cause });
+  }
+}
+
+/** No address holds a line feed. */
+function keyOf({ side, kind, from, to }: Presence): string {
+  return `${side}\n${kind === 'self' ? 'self' : 'directed'}\n${from}\n${to}`;
+}
+
+function count(book: Book, presence: Presence, by: 1 | -1): void {
+  const name = causerOf(presence);
+  const account = book.accounts.get(name) ?? { pieces: 0, octets: 0 };
+  book.accounts.set(name, account);
+  for (const load of [account, book.load]) {
+    load.pieces += by;
+    load.octets += by * octetsOf(presence);
+  }
+  if (account.pieces === 0) book.accounts.delete(name);
+}
+
+function isFull(book: Book, presence: Presence, { perAccount, perPartner }: LedgerLimits): boolean {
+  const octets = octetsOf(presence);
+  const account = book.accounts.get(causerOf(presence)) ?? { pieces: 0, octets: 0 };
+  const above = (load: Load, limit: Load): boolean =>
+    load.pieces >= limit.pieces || load.octets + octets > limit.octets;
+  return above(account, perAccount) || above(book.load, perPartner);
+}
+
+function octetsOf({ from, to }: Presence): number {
+  return Buffer.byteLength(from) + Buffer.byteLength(to);
+}
