@@ -2,8 +2,6 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import type { Random } from '@mom4c/core';
 
-export const NS_DIALBACK = 'jabber:server:dialback';
-
 /** Of one gateway: what its initiator makes, its listener confirms. */
 export type DialbackKeys = {
   /** @param stream id that the receiving server gave */

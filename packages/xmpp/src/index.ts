@@ -18,7 +18,8 @@ export type { HostPair, PeerCertificate, S2sAddress, S2sCredentials, S2sPolicy, 
 export { connectS2s } from './s2s-initiator.ts';
 export type { S2sConnection } from './s2s-initiator.ts';
 export { listenS2s } from './s2s-listener.ts';
-export type { S2sLimits, S2sListener, S2sListening } from './s2s-listener.ts';
+export type { S2sListener } from './s2s-listener.ts';
+export type { S2sLimits, S2sListening } from './s2s-listening.ts';
 export type { SamlUser, SamlVerdicts } from './saml20.ts';
 export { errorElement, stanzaError } from './stanza-error.ts';
 export { connect } from './session.ts';

@@ -109,7 +109,7 @@ export async function settles<Value>(promise: Promise<Value>, what: string): Pro
   }
 }
 
-function peerOf(socket: Socket): Peer {
+export function peerOf(socket: Socket): Peer {
   let received = '';
   let ended = false;
   let wake: (() => void) | undefined;
