@@ -40,6 +40,16 @@ const s2s = z.strictObject({
       'PEM of the certificate that partners see, here and at the authentication agent: for the hosts of this domain.',
   }),
   keyFile: filePath('secret').meta({ description: 'PEM of its key; mode 0600.' }),
+  nextCertFile: filePath().optional().meta({
+    description: 'PEM of the certificate that is to take its place: the metadata have both until then.',
+  }),
+  address: z
+    .strictObject({
+      host: host.meta({ description: 'Where partners reach this gateway: for the metadata.' }),
+      port: port.default(5269).meta({ description: 'Its port.' }),
+    })
+    .optional()
+    .meta({ description: 'Where absent, partners go by DNS (SRV).' }),
 });
 
 const agent = z.strictObject({
@@ -161,7 +171,7 @@ export const federationGatewaySettings = z
     agent: agent.optional(),
     federation: federation.optional(),
     login: login.optional(),
-    partners: z.array(partner).max(200).default([]),
+    partners: z.array(partner).min(1).max(200),
   })
   .superRefine((settings, context) => {
     for (const { path, message } of ruleFaults(settings))

@@ -21,7 +21,7 @@ export type AgentSettings = {
   readonly domain: string;
   /** Of this domain, for our own descriptor. */
   readonly hosts: readonly string[];
-  readonly s2s: { readonly host: string; readonly port: number };
+  readonly s2s: { readonly host: string; readonly port: number } | undefined;
   readonly urls: AgentUrls;
   readonly listen: { readonly host: string; readonly port: number };
   /** The gateway's certificate, the same as for S2S: partners pin it. */
@@ -59,6 +59,8 @@ export type AuthenticationAgent = {
   readonly user: SamlUser;
   readonly port: number;
   status(): AgentStatus;
+  /** Of this gateway, for the metadata of the federation. */
+  descriptor(): string;
   /** From the next connection on. */
   useCredentials(credentials: ServerCredentials): void;
   stop(): Promise<void>;
@@ -91,19 +93,20 @@ export async function createAuthenticationAgent(settings: AgentSettings): Promis
     https: createHttpsClient(clock),
     log,
   });
+  const descriptor = (): string =>
+    writeGatewayDescriptor({
+      domain: settings.domain,
+      hosts: settings.hosts,
+      s2s: settings.s2s,
+      certificates: [derOf(credentials.cert), ...(settings.nextCertificates ?? [])],
+      ...urls,
+    });
   const endpoints = await serveEndpoints({
     ...listen,
     credentials,
     urls,
     relyingParty,
-    metadata: () =>
-      writeGatewayDescriptor({
-        domain: settings.domain,
-        hosts: settings.hosts,
-        s2s: settings.s2s,
-        certificates: [derOf(credentials.cert), ...(settings.nextCertificates ?? [])],
-        ...urls,
-      }),
+    metadata: descriptor,
     onRefused: settings.onRefused,
     log,
     clock,
@@ -116,6 +119,7 @@ export async function createAuthenticationAgent(settings: AgentSettings): Promis
     verdicts: relyingParty,
     user,
     port: endpoints.port,
+    descriptor,
     status: () => ({
       logIn: session.status(user.idp),
       federation: federation.status(),
