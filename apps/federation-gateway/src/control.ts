@@ -5,18 +5,13 @@ import { Mom4cError, VERSION, isDomain } from '@mom4c/core';
 import type { Clock, Log } from '@mom4c/core';
 import * as z from 'zod';
 import type { AgentStatus } from './agent/authentication-agent.ts';
+import type { LinkStatus, S2sManager, StreamStatus } from './link/index.ts';
 import { warningOf } from './level.ts';
 import type { Partner, Partners } from './partner.ts';
 import type { Wishes } from './wishes.ts';
 
 /** What is needed of the links. */
-export type Links = {
-  status(): readonly Omit<LinkReport, 'warning'>[];
-  /** Tries now, whatever it waits for. */
-  connect(domain: string): void;
-  disconnect(domain: string): Promise<void>;
-  onChange(listener: () => void): () => void;
-};
+export type Links = Pick<S2sManager, 'status' | 'connect' | 'disconnect' | 'onChange'>;
 
 export type Controlled = {
   readonly name: string;
@@ -47,25 +42,25 @@ export function createControl(controlled: Controlled): Readonly<Record<string, E
         gateway: { name, version: VERSION, since },
         hosts: [...hosts],
         ...(agent && { idp: idpOf(agent.status()) }),
-        links: links.status().map(withWarning),
+        links: links.status().map(linkReportOf),
       };
     },
     async partners(args) {
       read(nothing, args);
-      return { partners: partners.all().map(reportOf) };
+      return { partners: partners.all().map(partnerReportOf) };
     },
     async connect(args) {
       const { domain } = known(args);
       wishes.set(domain, true);
       log.info({ partner: domain }, 'an administrator connects');
-      return withWarning(await connected(links, domain, clock));
+      return linkReportOf(await connected(links, domain, clock));
     },
     async disconnect(args) {
       const { domain } = known(args);
       wishes.set(domain, false);
       log.info({ partner: domain }, 'an administrator disconnects');
-      await links.disconnect(domain);
-      return withWarning(linkOf(links, domain));
+      links.disconnect(domain);
+      return linkReportOf(linkOf(links, domain));
     },
     async metadata(args) {
       read(nothing, args);
@@ -83,11 +78,9 @@ export function createControl(controlled: Controlled): Readonly<Record<string, E
   }
 }
 
-type Link = Omit<LinkReport, 'warning'>;
-
 /** @throws Mom4cError M4C_PARTNER_DOWN with why the first try failed */
-async function connected(links: Links, domain: string, clock: Pick<Clock, 'after'>): Promise<Link> {
-  const outcome = Promise.withResolvers<Link>();
+async function connected(links: Links, domain: string, clock: Pick<Clock, 'after'>): Promise<LinkStatus> {
+  const outcome = Promise.withResolvers<LinkStatus>();
   const end = links.onChange(look);
   const cancel = clock.after(CONNECT_MS, () => outcome.reject(down(linkOf(links, domain))));
   try {
@@ -107,23 +100,41 @@ async function connected(links: Links, domain: string, clock: Pick<Clock, 'after
   }
 }
 
-function down({ partner, reason }: Link): Mom4cError {
+function down({ partner, reason }: LinkStatus): Mom4cError {
   const why = reason ? [reason.code, reason.detail].filter(Boolean).join(': ') : 'no answer in time';
   return new Mom4cError('M4C_PARTNER_DOWN', `${partner}: ${why}`);
 }
 
-function linkOf(links: Links, domain: string): Link {
+function linkOf(links: Links, domain: string): LinkStatus {
   const link = links.status().find(({ partner }) => partner === domain);
   if (!link) throw new Mom4cError('M4C_PARTNER_UNKNOWN', domain);
   return link;
 }
 
-function withWarning(link: Link): LinkReport {
-  const warning = warningOf(link.level);
-  return { ...link, ...(warning !== undefined && { warning }) };
+function linkReportOf(status: LinkStatus): LinkReport {
+  const { partner, level, state, since, reason, counts, queue, present } = status;
+  const { sent, received, bouncedOut, bouncedIn, dropped, ups, downs } = counts;
+  const warning = warningOf(level);
+  return {
+    ...{ partner, level, state, since: since / 1000, sent, received, dropped, ups, downs, present },
+    out: status.out.map(streamReportOf),
+    in: status.in.map(streamReportOf),
+    bounced: bouncedOut + bouncedIn,
+    queued: queue.stanzas,
+    ...(reason && state !== 'up' && { reason: reasonOf(reason) }),
+    ...(warning !== undefined && { warning }),
+  };
 }
 
-function reportOf(partner: Partner): PartnerReport {
+function streamReportOf({ local, remote, address, tls }: StreamStatus): LinkReport['out'][number] {
+  return { local, remote, address, ...(tls !== undefined && { tls }) };
+}
+
+function reasonOf({ code, detail }: NonNullable<LinkStatus['reason']>): NonNullable<LinkReport['reason']> {
+  return { code, ...(detail !== undefined && { detail }) };
+}
+
+function partnerReportOf(partner: Partner): PartnerReport {
   const { domain, level, hosts, address, agent, certificates, authority, attributes, connect } = partner;
   const warning = warningOf(level);
   return {

@@ -10,13 +10,13 @@ const level = z.enum(['permissive', 'verified', 'encrypted', 'sso']).describe('H
 /** Of a level below sso. */
 const warning = z.string().max(300).optional().describe('What this level does not protect from');
 
-const direction = z.strictObject({
-  up: z.boolean(),
-  peer: z.string().max(300).optional().describe('Address and port of the other side'),
+const stream = z.strictObject({
+  local: domain.describe('Host of this domain'),
+  remote: domain.describe('Host of the partner'),
+  address: z.string().max(300).describe('IP address and port of the other side'),
   tls: z.string().max(20).optional().describe('Protocol; absent in clear'),
-  stanzas: count.describe('Since the gateway was started'),
-  octets: count,
 });
+const MAX_STREAMS = 600;
 
 export const linkSchema = z.strictObject({
   partner: domain,
@@ -25,9 +25,16 @@ export const linkSchema = z.strictObject({
     .enum(LINK_STATES)
     .describe('`waiting` for the next try; `disconnected` by an administrator, or not wished for yet'),
   since: seconds.describe('In this state since, Unix seconds'),
-  out: direction.describe('Streams to the partner'),
-  in: direction.describe('Streams from the partner'),
-  queued: count.describe('Stanzas that wait to be written'),
+  out: z.array(stream).max(MAX_STREAMS).describe('Streams to the partner'),
+  in: z.array(stream).max(MAX_STREAMS).describe('Streams from the partner'),
+  sent: count.describe('Stanzas, since the gateway was started; the following as well'),
+  received: count,
+  bounced: count.describe('Could not be handed on, and went back to their senders as errors'),
+  dropped: count.describe('Could not be handed on, of a kind that nobody is told about'),
+  ups: count.describe('Times that it came up'),
+  downs: count.describe('Times that it was lost'),
+  queued: count.describe('Stanzas that wait to be written now'),
+  present: count.describe('Presences that are remembered of both sides'),
   reason: z
     .strictObject({ code: z.string().max(64), detail: z.string().max(500).optional() })
     .optional()

@@ -7,7 +7,7 @@ import type { LinkReport } from './federation-schemas.ts';
 
 const GATEWAY_ERRORS: readonly ErrorCode[] = ['M4C_GATEWAY_UNAVAILABLE'];
 
-const LINK_COLUMNS = ['partner', 'level', 'link', 'since', 'out', 'in', 'queued', 'why', 'warning'];
+const LINK_COLUMNS = ['partner', 'level', 'link', 'since', 'sent', 'received', 'bounced', 'why', 'warning'];
 
 const domainArgument = z.strictObject({
   domain: z
@@ -137,25 +137,17 @@ export const federationmetadata = defineCommand({
   run: (_args, { federation: gateway, signal }) => gateway.metadata(signal) as Promise<never>,
 });
 
-function linkRow({
-  partner,
-  level,
-  state,
-  since,
-  queued,
-  reason,
-  warning = '',
-  ...link
-}: LinkReport): string[] {
+function linkRow(link: LinkReport): string[] {
+  const { partner, level, state, since, sent, received, bounced, reason, warning = '' } = link;
   const date = new Date(since * 1000);
   return [
     partner,
     level,
     state,
     Number.isNaN(date.getTime()) ? '' : date.toISOString().replace(/\.\d+Z$/, 'Z'),
-    link.out.up ? `${link.out.stanzas} stanzas` : 'down',
-    link.in.up ? `${link.in.stanzas} stanzas` : 'down',
-    String(queued),
+    String(sent),
+    String(received),
+    String(bounced),
     reason ? [reason.code, reason.detail].filter(Boolean).join(': ') : '',
     warning,
   ];

@@ -1,7 +1,8 @@
 // Mutations seen red, one each: `from` not compared with the hosts; `isSelfContained` not asked; the stream chosen by
 // the first host with a connection for each; `online` with the first of two; `xmlns` left; the next stanza handed on
 // while the handler works; the socket not paused meanwhile; a handler's rejection that stops all that comes after;
-// the others not stopped when one is refused. The server is scripted; real ones are in test/integration.
+// the others not stopped when one is refused; a host that is added later and refused taken for fatal; the former hosts
+// still spoken for. The server is scripted; real ones are in test/integration.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test, type TestContext } from 'node:test';
@@ -234,4 +235,48 @@ test('a host is a domain, and is named once', () => {
     });
   for (const hosts of [[], ['BETA.test'], ['a', 'a'], ["x' to='y"]])
     assert.throws(() => make(hosts), isError('M4C_MALFORMED'));
+});
+
+test('hosts that come later are spoken for once the server has taken them; hosts that go are not', async (context) => {
+  const { server, component, log } = await online(context, 'each');
+  let times = 0;
+  component.onOffline(() => void (times += 1));
+  component.onOnline(() => void (times += 1));
+  component.follow(['beta.test', 'gamma.test']);
+  await assert.rejects(component.send(message('conference.beta.test')), isError('M4C_PARTNER_ADDRESS'));
+  await assert.rejects(component.send(message('gamma.test')), isError('M4C_XMPP_OFFLINE'));
+  assert.equal(component.online, true, 'the others go on');
+  const { peer, host } = await admit(server);
+  assert.equal(host, 'gamma.test');
+  await settled(() => log.lines.some(({ fields }) => JSON.stringify(fields).includes('gamma.test')));
+  await component.send(message('gamma.test'));
+  assert.match(await peer.read('/>'), /from="gamma.test"/);
+  assert.equal(times, 0);
+});
+
+test('a host that comes later and is refused takes nothing from the others', async (context) => {
+  const { server, component, log } = await online(context, 'each');
+  let fatal = 0;
+  component.onFatal(() => void (fatal += 1));
+  component.follow([...HOSTS, 'gamma.test']);
+  const peer = await server.connection();
+  await peer.read('>');
+  peer.write(
+    "<?xml version='1.0'?><stream:stream xmlns='jabber:component:accept' xmlns:stream='http://etherx.jabber.org/streams' id='1'>" +
+      "<stream:error><host-unknown xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>",
+  );
+  await settled(() => log.lines.some((line) => JSON.stringify(line).includes('the component has ended')));
+  assert.deepEqual([component.online, fatal], [true, 0]);
+  await component.send(message('beta.test'));
+});
+
+test('one connection speaks for hosts that come later', async (context) => {
+  const { server, component, peer } = await online(context, 'one');
+  component.follow(['gamma.test']);
+  await component.send(message('gamma.test'));
+  assert.match(await peer.read('/>'), /from="gamma.test"/);
+  await assert.rejects(component.send(message('beta.test')), isError('M4C_PARTNER_ADDRESS'));
+  assert.equal(server.count(), 1);
+  assert.throws(() => component.follow(['gamma.test', 'gamma.test']), isError('M4C_MALFORMED'));
+  assert.deepEqual(component.hosts, ['gamma.test']);
 });

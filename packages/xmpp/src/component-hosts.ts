@@ -9,7 +9,9 @@
  * - Nothing leaves whose `from` is not under one of the hosts: a server closes the connection for it, and with it the
  *   way of everybody else.
  * - Nothing leaves that uses a prefix of another stream: the server would have to end this one (RFC 6120 §11.4).
- * - `online` while all connections are. `onOnline` and `onOffline` take turns, `onOnline` first.
+ * - `online` while all connections are that were online before, or were there from the start. `onOnline` and `onOffline`
+ *   take turns, `onOnline` first.
+ * - A host that is added later and refused takes nothing from the others.
  */
 import {
   isDomain,
@@ -29,7 +31,7 @@ import {
   type StanzaHandler,
 } from './component-stream.ts';
 import { isSelfContained, type Element } from './element.ts';
-import { createLife } from './life.ts';
+import { createLife, type Life } from './life.ts';
 import { createListeners, type Listener } from './listeners.ts';
 
 export type ComponentHostsSettings = Pick<ComponentLink, 'host' | 'port' | 'secret'> & {
@@ -44,6 +46,9 @@ export type ComponentHostsSettings = Pick<ComponentLink, 'host' | 'port' | 'secr
 export type ComponentHosts = {
   readonly hosts: readonly string[];
   readonly online: boolean;
+  /** From now on these, after `start`. A host that the server does not give away is told in the log and left out until it
+   *  is named here again. @throws Mom4cError M4C_MALFORMED; then nothing has changed */
+  follow(hosts: readonly string[]): void;
   /** Stanzas that came in and were given up unseen. */
   readonly dropped: { readonly 'too large': number; readonly 'too deep': number };
   /** Resolves when online for the first time; keeps trying while the server cannot be reached.
@@ -67,12 +72,15 @@ export type ComponentHosts = {
 
 /** @throws Mom4cError M4C_MALFORMED if a host is none */
 export function createComponentHosts(settings: ComponentHostsSettings): ComponentHosts {
-  const { hosts, connections, log, clock = systemClock, random = systemRandom } = settings;
-  if (hosts.length === 0 || !hosts.every(isDomain) || new Set(hosts).size < hosts.length)
-    throw new Mom4cError('M4C_MALFORMED', 'the hosts of a component are domains, each once');
-  const named = connections === 'one' ? [hosts[0]!] : hosts;
-  /** By the host that is named in the header. */
+  const { connections, log, clock = systemClock, random = systemRandom } = settings;
+  check(settings.hosts);
+  let { hosts } = settings;
+  const first = hosts[0]!;
+  /** By the host that is named in the header; as the following. */
+  const lives = new Map<string, Life>();
   const streams = new Map<string, ComponentStream>();
+  /** Without these it is not online. */
+  const needed = new Set(connections === 'one' ? [first] : hosts);
   const dropped = { 'too large': 0, 'too deep': 0 };
   const online = createListeners<void>('online', log);
   const offline = createListeners<Mom4cError>('offline', log);
@@ -80,8 +88,10 @@ export function createComponentHosts(settings: ComponentHostsSettings): Componen
   let wasOnline = false;
   let handler: StanzaHandler | undefined;
 
-  const lives = named.map((domain) =>
-    createLife<ComponentStream>({
+  const isOnline = (): boolean => [...needed].every((domain) => streams.has(domain));
+
+  function add(domain: string): Life {
+    const life = createLife<ComponentStream>({
       ...{ jid: domain, log, clock, random },
       async establish(ended) {
         const onDropped = (reason: keyof typeof dropped): void => void (dropped[reason] += 1);
@@ -91,7 +101,8 @@ export function createComponentHosts(settings: ComponentHostsSettings): Componen
       },
       use(current) {
         streams.set(domain, current);
-        if (streams.size === named.length) {
+        needed.add(domain);
+        if (isOnline() && !wasOnline) {
           wasOnline = true;
           online.call();
         }
@@ -100,16 +111,21 @@ export function createComponentHosts(settings: ComponentHostsSettings): Componen
         return () => {};
       },
       onEnd(error) {
+        if (lives.get(domain) === life) lives.delete(domain);
         if (error.code === 'M4C_STOPPED') return;
         log.error({ code: error.code, detail: error.detail, component: domain }, 'the component has ended');
-        fatal.call(error);
+        if (needed.has(domain)) fatal.call(error);
       },
-    }),
-  );
+    });
+    lives.set(domain, life);
+    return life;
+  }
+
+  for (const domain of needed) add(domain);
 
   function lost(domain: string, error: Mom4cError): void {
     streams.delete(domain);
-    if (!wasOnline) return;
+    if (!wasOnline || !needed.has(domain)) return;
     wasOnline = false;
     offline.call(error);
   }
@@ -121,21 +137,40 @@ export function createComponentHosts(settings: ComponentHostsSettings): Componen
   }
 
   return {
-    hosts,
     dropped,
+    get hosts() {
+      return hosts;
+    },
     get online() {
-      return streams.size === named.length;
+      return isOnline();
     },
     async start(signal) {
       try {
-        await Promise.all(lives.map((life) => life.start(signal)));
+        await Promise.all([...lives.values()].map((life) => life.start(signal)));
       } catch (error) {
-        await Promise.all(lives.map((life) => life.stop()));
+        await Promise.all([...lives.values()].map((life) => life.stop()));
         throw error;
       }
     },
+    follow(next) {
+      check(next);
+      hosts = next;
+      // One connection speaks for whatever hosts the server gives it.
+      if (connections === 'one') return;
+      for (const [domain, life] of lives) {
+        if (next.includes(domain)) continue;
+        needed.delete(domain);
+        void life.stop();
+      }
+      for (const domain of next)
+        if (!lives.has(domain))
+          add(domain)
+            .start()
+            // Said by `onEnd`.
+            .catch(() => {});
+    },
     async stop() {
-      await Promise.all(lives.map((life) => life.stop()));
+      await Promise.all([...lives.values()].map((life) => life.stop()));
     },
     onOnline: (listener) => online.add(listener),
     onOffline: (listener) => offline.add(listener),
@@ -149,9 +184,14 @@ export function createComponentHosts(settings: ComponentHostsSettings): Componen
         throw new Mom4cError('M4C_PARTNER_ADDRESS', 'not from a host of this component');
       if (!isSelfContained(stanza))
         throw new Mom4cError('M4C_MALFORMED', 'a prefix that the stanza does not declare');
-      const stream = streams.get(connections === 'one' ? named[0]! : from);
+      const stream = streams.get(connections === 'one' ? first : from);
       if (!stream) throw new Mom4cError('M4C_XMPP_OFFLINE');
       await stream.send(stanza);
     },
   };
+}
+
+function check(hosts: readonly string[]): void {
+  if (hosts.length === 0 || !hosts.every(isDomain) || new Set(hosts).size < hosts.length)
+    throw new Mom4cError('M4C_MALFORMED', 'the hosts of a component are domains, each once');
 }
