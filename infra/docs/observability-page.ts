@@ -2,6 +2,7 @@
 import { certificateAuthorityMetrics } from '@mom4c/certificate-authority';
 import { clusterManagerMetrics } from '@mom4c/cluster-manager';
 import { commandAdapterMetrics } from '@mom4c/command-adapter';
+import { federationGatewayMetrics } from '@mom4c/federation-gateway';
 import { memberMetrics } from '@mom4c/member';
 import { METRIC_PREFIX } from '@mom4c/runtime';
 import type { MetricDefinition } from '@mom4c/runtime';
@@ -13,7 +14,7 @@ type Definitions = Readonly<Record<string, MetricDefinition>>;
 const GROUPS: readonly { title: string; about: string; metrics: Definitions }[] = [
   {
     title: 'Every member',
-    about: 'Cluster manager, task executor and command adapter.',
+    about: 'Cluster manager, task executor, command adapter and federation gateway.',
     metrics: memberMetrics,
   },
   { title: 'Cluster manager', about: '', metrics: clusterManagerMetrics },
@@ -23,6 +24,13 @@ const GROUPS: readonly { title: string; about: string; metrics: Definitions }[] 
     metrics: taskExecutorMetrics,
   },
   { title: 'Command adapter', about: '', metrics: commandAdapterMetrics },
+  {
+    title: 'Federation gateway',
+    about:
+      'Series with the label `partner` are there for each partner of the configuration; those of log-ins only where there is an ' +
+      'authentication agent.',
+    metrics: federationGatewayMetrics,
+  },
   { title: 'Certificate authority', about: '', metrics: certificateAuthorityMetrics },
 ];
 
@@ -53,6 +61,13 @@ groups:
         expr: sum by (instance) (rate(mom4c_refused_total{code=~"M4C_BAD_SIGNATURE|M4C_SENDER_MISMATCH|M4C_REPLAY"}[5m])) > 0.1
         for: 5m
         annotations: { summary: "{{ $labels.instance }} refuses letters that were forged or replayed" }
+      - alert: PartnerIsAway
+        expr: mom4c_federation_link_up == 0 and on (instance, partner) mom4c_federation_link_wanted == 1
+        for: 5m
+        annotations: { summary: "{{ $labels.instance }} has no link to {{ $labels.partner }}" }
+      - alert: FederationExpires
+        expr: mom4c_federation_metadata_expiry_timestamp_seconds - time() < 2 * 86400 or mom4c_federation_certificate_expiry_timestamp_seconds - time() < 14 * 86400
+        annotations: { summary: "{{ $labels.instance }}: metadata of the federation or the gateway's certificate expire soon" }
 \`\`\``;
 
 export function observabilityPage(): string {
@@ -92,7 +107,7 @@ export function observabilityPage(): string {
       'hidden by the names of their fields, and never put into messages.',
     '## Prometheus',
     SCRAPE,
-    'Three alerts to begin with:',
+    'Alerts to begin with:',
     ALERTS,
   );
 }

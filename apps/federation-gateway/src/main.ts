@@ -75,7 +75,7 @@ async function start(running: Gateway): Promise<Started> {
     policyOf: (partner) => policyOf(partner, clock),
     agent,
     dialback: createDialbackKeys(random),
-    isWanted: wishes.isWanted,
+    isWanted: (partner) => wishes.isWanted(partner),
     ledgerFile: join(state, 'presences.sqlite'),
     ...around,
     refused: refusals.note,
