@@ -60,7 +60,7 @@ function start(partners: readonly Setting[], ...gateways: GatewayDescriptor[]) {
   return {
     current,
     settings,
-    change(...next: GatewayDescriptor[]) {
+    change: (...next: GatewayDescriptor[]): void => {
       metadata = next.length === 0 ? undefined : { ...metadata!, gateways: next };
       for (const listener of told) listener();
     },
