@@ -21,6 +21,7 @@ const sso = {
   agent: { port: 6, url: 'https://gw.alpha.test:6/' },
   federation: { metadataFile: 'metadata.xml', signerFiles: ['signer.pem'] },
   login: { method: 'ecp', user: 'alpha', passwordFile: 'password' },
+  partners: [{ domain: 'beta.test' }],
 };
 
 /** `path: message` of each fault. */
@@ -91,5 +92,5 @@ test('a host of this domain cannot be a partner’s; the link to the own server 
   assert.deepEqual(faultsOf({ ...sso, partners }), [
     'partners.0.hosts: conference.alpha.test belongs to this domain already',
   ]);
-  assert.match(faultsOf({ ...plain, component: { ...plain.component, host: '10.0.0.1' } })[0]!, /loopback/);
+  assert.match(faultsOf({ ...sso, component: { ...plain.component, host: '10.0.0.1' } })[0]!, /loopback/);
 });
