@@ -7,6 +7,11 @@ export const debianPackages = {
     ejabberd: 'the XMPP server of a domain',
     slapd: 'the certificate directory (LDAP)',
     'nats-server': 'the node-local bus and the command journal',
+    simplesamlphp: 'the identity provider of a federation (SAML)',
+    'libapache2-mod-php': 'the web server in which it runs, without the package that would start one at boot',
+    'php-xml': 'XML for the identity provider',
+    'php-mbstring': 'texts for the identity provider',
+    'micro-httpd': 'stands for "a web server" that simplesamlphp asks for; it runs only if inetd starts it',
   },
   test: {
     prosody: 'the other XMPP server that a domain may run on',

@@ -13,6 +13,13 @@ export { directoryBase, startSlapd } from './slapd.ts';
 export type { SlapdOptions } from './slapd.ts';
 export { startNatsServer } from './nats-server.ts';
 export type { NatsServerOptions } from './nats-server.ts';
+export { idpEntityId, idpUrls, startIdp } from './idp.ts';
+export type { IdpAccount, IdpKey, IdpKeys, IdpOptions, RunningIdp } from './idp.ts';
+export type { IdpLogins } from './idp-log.ts';
+export { openFederation } from './federation.ts';
+export type { Federation, FederationSettings } from './federation.ts';
+export { labIdp } from './lab-idp.ts';
+export type { LabIdp } from './lab-idp.ts';
 export type { OnStart, RunningServer, ServerName } from './server.ts';
 export type { TlsFiles } from './server-folder.ts';
 

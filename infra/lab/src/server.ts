@@ -8,7 +8,7 @@ import { isAlive } from './process-table.ts';
 export type ServerName = 'ejabberd' | 'prosody' | 'slapd' | 'nats-server';
 
 export type RunningServer = {
-  readonly name: ServerName;
+  readonly name: ServerName | 'idp';
   readonly process: ProcessRecord;
   /** Where it listens, on 127.0.0.1. */
   readonly port: number;
@@ -23,7 +23,7 @@ const READY_LIMIT_MS = 60_000;
 
 /** Starts a server and resolves once it answers. @throws Mom4cError M4C_LAB with the end of its log; nothing runs then */
 export async function startServer(
-  name: ServerName,
+  name: ServerName | 'idp',
   port: number,
   options: Omit<StartOptions, 'name'> & { onStart?: OnStart | undefined },
   answersNow: () => Promise<boolean>,

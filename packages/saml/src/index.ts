@@ -21,3 +21,5 @@ export type { IdpAnswer, PaosRequest, PaosResponse } from './paos.ts';
 export { readResponse, requestIdOf } from './response.ts';
 export { hintsOf } from './response-hints.ts';
 export type { ResponseHints } from './response-hints.ts';
+export { signMetadata } from './sign-metadata.ts';
+export type { Aggregate, MetadataSigner } from './sign-metadata.ts';
