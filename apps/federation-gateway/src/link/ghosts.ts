@@ -17,14 +17,9 @@ const NS_MUC_USER = 'http://jabber.org/protocol/muc#user';
  *  @param theirs presences of the side `in`
  *  @param ours of the side `out`; of these only those who wait for a room to let them in are told */
 export function partnerLost(theirs: readonly Presence[], ours: readonly Presence[]): Element[] {
-  const inRooms = new Set(
-    theirs.filter(({ kind }) => kind === 'self').map(({ from, to }) => `${from}\n${to}`),
-  );
   return [
     ...theirs.map((presence) => gone(presence, '333')),
-    ...ours
-      .filter(({ kind, from, to }) => kind === 'join' && !inRooms.has(`${to}\n${from}`))
-      .map(({ from, to }) => refusedJoin(from, to)),
+    ...ours.filter(({ kind }) => kind === 'join').map(({ from, to }) => refusedJoin(from, to)),
   ];
 }
 

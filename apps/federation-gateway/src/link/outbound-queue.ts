@@ -29,7 +29,7 @@ export class OutboundQueue {
   readonly #senders = new Map<string, { pieces: number; octets: number }>();
   readonly #load = { pieces: 0, octets: 0 };
   #write: Write | undefined;
-  #writing = false;
+  #writing: Promise<void> | undefined;
   #waiters: (() => void)[] = [];
 
   constructor(
@@ -57,21 +57,22 @@ export class OutboundQueue {
       load.octets += octets;
     }
     this.#pieces.push({ sender, octets, stanza });
-    void this.#pump();
+    this.#start();
     return true;
   }
 
   /** Begins to write what waits, and what will come. */
   open(write: Write): void {
     this.#write = write;
-    void this.#pump();
+    this.#start();
   }
 
-  /** Writes nothing more; what waits is lost. */
-  close(error: Mom4cError): void {
+  /** Writes nothing more; what waits is lost. Resolves when that is certain of the one that is being written, too. */
+  async close(error: Mom4cError): Promise<void> {
     this.#write = undefined;
     while (this.#next < this.#pieces.length) this.#onLost(this.#take().stanza, error);
     this.#wake();
+    await this.#writing;
   }
 
   /** Resolves when a piece has left. */
@@ -79,9 +80,12 @@ export class OutboundQueue {
     return new Promise((resolve) => this.#waiters.push(resolve));
   }
 
+  #start(): void {
+    // With something to write it does not end before it has been waited for.
+    if (this.#write && this.#next < this.#pieces.length) this.#writing ??= this.#pump();
+  }
+
   async #pump(): Promise<void> {
-    if (this.#writing) return;
-    this.#writing = true;
     while (this.#write && this.#next < this.#pieces.length) {
       const { stanza } = this.#take();
       try {
@@ -97,7 +101,7 @@ export class OutboundQueue {
       }
       this.#wake();
     }
-    this.#writing = false;
+    this.#writing = undefined;
   }
 
   #take(): Piece {

@@ -149,7 +149,9 @@ export function createPartnerLink(settings: PartnerLinkSettings): PartnerLink {
 
   function closed(pair: HostPair, error: Mom4cError): void {
     stuck = false;
-    queueOf(pair).close(new Mom4cError('M4C_PARTNER_DOWN', error.code));
+    const written = queueOf(pair).close(new Mom4cError('M4C_PARTNER_DOWN', error.code));
+    // Who learns by a bounce that he was not let in needs no other word.
+    cleanAfter(() => written);
     setImmediate(note);
   }
 
@@ -157,7 +159,7 @@ export function createPartnerLink(settings: PartnerLinkSettings): PartnerLink {
   async function lost(stanza: Element, error: Mom4cError): Promise<void> {
     const { from = '', to = '' } = stanza.attrs;
     // The sender is told; else he would be told once more with those who were let in.
-    if (isJoin(stanza)) ledger.forget(partner.domain, { side: 'out', kind: 'join', from, to });
+    if (isJoin(stanza)) ledger.forget(partner.domain, { side: 'out', from, to });
     await back(stanza, error.code === 'M4C_PARTNER_STREAM' ? new Mom4cError('M4C_PARTNER_DOWN') : error);
   }
 
@@ -299,12 +301,11 @@ export function createPartnerLink(settings: PartnerLinkSettings): PartnerLink {
 
   /** Our server and users are told that nobody of the partner is there. Without our server it is done when that is back. */
   async function forgetPartner(): Promise<void> {
-    if (!component.online) return;
     const gone = ledger.of(partner.domain, 'in');
-    for (const stanza of partnerLost(gone, ledger.of(partner.domain, 'out'))) await component.send(stanza);
+    const waiting = ledger.of(partner.domain, 'out').filter(({ kind }) => kind === 'join');
+    for (const stanza of partnerLost(gone, waiting)) await component.send(stanza);
     for (const one of gone) ledger.forget(partner.domain, one);
-    for (const one of ledger.of(partner.domain, 'out'))
-      if (one.kind === 'join' && !isIn(gone, one)) ledger.forget(partner.domain, one);
+    for (const one of waiting) ledger.forget(partner.domain, one);
   }
 
   async function forgetServer(): Promise<void> {
@@ -406,10 +407,6 @@ function isHalfEmpty({ load }: OutboundQueue): boolean {
 function isOf(pair: HostPair, presence: Presence): boolean {
   const { local, remote } = pairOf(presence);
   return local === pair.local && remote === pair.remote;
-}
-
-function isIn(theirs: readonly Presence[], { from, to }: Presence): boolean {
-  return theirs.some((one) => one.kind === 'self' && one.from === to && one.to === from);
 }
 
 function asError(thrown: unknown): Mom4cError {

@@ -13,7 +13,7 @@ import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Mom4cError, type Load } from '@mom4c/core';
-import { causerOf, type Change, type Kind, type Presence, type Side } from './presence-reading.ts';
+import { causerOf, other, type Between, type Change, type Presence, type Side } from './presence-reading.ts';
 
 export type LedgerLimits = { readonly perAccount: Load; readonly perPartner: Load };
 
@@ -25,9 +25,7 @@ export const LEDGER_LIMITS: LedgerLimits = {
 export type PresenceLedger = {
   /** @throws Mom4cError M4C_BUSY if there is no room for it; nothing is changed then */
   apply(partner: string, change: Change): void;
-  forget(partner: string, presence: Presence): void;
-  /** Is this very presence remembered? */
-  has(partner: string, presence: Omit<Presence, 'kind'> & { readonly kind?: Kind }): boolean;
+  forget(partner: string, presence: Between): void;
   /** In the order in which they came. */
   of(partner: string, side: Side): readonly Presence[];
   count(partner: string): number;
@@ -47,7 +45,7 @@ export function openPresenceLedger(file: string, limits: LedgerLimits = LEDGER_L
   const database = open(file);
   const insert = database.prepare('INSERT OR REPLACE INTO presence VALUES (?, ?, ?, ?, ?)');
   const remove = database.prepare(
-    'DELETE FROM presence WHERE partner = ? AND side = ? AND kind = ? AND sender = ? AND recipient = ?',
+    'DELETE FROM presence WHERE partner = ? AND side = ? AND sender = ? AND recipient = ?',
   );
   const books = new Map<string, Book>();
 
@@ -59,23 +57,24 @@ export function openPresenceLedger(file: string, limits: LedgerLimits = LEDGER_L
     return fresh;
   }
 
-  function forget(partner: string, presence: Presence): void {
+  function forget(partner: string, presence: Between): void {
     const of = books.get(partner);
     const key = keyOf(presence);
     const known = of?.entries.get(key);
     if (!of || !known) return;
-    remove.run(partner, known.side, known.kind, known.from, known.to);
+    remove.run(partner, known.side, known.from, known.to);
     of.entries.delete(key);
     count(of, known, -1);
     if (of.entries.size === 0) books.delete(partner);
   }
 
   function note(partner: string, presence: Presence): void {
+    if (presence.kind === 'self') letIn(partner, presence);
     const of = book(partner);
     const key = keyOf(presence);
     const known = of.entries.get(key);
-    // Once in a room, what is told to it is no joining any more.
-    if (known?.kind === presence.kind || known?.kind === 'join') return;
+    // Whoever waits for a room may say more to it, and waits on; what a room is, it stays.
+    if (known && (known.kind === presence.kind || presence.kind === 'directed')) return;
     if (!known && isFull(of, presence, limits)) {
       if (of.entries.size === 0) books.delete(partner);
       throw new Mom4cError('M4C_BUSY', 'too many are present');
@@ -85,6 +84,15 @@ export function openPresenceLedger(file: string, limits: LedgerLimits = LEDGER_L
     const now = book(partner);
     now.entries.set(key, presence);
     count(now, presence, 1);
+  }
+
+  /** The room has said who he is there: he waits no more. */
+  function letIn(partner: string, { side, from, to }: Presence): void {
+    const shown: Presence = { side: other(side), kind: 'directed', from: to, to: from };
+    const waiting = books.get(partner)?.entries.get(keyOf(shown));
+    if (waiting?.kind !== 'join') return;
+    forget(partner, waiting);
+    note(partner, shown);
   }
 
   for (const row of database.prepare('SELECT * FROM presence ORDER BY rowid').all()) {
@@ -98,14 +106,9 @@ export function openPresenceLedger(file: string, limits: LedgerLimits = LEDGER_L
   return {
     apply(partner, { note: fresh, forget: gone = [] }) {
       if (fresh) note(partner, fresh);
-      for (const { side, from, to } of gone)
-        for (const kind of ['directed', 'self'] as const) forget(partner, { side, kind, from, to });
+      for (const between of gone) forget(partner, between);
     },
     forget,
-    has(partner, { side, kind, from, to }) {
-      const entries = books.get(partner)?.entries;
-      return entries?.get(keyOf({ side, kind: kind ?? 'directed', from, to })) !== undefined;
-    },
     of: (partner, side) =>
       [...(books.get(partner)?.entries.values() ?? [])].filter((one) => one.side === side),
     count: (partner) => books.get(partner)?.entries.size ?? 0,
@@ -125,7 +128,7 @@ function open(file: string): DatabaseSync {
         kind TEXT NOT NULL CHECK (kind IN ('directed', 'join', 'self')),
         sender TEXT NOT NULL,
         recipient TEXT NOT NULL,
-        UNIQUE (partner, side, kind, sender, recipient)
+        UNIQUE (partner, side, sender, recipient)
       ) STRICT`);
     return database;
   } catch (cause) {
@@ -134,8 +137,8 @@ function open(file: string): DatabaseSync {
 }
 
 /** No address holds a line feed. */
-function keyOf({ side, kind, from, to }: Presence): string {
-  return `${side}\n${kind === 'self' ? 'self' : 'directed'}\n${from}\n${to}`;
+function keyOf({ side, from, to }: Between): string {
+  return `${side}\n${from}\n${to}`;
 }
 
 function count(book: Book, presence: Presence, by: 1 | -1): void {

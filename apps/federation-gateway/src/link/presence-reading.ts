@@ -11,22 +11,18 @@ export type Side = 'in' | 'out';
 
 /**
  * - `directed`: the sender has shown itself to the recipient, who would believe it present for ever.
- * - `join`: the same, on the way into a room.
+ * - `join`: the same to a room that has not answered yet.
  * - `self`: a room (its occupant, `room/nick`) has told the recipient that this is who it is there.
  */
 export type Kind = 'directed' | 'join' | 'self';
 
-export type Presence = {
-  readonly side: Side;
-  readonly kind: Kind;
-  readonly from: string;
-  readonly to: string;
-};
+export type Between = { readonly side: Side; readonly from: string; readonly to: string };
+
+export type Presence = Between & { readonly kind: Kind };
 
 export type Change = {
   readonly note?: Presence;
-  /** Whatever there is between these, of any kind. */
-  readonly forget?: readonly Pick<Presence, 'side' | 'from' | 'to'>[];
+  readonly forget?: readonly Between[];
 };
 
 /** @param side who sent it; both addresses are checked */
@@ -47,7 +43,7 @@ export function readPresence(stanza: Element, side: Side): Change {
   }
 }
 
-function noteOf(stanza: Element, between: Pick<Presence, 'side' | 'from' | 'to'>): Change {
+function noteOf(stanza: Element, between: Between): Change {
   // An account without a resource is in no place that it could leave.
   if (!between.from.includes('/')) return {};
   if (isSelf(stanza)) return { note: { ...between, kind: 'self' } };
@@ -76,7 +72,7 @@ export function bareOf(address: string): string {
 }
 
 /** Which pair of hosts its stanzas go between, seen from here. */
-export function pairOf({ side, from, to }: Pick<Presence, 'side' | 'from' | 'to'>): {
+export function pairOf({ side, from, to }: Between): {
   local: string;
   remote: string;
 } {
