@@ -1,3 +1,15 @@
+export { agentUrls } from './agent/agent-urls.ts';
+export type { AgentUrls } from './agent/agent-urls.ts';
+export { createAuthenticationAgent } from './agent/authentication-agent.ts';
+export type { AgentSettings, AgentStatus, AuthenticationAgent } from './agent/authentication-agent.ts';
+export { followFederation } from './agent/federation-metadata.ts';
+export type { FederationSource, FederationStatus, MetadataSource } from './agent/federation-metadata.ts';
+export { createHttpsClient } from './agent/https-client.ts';
+export type { HttpsClient, Trust } from './agent/https-client.ts';
+export type { IdpStatus } from './agent/idp-session.ts';
+export type { IdpCredentials } from './agent/log-in-settings.ts';
 export { federationGatewayMetrics } from './metrics.ts';
+export { LEVELS } from './partner.ts';
+export type { Level, Partner, Partners } from './partner.ts';
 export { federationGatewaySettings } from './settings.ts';
 export type { FederationGatewaySettings } from './settings.ts';
