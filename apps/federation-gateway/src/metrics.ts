@@ -36,6 +36,12 @@ export const federationGatewayMetrics = {
     help: 'Stanzas that were handed on.',
     labels: { partner: PARTNER, direction: '`out` to the partner, `in` from it' },
   },
+  octets: {
+    name: 'federation_stanza_octets_total',
+    type: 'counter',
+    help: 'Octets of the streams that carried them, their log-ins included.',
+    labels: { partner: PARTNER, direction: '`out`, `in`' },
+  },
   bounced: {
     name: 'federation_stanzas_bounced_total',
     type: 'counter',
@@ -138,6 +144,14 @@ export function watchGateway(
       .flatMap(({ partner, counts }) => [
         [{ partner, direction: 'out' }, counts.sent] as const,
         [{ partner, direction: 'in' }, counts.received] as const,
+      ]),
+  );
+  metrics.watch(of.octets, () =>
+    links
+      .status()
+      .flatMap(({ partner, counts }) => [
+        [{ partner, direction: 'out' }, counts.sentOctets] as const,
+        [{ partner, direction: 'in' }, counts.receivedOctets] as const,
       ]),
   );
   metrics.watch(of.bounced, () =>
