@@ -28,6 +28,15 @@ import {
   scepNames,
   scepRequest,
 } from './targets/scep.ts';
+import {
+  htmlForms,
+  samlAnswer,
+  samlAssertion,
+  samlEnvelope,
+  samlMetadata,
+  samlRedirect,
+  samlResponse,
+} from './targets/saml.ts';
 import { stanzaParser } from './targets/stanza-parser.ts';
 
 export const TARGETS: readonly Target[] = [
@@ -64,6 +73,13 @@ export const TARGETS: readonly Target[] = [
   configuration,
   address,
   duration,
+  samlResponse,
+  samlAssertion,
+  samlMetadata,
+  samlEnvelope,
+  samlAnswer,
+  samlRedirect,
+  htmlForms,
 ];
 
 /** @throws Error if there is none of that name */

@@ -43,7 +43,7 @@ const NOT_SENT = ['submit', 'button', 'image', 'reset', 'file', 'checkbox', 'rad
 export function readForms(html: string): readonly Form[] {
   if (html.length > MAX_CHARACTERS)
     throw new Mom4cError(CODE, `a page of more than ${MAX_CHARACTERS} characters`);
-  if (html.split('<').length > MAX_TAGS) throw new Mom4cError(CODE, `a page of more than ${MAX_TAGS} tags`);
+  checkTags(html);
   const forms: Collected[] = [];
   const pending: { node: Tree.ChildNode; inside: Collected | undefined }[] = [];
   const visit = (parent: Tree.ParentNode, inside: Collected | undefined): void => {
@@ -69,6 +69,15 @@ export function readForms(html: string): readonly Form[] {
     fields: Object.fromEntries(collected.fields),
     logIn: logInOf(collected),
   }));
+}
+
+function checkTags(html: string): void {
+  let at = -1;
+  for (let tags = 0; tags < MAX_TAGS; tags++) {
+    at = html.indexOf('<', at + 1);
+    if (at < 0) return;
+  }
+  throw new Mom4cError(CODE, `a page of ${MAX_TAGS} tags or more`);
 }
 
 function add(control: Tree.Element, form: Collected): void {
