@@ -137,6 +137,7 @@ export function createSamlUser(settings: UserSettings): SamlUser {
     if (offer.location && service !== undefined)
       offer = await toAgent({ url: await discover(logIn, offer.location) });
     if (!offer.location) throw refusedBy(offer);
+    at(idp.sso.redirect, offer.location.href, 'the redirect');
     const { sso, request } = readRedirect(offer.location.href);
     same(idp.sso.redirect, sso, 'the identity provider of the redirect');
     checkRequest(request, agent, { destination: sso, consumerUrl: agent.consumerUrls.post, binding: 'post' });

@@ -1,0 +1,44 @@
+/** One request by HTTPS as anybody may send it: no redirect is followed, and no certificate looked at unless asked. */
+import type { IncomingHttpHeaders } from 'node:http';
+import { request } from 'node:https';
+
+export type Asked = { readonly status: number; readonly headers: IncomingHttpHeaders; readonly text: string };
+
+export function ask(
+  url: string,
+  options: {
+    readonly method?: string;
+    readonly headers?: Readonly<Record<string, string>>;
+    readonly body?: string | Uint8Array;
+    /** As it stands in the request line; default: that of the URL. */
+    readonly path?: string;
+    /** An address of this machine. */
+    readonly from?: string;
+  } = {},
+): Promise<Asked> {
+  const { body, method = body === undefined ? 'GET' : 'POST', headers = {}, path, from } = options;
+  return new Promise((resolve, reject) => {
+    const asking = request(
+      url,
+      {
+        method,
+        headers,
+        agent: false,
+        rejectUnauthorized: false,
+        ...(path !== undefined && { path }),
+        ...(from !== undefined && { localAddress: from }),
+      },
+      (response) => {
+        let text = '';
+        response.setEncoding('utf8');
+        response.on('data', (chunk: string) => (text += chunk));
+        response.on('end', () =>
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, text }),
+        );
+        response.on('error', reject);
+      },
+    );
+    asking.on('error', reject);
+    asking.end(body);
+  });
+}
