@@ -1,0 +1,141 @@
+// Mutations seen red: older metadata taken; the floor forgotten at a restart; expired ones given; what cannot be read puts
+// the good ones away; a change of the file not noticed; nobody told of a change; the kept ones not used at a start.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { silentLog, systemRandom } from '@mom4c/core';
+import { signMetadata } from '@mom4c/saml';
+import { type FederationSource, followFederation } from './federation-metadata.ts';
+import { type FakeClock, fakeClock, isError } from './test-fakes.ts';
+
+const HOUR = 3_600_000;
+const LOOK = 2_000;
+const none = isError('M4C_METADATA');
+
+function signer(folder: string, name: string): { key: string; certificate: string } {
+  const file = (suffix: string): string => join(folder, `${name}.${suffix}`);
+  const form = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', `/CN=${name}`];
+  execFileSync('openssl', [...form, '-keyout', file('key'), '-out', file('pem')], { stdio: 'pipe' });
+  return { key: readFileSync(file('key'), 'utf8'), certificate: readFileSync(file('pem'), 'utf8') };
+}
+
+type Setting = {
+  readonly clock: FakeClock;
+  readonly path: string;
+  /** Signed metadata that are good for so long from now. */
+  write(forMs: number, as?: { key: string; certificate: string }): void;
+  open(): Promise<FederationSource>;
+};
+
+function setUp(context: TestContext): Setting & { readonly stranger: { key: string; certificate: string } } {
+  const folder = mkdtempSync(join(tmpdir(), 'mom4c-metadata-'));
+  context.after(() => rmSync(folder, { recursive: true }));
+  const own = signer(folder, 'operator');
+  const clock = fakeClock();
+  const path = join(folder, 'metadata.xml');
+  let edition = 0;
+  return {
+    clock,
+    path,
+    stranger: signer(folder, 'stranger'),
+    write(forMs, as = own) {
+      const aggregate = {
+        name: 'f.test',
+        id: `_${(edition += 1)}`,
+        validUntil: clock.now() + forMs,
+        entities: [],
+      };
+      writeFileSync(path, signMetadata(aggregate, as));
+    },
+    async open() {
+      const source = await followFederation({
+        source: { kind: 'file', path },
+        signers: [own.certificate],
+        folder: join(folder, 'state'),
+        refreshMs: HOUR,
+        https: () => Promise.reject(new Error('no network here')),
+        log: silentLog,
+        clock,
+        random: systemRandom,
+      });
+      context.after(() => source.stop());
+      return source;
+    },
+  };
+}
+
+/** What happens when the file is looked at next. */
+async function look(source: FederationSource, clock: FakeClock): Promise<void> {
+  const changed = new Promise<void>((resolve) => {
+    const end = source.onChange(() => resolve(end()));
+  });
+  clock.advance(LOOK);
+  await changed;
+}
+
+test('metadata are taken, and newer ones as soon as the file has changed', async (context) => {
+  const { clock, write, open } = setUp(context);
+  write(HOUR);
+  const source = await open();
+  const { digest } = source.get();
+  assert.equal(source.status().validUntil, clock.now() + HOUR);
+  write(2 * HOUR);
+  await look(source, clock);
+  assert.notEqual(source.get().digest, digest);
+});
+
+test('what cannot be used changes nothing: garbage, another signer, an older edition', async (context) => {
+  const { clock, path, write, open, stranger } = setUp(context);
+  write(2 * HOUR);
+  const source = await open();
+  const { digest } = source.get();
+  const { signal } = new AbortController();
+  for (const spoil of [
+    () => writeFileSync(path, '<x/>'),
+    () => write(3 * HOUR, stranger),
+    () => write(HOUR),
+    () => rmSync(path),
+  ]) {
+    spoil();
+    await assert.rejects(source.refresh(signal), none);
+    assert.equal(source.get().digest, digest);
+    assert.equal(source.status().fault?.code, 'M4C_METADATA');
+  }
+  write(2 * HOUR + 1);
+  await source.refresh(signal);
+  assert.equal(source.status().fault, undefined);
+  assert.equal(source.status().lastRead, clock.now());
+});
+
+test('a restart without a source goes on with the last good ones, and with their age', async (context) => {
+  const { path, write, open, clock } = setUp(context);
+  write(2 * HOUR);
+  const first = await open();
+  const { digest } = first.get();
+  await first.stop();
+  rmSync(path);
+  const second = await open();
+  assert.equal(second.get().digest, digest);
+  await second.stop();
+  write(HOUR);
+  const third = await open();
+  assert.equal(third.get().digest, digest, 'the older edition was refused');
+  await third.stop();
+  clock.advance(2 * HOUR);
+  write(-1);
+  const fourth = await open();
+  assert.throws(() => fourth.get(), none);
+});
+
+test('metadata that have expired are not given', async (context) => {
+  const { clock, write, open } = setUp(context);
+  write(HOUR);
+  const source = await open();
+  clock.advance(HOUR - 1);
+  source.get();
+  clock.advance(1);
+  assert.throws(() => source.get(), isError('M4C_METADATA', /expired/));
+});
