@@ -26,8 +26,8 @@ type Setting = {
   readonly clock: FakeClock;
   readonly path: string;
   /** Signed metadata that are good for so long from now. */
-  write(forMs: number, as?: { key: string; certificate: string }): void;
-  open(): Promise<FederationSource>;
+  readonly write: (forMs: number, as?: { key: string; certificate: string }) => void;
+  readonly open: () => Promise<FederationSource>;
 };
 
 function setUp(context: TestContext): Setting & { readonly stranger: { key: string; certificate: string } } {

@@ -78,7 +78,7 @@ export function createRelyingParty(settings: RelyingPartySettings): RelyingParty
   const name = (): string => Buffer.from(random.bytes(32)).toString('base64url');
 
   function step(number: number, { pair, stream }: Pending, message: string): void {
-    log.debug({ step: number, partner: pair.remote, stream }, message);
+    log.debug({ step: number, partner: pair.remote, direction: 'in', stream }, message);
   }
 
   /** The way on to an identity provider. */

@@ -79,7 +79,8 @@ export function createSamlUser(settings: UserSettings): SamlUser {
       idp,
       url: below(agent.agentUrl, url, 'the challenge'),
       signal,
-      step: (number, message) => log.debug({ step: number, partner: pair.remote, stream }, message),
+      step: (number, message) =>
+        log.debug({ step: number, partner: pair.remote, direction: 'out', stream }, message),
       toAgent: (request) => https({ ...request, trust, faults }, signal),
     };
   }
