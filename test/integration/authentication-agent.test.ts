@@ -179,7 +179,11 @@ test('attributes of the assertion reach the policy for the partner', async (cont
   const alpha = await startAlpha(context, {});
   const asking = async (attributes: Record<string, readonly string[]>): Promise<void> => {
     const party = await range.start('beta.test', { attributes });
-    await logIn(alpha, party).finally(() => party.stop());
+    try {
+      await logIn(alpha, party);
+    } finally {
+      await party.stop();
+    }
   };
   await asking({ federation: ['other.test', range.operator.name], assurance: ['password'] });
   const missing = isError('M4C_PARTNER_LOGIN', /403 M4C_ASSERTION_ATTRIBUTES/);
