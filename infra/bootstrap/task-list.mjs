@@ -19,6 +19,7 @@ export const taskList = {
   bench: { debian: ['lab'], run: ['infra/bootstrap/bench.ts'] },
   lock: { run: ['infra/bootstrap/lock.ts'] },
   docs: { run: ['infra/docs/generate.ts'] },
+  'docs:federation': { debian: all, run: ['test/interop/federation-page.ts'] },
   'docs:scep': { debian: all, run: ['test/interop/scep-matrix.ts'] },
   demo: { debian: ['lab'], run: ['infra/lab/src/demo.ts'] },
 };

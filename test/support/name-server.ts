@@ -1,5 +1,7 @@
 /** DNS for names that exist in a test only: Debian's dnsmasq on a free port of loopback, asked by nobody else. */
+import dns from 'node:dns';
 import { mkdirSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { freePort, isPortTaken, releasePorts, startProcess, stopProcess, until } from '@mom4c/lab';
 
@@ -48,4 +50,15 @@ export async function startNameServer(folder: string, records: readonly ServerRe
   if (answers) return { port, stop };
   await stop();
   throw new Error(`dnsmasq does not listen, see ${record.logFile}`);
+}
+
+/** Whatever this process asks of DNS goes there; addresses of names, which the system looks up, do not. @returns the way back */
+export function useNameServer(port: number): () => void {
+  const before = dns.getServers();
+  const use = (servers: readonly string[]): void => {
+    dns.setServers(servers);
+    syncBuiltinESMExports();
+  };
+  use([`127.0.0.1:${port}`]);
+  return () => use(before);
 }

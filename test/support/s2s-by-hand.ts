@@ -61,19 +61,20 @@ export async function connectByHand(port: number): Promise<StreamByHand> {
   return byHand(socket);
 }
 
-/** @param own undefined: in clear until `secure` @param onStream gets each connection */
+/** @param own undefined: in clear until `secure` @param onStream gets each connection; may fail when the peer ends it */
 export async function listenByHand(
   own: PemPair | undefined,
-  onStream: (stream: StreamByHand) => void,
+  onStream: (stream: StreamByHand) => Promise<void>,
 ): Promise<{ readonly port: number; stop(): Promise<void> }> {
   const open = new Set<Socket>();
   const server: Server = createTcpServer((socket) => {
     open.add(socket);
     socket.on('error', () => {});
-    if (!own) return onStream(byHand(socket));
+    const begin = (stream: StreamByHand): void => void onStream(stream).catch(() => stream.close());
+    if (!own) return begin(byHand(socket));
     const secured = new TLSSocket(socket, serverOptions(own));
     secured.on('error', () => {});
-    secured.once('secure', () => onStream(byHand(secured)));
+    secured.once('secure', () => begin(byHand(secured)));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {

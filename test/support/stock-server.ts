@@ -84,6 +84,8 @@ export async function startStockServer(
 export async function startNames(
   folder: string,
   domains: readonly string[],
+  /** Of these one port takes both. */
+  both: readonly string[] = [],
 ): Promise<{
   readonly dns: number;
   readonly ports: Readonly<Record<string, { readonly starttls: number; readonly direct: number }>>;
@@ -91,7 +93,10 @@ export async function startNames(
 }> {
   const free = await freePorts(2 * domains.length);
   const ports = Object.fromEntries(
-    domains.map((domain, at) => [domain, { starttls: free[2 * at]!, direct: free[2 * at + 1]! }]),
+    domains.map((domain, at) => {
+      const [starttls, other] = [free[2 * at]!, free[2 * at + 1]!];
+      return [domain, { starttls, direct: both.includes(domain) ? starttls : other }];
+    }),
   );
   const records = domains.flatMap((domain) =>
     [domain, `conference.${domain}`].map((host) => ({ domain: host, ...ports[domain]! })),

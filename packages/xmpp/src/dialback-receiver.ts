@@ -66,29 +66,31 @@ export async function confirmByDialback(asked: {
   }
 }
 
-/** Questions about keys of ours, on a stream of who was shown one; and a key of the peer on a stream that has no need of it. */
+/** Questions about keys of ours, on a stream of who was shown one; and a key of the peer on a stream that has no need of it.
+ *  @returns was it a good key? */
 export function answerDialback(asked: {
   readonly link: XmlLink;
   readonly listening: S2sListening;
   readonly pair: HostPair;
   readonly policy: S2sPolicy;
   readonly element: Element;
-}): void {
+}): boolean {
   const { link, listening, pair, policy, element } = asked;
   const { local, remote } = pair;
   const { id, from, to } = element.attrs;
-  const answer = (name: string, more: { readonly id?: string }, valid: boolean): void => {
+  const answer = (name: string, more: { readonly id?: string }, valid: boolean): boolean => {
     const attributes = { from: local, to: remote, ...more, type: valid ? 'valid' : 'invalid' };
     link.send(xml(name, attributes)).catch((error: unknown) => link.destroy(error as Mom4cError));
+    return valid;
   };
   if (isKeyQuestion(element) && from === remote && to === local && id !== undefined && id.length <= MAX_ID) {
     const names = { receiving: remote, originating: local, stream: id };
-    answer('db:verify', { id }, listening.dialback?.keys.confirms(names, textOf(element)) ?? false);
-  } else if (isKeyOf(element, pair)) {
-    // Nothing is checked at this level; at `dialback` it has been.
-    answer('db:result', {}, policy.authentication === 'none' || policy.authentication === 'dialback');
-  } else {
-    const error = new Mom4cError('M4C_PARTNER_ADDRESS', 'dialback for other hosts than those of the stream');
-    void link.close(error, 'invalid-from');
+    return answer('db:verify', { id }, listening.dialback?.keys.confirms(names, textOf(element)) ?? false);
   }
+  if (isKeyOf(element, pair))
+    // Nothing is checked at this level; at `dialback` it has been.
+    return answer('db:result', {}, policy.authentication === 'none' || policy.authentication === 'dialback');
+  const error = new Mom4cError('M4C_PARTNER_ADDRESS', 'dialback for other hosts than those of the stream');
+  void link.close(error, 'invalid-from');
+  return false;
 }

@@ -34,8 +34,9 @@ export type Authenticated = {
 const MAX_QUESTIONS = 16;
 const SUCCESS = `<success xmlns='${NS_SASL}'/>`;
 
-/** @throws Refusal, Mom4cError (the link has ended) */
-export async function authenticatePeer(asked: Authentication): Promise<Authenticated> {
+/** @returns undefined: the peer asked about keys of ours, which were good, and went
+ *  @throws Refusal, Mom4cError (the link has ended) */
+export async function authenticatePeer(asked: Authentication): Promise<Authenticated | undefined> {
   const { policy, first } = asked;
   switch (policy.authentication) {
     case 'SAML20':
@@ -45,8 +46,7 @@ export async function authenticatePeer(asked: Authentication): Promise<Authentic
       await verifyByCertificate(asked);
       return succeed(asked);
     case 'dialback':
-      await verifyByDialback(asked);
-      return { restart: false, waiting: [] };
+      return (await verifyByDialback(asked)) ? { restart: false, waiting: [] } : undefined;
     case 'none':
       return { restart: false, waiting: first ? [first] : [] };
   }
@@ -164,14 +164,20 @@ async function verifyByCertificate(asked: Authentication): Promise<void> {
     throw saslRefusal(new Mom4cError('M4C_PARTNER_ADDRESS', 'a log-in as another domain'), 'invalid-authzid');
 }
 
-/** XEP-0220 §2.2. */
-async function verifyByDialback(asked: Authentication): Promise<void> {
+/** XEP-0220 §2.2. @returns false if the peer only asked: ejabberd does so on a connection of its own */
+async function verifyByDialback(asked: Authentication): Promise<boolean> {
   const { link, phases, listening, pair, id, policy } = asked;
   let element = asked.first ?? (await phases.wait('key', link.next()));
+  let allGood = true;
   for (let questions = 0; isKeyQuestion(element); questions += 1) {
     if (questions === MAX_QUESTIONS) throw new Refusal(unusable('too many questions'), 'policy-violation');
-    answerDialback({ link, listening, pair, policy, element });
-    element = await phases.wait('key', link.next());
+    allGood = answerDialback({ link, listening, pair, policy, element }) && allGood;
+    try {
+      element = await phases.wait('key', link.next());
+    } catch (error) {
+      if (allGood) return false;
+      throw error;
+    }
   }
   if (!isKeyOf(element, pair))
     throw new Refusal(belowLevel('something else than dialback'), 'not-authorized');
@@ -187,4 +193,5 @@ async function verifyByDialback(asked: Authentication): Promise<void> {
   if (!confirmed)
     throw new Refusal(new Mom4cError('M4C_PARTNER_LEVEL', 'the key was not confirmed'), undefined, text);
   await link.write(text);
+  return true;
 }

@@ -71,6 +71,7 @@ export async function listenS2s(listening: S2sListening): Promise<S2sListener> {
           return true;
         },
       });
+      if (!stream) return;
       guest.state = 'stream';
       onStream(stream);
     } catch (thrown) {

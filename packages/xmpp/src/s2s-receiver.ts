@@ -41,13 +41,15 @@ type Greeting = { readonly pair: HostPair; readonly id: string };
 /** First octet of a TLS record with a handshake. */
 const TLS_HANDSHAKE = 0x16;
 
-/** Resolves with the stream that has been authenticated; else the link is closed.
+/** Resolves with the stream that has been authenticated; else the link is closed. Undefined: the peer had only something to ask.
  *  @throws Mom4cError why it was refused, or why the connection ended */
-export async function receiveS2s(arrival: Arrival): Promise<S2sStream> {
+export async function receiveS2s(arrival: Arrival): Promise<S2sStream | undefined> {
+  const { link, listening } = arrival;
   try {
-    return await negotiate(arrival);
+    const stream = await negotiate(arrival);
+    if (!stream) await link.close(unusable('asked and answered'));
+    return stream;
   } catch (thrown) {
-    const { link, listening } = arrival;
     if (thrown instanceof Refusal) {
       await link.close(thrown.error, thrown.condition, thrown.before);
       throw thrown.error;
@@ -63,7 +65,7 @@ export async function receiveS2s(arrival: Arrival): Promise<S2sStream> {
   }
 }
 
-async function negotiate(arrival: Arrival): Promise<S2sStream> {
+async function negotiate(arrival: Arrival): Promise<S2sStream | undefined> {
   const { link, listening, context, address } = arrival;
   const { clock, random, log, hosts } = listening;
   const phases = createPhases(link, clock);
@@ -129,7 +131,7 @@ async function negotiate(arrival: Arrival): Promise<S2sStream> {
     );
   if (!first) await link.write(offer(policy));
   step(3);
-  const { restart, waiting } = await authenticatePeer({
+  const authenticated = await authenticatePeer({
     link,
     phases,
     listening,
@@ -139,6 +141,8 @@ async function negotiate(arrival: Arrival): Promise<S2sStream> {
     first,
     step,
   });
+  if (!authenticated) return undefined;
+  const { restart, waiting } = authenticated;
   if (restart) {
     link.restart();
     greeting = await greetAgain(greeting);
@@ -156,7 +160,7 @@ async function negotiate(arrival: Arrival): Promise<S2sStream> {
       managed: restart,
       ...(restart
         ? {}
-        : { onDialback: (element) => answerDialback({ link, listening, pair, policy, element }) }),
+        : { onDialback: (element) => void answerDialback({ link, listening, pair, policy, element }) }),
       onDropped: (error) => listening.onRefused(error, pair.remote),
     },
     waiting,

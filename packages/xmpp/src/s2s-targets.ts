@@ -30,8 +30,8 @@ export async function s2sTargets(asked: {
   const { pair, address, policy } = asked;
   const kinds = [...(policy.tls === 'direct' ? [] : [false]), ...(policy.tls === 'starttls' ? [] : [true])];
   if (address !== 'srv')
-    // One port may be for either kind: in clear is tried first, since a server for direct TLS only closes at once then.
-    return kinds.slice(0, policy.tls === 'opportunistic' ? 1 : 2).map((direct) => ({ ...address, direct }));
+    // Which kind a port is for shows when it is tried: what is for direct TLS ends a connection that begins in clear.
+    return kinds.map((direct) => ({ ...address, direct }));
   const answers = await bounded(asked, Promise.all(kinds.map((direct) => lookUp(pair.remote, direct))));
   return orderedTargets(pair.remote, kinds, answers, asked.random);
 }
