@@ -18,6 +18,7 @@ import { keystore, keystoreSafe } from './targets/keystore.ts';
 import { address, duration } from './targets/names.ts';
 import { payload } from './targets/payload.ts';
 import { postbox } from './targets/postbox.ts';
+import { s2sDialback, s2sSaml } from './targets/s2s-receiver.ts';
 import {
   certificationRequest,
   certificationRequestInfo,
@@ -41,6 +42,8 @@ import { stanzaParser } from './targets/stanza-parser.ts';
 
 export const TARGETS: readonly Target[] = [
   stanzaParser,
+  s2sSaml,
+  s2sDialback,
   payload,
   postbox,
   der,

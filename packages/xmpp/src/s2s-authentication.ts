@@ -92,6 +92,11 @@ async function verifyBySaml(asked: Authentication): Promise<void> {
     throw saslRefusal(new Mom4cError('M4C_PARTNER_ADDRESS', 'a log-in as another domain'), 'invalid-authzid');
   const ended = new AbortController();
   void link.closed.then(() => ended.abort());
+  const tooLate = Promise.withResolvers<never>();
+  tooLate.promise.catch(() => {});
+  const cancel = listening.clock.after(VERDICT_MS, () =>
+    tooLate.reject(saslRefusal(unusable('no verdict in time'), 'temporary-auth-failure')),
+  );
   try {
     const begun = saml.begin({ stream: id, pair, authzid, idp, signal: ended.signal });
     const { url, verdict } = await phases.wait('challenge', begun.catch(refused));
@@ -108,15 +113,12 @@ async function verifyBySaml(asked: Authentication): Promise<void> {
     step(6);
     const said = link.next();
     said.catch(() => {});
-    const interruption = await phases.wait(
-      'verdict',
-      Promise.race([inTime(verdict, listening), said]),
-      2 * VERDICT_MS,
-    );
+    const given = verdict.then(() => undefined, refused);
+    const work = Promise.race([given, said, tooLate.promise]);
+    const interruption = await phases.wait('verdict', work, 2 * VERDICT_MS);
     if (interruption) throw interrupted(interruption);
-  } catch (error) {
-    ended.abort();
-    throw error;
+  } finally {
+    cancel();
   }
 }
 
@@ -126,20 +128,6 @@ function initial(message: string): ReturnType<typeof readSamlInitial> {
   } catch (error) {
     throw saslRefusal(error as Mom4cError, 'malformed-request');
   }
-}
-
-function inTime(verdict: Promise<void>, { clock }: S2sListening): Promise<undefined> {
-  return new Promise((resolve, reject) => {
-    const cancel = clock.after(VERDICT_MS, () =>
-      reject(saslRefusal(unusable('no verdict in time'), 'temporary-auth-failure')),
-    );
-    verdict
-      .then(
-        () => resolve(undefined),
-        (error: unknown) => reject(refusalOf(error)),
-      )
-      .finally(cancel);
-  });
 }
 
 function refused(error: unknown): never {

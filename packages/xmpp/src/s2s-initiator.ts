@@ -75,8 +75,7 @@ export async function withStream<Value>(
     signal.addEventListener('abort', stop, { once: true });
     let reached = false;
     try {
-      const opened = await open(opening, target, link);
-      reached = true;
+      const opened = await open(opening, target, link, () => (reached = true));
       return await work(opened);
     } catch (thrown) {
       const error =
@@ -92,7 +91,13 @@ export async function withStream<Value>(
   throw signal.aborted ? new Mom4cError('M4C_STOPPED') : failure;
 }
 
-async function open(opening: Opening, target: S2sTarget, link: XmlLink): Promise<OpenedStream> {
+/** @param onReached a server of XMPP has answered */
+async function open(
+  opening: Opening,
+  target: S2sTarget,
+  link: XmlLink,
+  onReached: () => void,
+): Promise<OpenedStream> {
   const { pair, policy, credentials, clock, log } = opening;
   const phases = createPhases(link, clock);
   const context = s2sContext(credentials, policy.minVersion);
@@ -128,6 +133,7 @@ async function open(opening: Opening, target: S2sTarget, link: XmlLink): Promise
     if (secured || policy.tls === 'opportunistic') step(log, pair, undefined, 1);
     await link.write(streamHeader({ from: pair.local, to: pair.remote }));
     const root = await phases.wait('stream header', link.next());
+    onReached();
     checkHeader(root, pair);
     if (secured || policy.tls === 'opportunistic') step(log, pair, root.attrs.id, 2);
     return root;
@@ -207,9 +213,6 @@ async function logInBySaml(connection: S2sConnection, opened: OpenedStream): Pro
     const answer = await phases.wait('verdict', Promise.race([outcome, failed]), VERDICT_MS);
     if (!answer.is('success', NS_SASL)) throw refusal(answer);
     step(log, pair, id, 12);
-  } catch (error) {
-    stop();
-    throw error;
   } finally {
     signal.removeEventListener('abort', stop);
   }

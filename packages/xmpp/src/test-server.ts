@@ -34,7 +34,7 @@ const KEY = Buffer.alloc(32, 1);
 /** Also where a test stops the timers of the process. */
 const [realTimeout, realClear] = [setTimeout, clearTimeout];
 /** No test waits for that long; a change of the code that makes it wait fails with what was missing. */
-const STALLED_MS = 3_000;
+const STALLED_MS = 10_000;
 
 /** Direct TLS, as a client's port. */
 export async function startScriptedServer(): Promise<
@@ -57,6 +57,16 @@ export async function startScriptedServer(): Promise<
 export async function startPlainServer(): Promise<ScriptedServer & { readonly port: number }> {
   const guests = new Guests();
   const server = createServer((socket) => guests.admit(socket));
+  const port = await listen(server);
+  return { ...guests.of(server), port };
+}
+
+/** Direct TLS with a certificate, as a server's port for servers. */
+export async function startTlsServer(
+  options: tls.TlsOptions,
+): Promise<ScriptedServer & { readonly port: number }> {
+  const guests = new Guests();
+  const server = tls.createServer(options, (socket) => guests.admit(socket));
   const port = await listen(server);
   return { ...guests.of(server), port };
 }
