@@ -17,12 +17,22 @@ import {
   type FederationSource,
   type IdpCredentials,
   type Partner,
+  policyOf,
 } from '@mom4c/federation-gateway';
 import { type Federation, freePort, openFederation, type RunningIdp } from '@mom4c/lab';
 import { type GatewayDescriptor, writeGatewayDescriptor } from '@mom4c/saml';
+import type { S2sPolicy } from '@mom4c/xmpp';
 import { createOpensslAuthority, type Issued } from './openssl-authority.ts';
 
-export type LogLine = { readonly level: string; readonly message: string; readonly [field: string]: unknown };
+export type LogLine = {
+  readonly level: string;
+  readonly message: string;
+  /** Among the lines of all agents. */
+  readonly order: number;
+  readonly [field: string]: unknown;
+};
+
+let told = 0;
 
 export type RangeAgent = {
   readonly domain: string;
@@ -30,6 +40,10 @@ export type RangeAgent = {
   readonly descriptor: GatewayDescriptor;
   readonly issued: Issued;
   readonly federation: FederationSource;
+  /** What the gateway asks of streams with this partner. */
+  readonly policyFor: (remote: string) => S2sPolicy | undefined;
+  readonly log: Log;
+  /** Of agent, and of streams that get `log`. */
   readonly lines: readonly LogLine[];
   readonly refused: readonly Mom4cError[];
   stop(): Promise<void>;
@@ -80,7 +94,7 @@ export async function createAgentRange(domains: readonly string[]): Promise<Agen
       domain,
       hosts: [domain, `conference.${domain}`],
       certificates: [new X509Certificate(certificate.cert).raw],
-      s2s: { host: '127.0.0.1', port: 1 },
+      s2s: { host: '127.0.0.1', port: await freePort() },
       ...agentUrls(`https://127.0.0.1:${await freePort()}/`),
     });
   }
@@ -95,7 +109,7 @@ export async function createAgentRange(domains: readonly string[]): Promise<Agen
     const lines: LogLine[] = [];
     const refused: Mom4cError[] = [];
     const at = (level: string) => (fields: object, message: string) =>
-      void lines.push({ level, message, ...fields });
+      void lines.push({ level, message, order: (told += 1), ...fields });
     const log: Log = { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
     const own = mkdtempSync(join(folder, `${domain}-`));
     const federation = await followFederation({
@@ -153,7 +167,21 @@ export async function createAgentRange(domains: readonly string[]): Promise<Agen
     const stop = (): Promise<void> =>
       (stopped ??= Promise.all([agent.stop(), federation.stop()]).then(() => {}));
     stops.push(stop);
-    return { domain, agent, descriptor, issued: issued.get(domain)!, federation, lines, refused, stop };
+    return {
+      domain,
+      agent,
+      descriptor,
+      issued: issued.get(domain)!,
+      federation,
+      policyFor(remote) {
+        const partner = partnerOf(remote);
+        return partner && policyOf(partner, clock);
+      },
+      log,
+      lines,
+      refused,
+      stop,
+    };
   }
 
   return {
