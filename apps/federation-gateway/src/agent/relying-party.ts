@@ -195,27 +195,29 @@ export function createRelyingParty(settings: RelyingPartySettings): RelyingParty
 
     start(handle, binding) {
       const pending = take(handle);
-      if (pending.idp && (binding === 'paos' || discovery === undefined))
-        return ask(pending, pending.idp, binding);
-      // A client of PAOS chooses the identity provider itself, so there is nothing to discover for it.
-      if (binding === 'paos' || discovery === undefined)
-        throw new Mom4cError('M4C_PARTNER_LOGIN', 'it names no identity provider');
-      pending.handle = name();
-      byHandle.set(pending.handle, pending);
-      step(8, pending, 'user sent on to the discovery service (8a)');
-      return { redirect: discoveryRequest(discovery, urls, pending.handle) };
+      return orEnd(pending, () => {
+        if (pending.idp && (binding === 'paos' || discovery === undefined))
+          return ask(pending, pending.idp, binding);
+        // A client of PAOS chooses the identity provider itself, so there is nothing to discover for it.
+        if (binding === 'paos' || discovery === undefined)
+          throw new Mom4cError('M4C_PARTNER_LOGIN', 'it names no identity provider');
+        pending.handle = name();
+        byHandle.set(pending.handle, pending);
+        step(8, pending, 'user sent on to the discovery service (8a)');
+        return { redirect: discoveryRequest(discovery, urls, pending.handle) };
+      });
     },
 
     discovered(handle, idp) {
       const pending = take(handle);
-      const found = federation.get().idps.find(({ entityId }) => entityId === idp);
-      if (found) return ask(pending, found, 'post');
-      const error = new Mom4cError(
-        'M4C_IDP_ANSWER',
-        'the discovery service found no identity provider of the federation',
-      );
-      pending.end(error);
-      throw error;
+      return orEnd(pending, () => {
+        const found = federation.get().idps.find(({ entityId }) => entityId === idp);
+        if (found) return ask(pending, found, 'post');
+        throw new Mom4cError(
+          'M4C_IDP_ANSWER',
+          'the discovery service found no identity provider of the federation',
+        );
+      });
     },
 
     consume({ binding, text, relayState }) {
@@ -224,13 +226,7 @@ export function createRelyingParty(settings: RelyingPartySettings): RelyingParty
       const request = pending?.request;
       if (!pending || !request || request.binding !== binding || request.relayState !== answer.relayState)
         throw new Mom4cError('M4C_ASSERTION_REQUEST');
-      try {
-        check(pending, answer.response);
-      } catch (error) {
-        if (!(error instanceof Mom4cError)) throw error;
-        pending.end(error);
-        throw error;
-      }
+      orEnd(pending, () => check(pending, answer.response));
       step(12, pending, 'assertion good');
       pending.end();
     },
@@ -242,6 +238,16 @@ export function createRelyingParty(settings: RelyingPartySettings): RelyingParty
       for (const pending of open) pending.end(new Mom4cError('M4C_PARTNER_STREAM', 'the gateway stops'));
     },
   };
+}
+
+/** What fails ends the log-in: its stream need not wait for what cannot come any more. */
+function orEnd<Result>(pending: Pending, work: () => Result): Result {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof Mom4cError) pending.end(error);
+    throw error;
+  }
 }
 
 /** SAML IdP Discovery Service Protocol §2.4.1. */
