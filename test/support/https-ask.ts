@@ -1,6 +1,6 @@
 /** One request by HTTPS as anybody may send it: no redirect is followed, and no certificate looked at unless asked. */
 import type { IncomingHttpHeaders } from 'node:http';
-import { request } from 'node:https';
+import { type Agent, request } from 'node:https';
 
 export type Asked = { readonly status: number; readonly headers: IncomingHttpHeaders; readonly text: string };
 
@@ -12,21 +12,20 @@ export function ask(
     readonly body?: string | Uint8Array;
     /** As it stands in the request line; default: that of the URL. */
     readonly path?: string;
-    /** An address of this machine. */
-    readonly from?: string;
+    /** For many requests; default: a connection for each. */
+    readonly agent?: Agent;
   } = {},
 ): Promise<Asked> {
-  const { body, method = body === undefined ? 'GET' : 'POST', headers = {}, path, from } = options;
+  const { body, method = body === undefined ? 'GET' : 'POST', headers = {}, path, agent = false } = options;
   return new Promise((resolve, reject) => {
     const asking = request(
       url,
       {
         method,
         headers,
-        agent: false,
+        agent,
         rejectUnauthorized: false,
         ...(path !== undefined && { path }),
-        ...(from !== undefined && { localAddress: from }),
       },
       (response) => {
         let text = '';

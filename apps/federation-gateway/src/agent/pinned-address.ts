@@ -1,6 +1,8 @@
 /** Is it the place that is pinned? Compared before anything is sent there. */
 import { Mom4cError } from '@mom4c/core';
 
+/** Of a redirect with a request in it. */
+const MAX_CHARACTERS = 8192;
 /** Encoded dots and slashes, which some servers undo after the comparison. */
 const AMBIGUOUS = /%2e|%2f|%5c/i;
 
@@ -26,7 +28,7 @@ export function same(pinned: string, text: string, what: string): void {
 }
 
 function parse(text: string, what: string): URL {
-  const url = URL.parse(text);
+  const url = text.length > MAX_CHARACTERS ? null : URL.parse(text);
   const isPlain = url?.protocol === 'https:' && url.username === '' && url.password === '' && url.hash === '';
   if (!isPlain || AMBIGUOUS.test(url.pathname))
     throw new Mom4cError('M4C_AGENT_ADDRESS', `${what} is no plain https URL`);
