@@ -6,9 +6,9 @@ export type { Component } from './component.ts';
 export { enrollAdministrator } from './administrator.ts';
 export type { AdministratorProfile } from './administrator.ts';
 
-export { startXmppServer } from './start-xmpp-server.ts';
+export { reloadXmppServer, startXmppServer } from './start-xmpp-server.ts';
 export { XMPP_SERVERS, xmppLog, xmppServerKind } from './xmpp-server.ts';
-export type { XmppServerKind, XmppServerOptions } from './xmpp-server.ts';
+export type { GatewayLink, PeopleHost, XmppServerKind, XmppServerOptions } from './xmpp-server.ts';
 export { directoryBase, startSlapd } from './slapd.ts';
 export type { SlapdOptions } from './slapd.ts';
 export { startNatsServer } from './nats-server.ts';

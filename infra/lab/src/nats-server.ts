@@ -14,6 +14,8 @@ export type NatsServerOptions = {
   domain: string;
   /** Who may use it: holders of a certificate `CN=<manager>, OU=cm, O=<domain>`. */
   managers: readonly string[];
+  /** Federation gateways, `CN=<gateway>, OU=gateway, O=<domain>`, which may be asked by the managers; none by default. */
+  gateways?: readonly string[] | undefined;
   tls: TlsFiles;
   /** A free one by default. */
   port?: number | undefined;
@@ -22,10 +24,10 @@ export type NatsServerOptions = {
 
 /** A bus with JetStream on 127.0.0.1. @throws Mom4cError M4C_PACKAGE_MISSING, M4C_LAB */
 export async function startNatsServer(options: NatsServerOptions): Promise<RunningServer> {
-  const { domain, managers } = options;
+  const { domain, managers, gateways = [] } = options;
   if (!isDomain(domain))
     throw new Mom4cError('M4C_LAB', `not a domain: ${JSON.stringify(domain.slice(0, 80))}`);
-  for (const name of managers)
+  for (const name of [...managers, ...gateways])
     if (!isNodeName(name))
       throw new Mom4cError('M4C_LAB', `not a name: ${JSON.stringify(name.slice(0, 80))}`);
   const program = findProgram('nats-server', 'nats-server');
@@ -36,6 +38,11 @@ export async function startNatsServer(options: NatsServerOptions): Promise<Runni
     FOLDER: folder.path,
     PORT: port,
     USERS: { text: managers.map((name) => `    { user: "CN=${name},OU=cm,O=${domain}" }`).join('\n') },
+    GATEWAYS: {
+      text: gateways
+        .map((name) => fillTemplate('nats-gateway.conf', { GATEWAY: name, DOMAIN: domain }))
+        .join(''),
+    },
   };
   const config = folder.write('nats-server.conf', fillTemplate('nats-server.conf', values));
   folder.folder('jetstream');

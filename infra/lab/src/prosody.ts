@@ -1,25 +1,31 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Mom4cError } from '@mom4c/core';
+import { signalProcess } from './keeper.ts';
+import type { ProcessRecord } from './keeper.ts';
+import { follow } from './log-reader.ts';
 import { freePort } from './ports.ts';
 import { answersXmpp } from './readiness.ts';
 import { findProgram, prepareServerFolder } from './server-folder.ts';
+import type { ServerFolder } from './server-folder.ts';
 import { startServer } from './server.ts';
 import type { RunningServer } from './server.ts';
 import { fillTemplate } from './template.ts';
-import { leaveAccounts, peopleValues } from './xmpp-server.ts';
-import type { XmppServerOptions } from './xmpp-server.ts';
+import { hasPartners, leaveAccounts, partnerLines, peopleValues, xmppLog } from './xmpp-server.ts';
+import type { GatewayLink, XmppServerOptions } from './xmpp-server.ts';
 
 /** Ours, which any Prosody of a domain needs. Copied, since Prosody's user may not get at this checkout. */
 const MODULES = [
   'mod_auth_certificate.lua',
   'mod_muc_broadcast_only.lua',
+  'mod_components_on_reload.lua',
   'mod_accounts_from_file.lua',
 ] as const;
 const MODULES_FOLDER = new URL('../../prosody/', import.meta.url);
 
 /** See `startXmppServer`. @throws Mom4cError M4C_PACKAGE_MISSING, M4C_LAB */
 export async function startProsody(options: XmppServerOptions): Promise<RunningServer> {
-  const { domain, managers, people, showStanzas = false, adjust = (config) => config } = options;
+  const { domain, people } = options;
   const prosody = findProgram('prosody', 'prosody');
   const folder = prepareServerFolder(options.folder, options.tls, 'prosody');
   folder.folder('database');
@@ -27,27 +33,7 @@ export async function startProsody(options: XmppServerOptions): Promise<RunningS
   for (const name of MODULES)
     folder.write(join('modules', name), readFileSync(new URL(name, MODULES_FOLDER)));
   const port = options.port ?? (await freePort());
-  const config = folder.write(
-    'prosody.cfg.lua',
-    adjust(
-      fillTemplate('prosody.cfg.lua', {
-        DOMAIN: domain,
-        FOLDER: folder.path,
-        PORT: port,
-        LOG_LEVEL: showStanzas ? 'debug' : 'info',
-        MORE_MODULES: { text: showStanzas ? '"stanza_debug";' : '' },
-        // Else it would refuse to start where no user of its own can get to its folder.
-        RUN_AS_ROOT: String(process.getuid?.() === 0 && folder.user === undefined),
-        COMPONENT_PORTS: { text: people ? String(people.component.port) : '' },
-        PEOPLE: {
-          text: people
-            ? fillTemplate('prosody-people.cfg.lua', { FOLDER: folder.path, ...peopleValues(people) })
-            : '',
-        },
-        MANAGERS: { text: `{ ${managers.map((name) => JSON.stringify(`${name}@${domain}`)).join(', ')} }` },
-      }),
-    ),
-  );
+  const config = writeConfig(folder, options, port);
 
   const accounts = people && leaveAccounts(folder, people, (name, password) => `${name} ${password}`);
   return startServer(
@@ -64,4 +50,48 @@ export async function startProsody(options: XmppServerOptions): Promise<RunningS
     },
     async () => !(accounts && existsSync(accounts)) && answersXmpp(port, options.tls.ca, domain),
   );
+}
+
+/** As `prosodyctl reload`. @throws Mom4cError M4C_LAB */
+export async function reloadProsody(
+  options: XmppServerOptions & { port: number },
+  server: ProcessRecord,
+): Promise<void> {
+  const folder = prepareServerFolder(options.folder, options.tls, 'prosody');
+  writeConfig(folder, options, options.port);
+  const log = follow(xmppLog('prosody', folder.path));
+  if (!signalProcess(server, 'SIGHUP')) throw new Mom4cError('M4C_LAB', 'prosody does not run');
+  // Of mod_components_on_reload.
+  await log.take(/External components are as configured/);
+}
+
+function writeConfig(folder: ServerFolder, options: XmppServerOptions, port: number): string {
+  const { domain, managers, people, gateway, showStanzas = false, adjust = (config) => config } = options;
+  const componentPorts = [people?.component.port, gateway?.port].filter((one) => one !== undefined);
+  const values = {
+    DOMAIN: domain,
+    FOLDER: folder.path,
+    PORT: port,
+    LOG_LEVEL: showStanzas ? 'debug' : 'info',
+    MORE_MODULES: { text: showStanzas ? '"stanza_debug";' : '' },
+    // Else it would refuse to start where no user of its own can get to its folder.
+    RUN_AS_ROOT: String(process.getuid?.() === 0 && folder.user === undefined),
+    COMPONENT_PORTS: { text: componentPorts.join(', ') },
+    PEOPLE: {
+      text: people
+        ? fillTemplate('prosody-people.cfg.lua', { FOLDER: folder.path, ...peopleValues(people) })
+        : '',
+    },
+    FEDERATION: { text: hasPartners(gateway) ? `\n${partnerComponents(gateway)}` : '' },
+    MANAGERS: { text: `{ ${managers.map((name) => JSON.stringify(`${name}@${domain}`)).join(', ')} }` },
+  };
+  return folder.write('prosody.cfg.lua', adjust(fillTemplate('prosody.cfg.lua', values)));
+}
+
+function partnerComponents(gateway: GatewayLink): string {
+  const component = (host: string, secret: string) =>
+    `Component "${host}"\n\tcomponent_secret = "${secret}"\n\tcomponent_conflict_resolve = "kick_old"`;
+  return fillTemplate('prosody-federation.cfg.lua', {
+    PARTNER_COMPONENTS: { text: partnerLines(gateway, component) },
+  });
 }

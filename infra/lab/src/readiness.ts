@@ -7,6 +7,11 @@ import { connect as connectTls } from 'node:tls';
 const QUESTION_MS = 3_000;
 const MAX_ANSWER = 16_384;
 
+/** Does anybody take connections there? */
+export function acceptsTcp(port: number): Promise<boolean> {
+  return answers(connectTcp({ host: '127.0.0.1', port }), 'connect', undefined, undefined);
+}
+
 /** Completes a TLS handshake with a server whose certificate names 127.0.0.1 and comes from this authority. */
 export function answersTls(port: number, caFile: string): Promise<boolean> {
   const socket = connectTls({ host: '127.0.0.1', port, ca: readFileSync(caFile) });

@@ -1,11 +1,13 @@
 import { Mom4cError, isDomain, isNodeName, systemRandom } from '@mom4c/core';
 import type { Random } from '@mom4c/core';
-import { startEjabberd } from './ejabberd.ts';
-import { startProsody } from './prosody.ts';
+import { reloadEjabberd, startEjabberd } from './ejabberd.ts';
+import type { ProcessRecord } from './keeper.ts';
+import { reloadProsody, startProsody } from './prosody.ts';
 import type { RunningServer } from './server.ts';
 import type { XmppServerKind, XmppServerOptions } from './xmpp-server.ts';
 
 const starters = { ejabberd: startEjabberd, prosody: startProsody };
+const reloaders = { ejabberd: reloadEjabberd, prosody: reloadProsody };
 
 /**
  * Direct TLS on 127.0.0.1, log-in by certificate only, in-band registration, rooms at `conference.<domain>`.
@@ -22,4 +24,16 @@ export async function startXmppServer(
     if (!isNodeName(name))
       throw new Mom4cError('M4C_LAB', `not a name: ${JSON.stringify(name.slice(0, 80))}`);
   return starters[kind](options, random);
+}
+
+/**
+ * Makes a running server take changed options, as its operator would after a change of the configuration: of the
+ * partners (`gateway`), that is. Nobody is cut off but a partner that is gone. @throws Mom4cError M4C_LAB
+ */
+export function reloadXmppServer(
+  kind: XmppServerKind,
+  options: XmppServerOptions & { port: number },
+  server: ProcessRecord,
+): Promise<void> {
+  return reloaders[kind](options, server);
 }

@@ -1,6 +1,6 @@
 /** The XMPP server of a domain: ejabberd or Prosody, by one interface: what they have in common. */
 import { join } from 'node:path';
-import { Mom4cError } from '@mom4c/core';
+import { Mom4cError, isDomain } from '@mom4c/core';
 import { readSecret } from '@mom4c/runtime';
 import type { ServerFolder } from './server-folder.ts';
 import type { OnStart } from './server.ts';
@@ -27,6 +27,16 @@ export type PeopleHost = {
   readonly component: { readonly domain: string; readonly port: number; readonly secretFile: string };
 };
 
+/** What a server needs to know of the federation gateway of its domain. */
+export type GatewayLink = {
+  /** Where the gateway connects as an external component (XEP-0114), on 127.0.0.1. */
+  readonly port: number;
+  /** One secret for all hosts. */
+  readonly secretFile: string;
+  /** Hosts of the partners, which the gateway stands for. */
+  readonly partnerHosts: readonly string[];
+};
+
 export type XmppServerOptions = {
   /** Made if it is not there; an existing one is used again, with its accounts and rooms. */
   folder: string;
@@ -36,6 +46,8 @@ export type XmppServerOptions = {
   managers: readonly string[];
   /** A second host, for people who log in with passwords; none by default. */
   people?: PeopleHost | undefined;
+  /** Partners of the domain; none by default. */
+  gateway?: GatewayLink | undefined;
   /** Writes every stanza to `xmppLog`. */
   showStanzas?: boolean | undefined;
   /** Changes the configuration before it is written: to try what servers of other operators do. */
@@ -60,6 +72,26 @@ export function peopleValues({ host, component }: PeopleHost): Record<string, st
     COMPONENT_PORT: component.port,
     COMPONENT_SECRET: readSecret(component.secretFile),
   };
+}
+
+/** Is there anybody for whom the gateway stands? A server needs no word of it before. */
+export function hasPartners(link: GatewayLink | undefined): link is GatewayLink {
+  return link !== undefined && link.partnerHosts.length > 0;
+}
+
+/** Lines of a configuration, one for each host of a partner; each of `line` may be several. */
+export function partnerLines(
+  { partnerHosts, secretFile }: GatewayLink,
+  line: (host: string, secret: string) => string,
+): string {
+  const secret = readSecret(secretFile);
+  return partnerHosts.map((host) => line(checkedHost(host), secret)).join('\n');
+}
+
+/** @throws Mom4cError M4C_LAB */
+function checkedHost(host: string): string {
+  if (isDomain(host)) return host;
+  throw new Mom4cError('M4C_LAB', `not a host of a partner: ${JSON.stringify(host.slice(0, 80))}`);
 }
 
 /**

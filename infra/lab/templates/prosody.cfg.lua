@@ -1,7 +1,8 @@
 -- Prosody 0.12 as the XMPP server of one mom4c domain. A lab fills in the placeholders; for a server of your own do the
 -- same by hand and start Prosody as your distribution does.
 
--- Where mod_auth_certificate, mod_muc_broadcast_only and mod_accounts_from_file stand: copies of infra/prosody/.
+-- Where mod_auth_certificate, mod_muc_broadcast_only, mod_components_on_reload and mod_accounts_from_file stand: copies of
+-- infra/prosody/.
 plugin_paths = { "${FOLDER}/modules" }
 data_path = "${FOLDER}/database"
 -- As an ordinary user wherever there is one.
@@ -23,6 +24,7 @@ c2s_ports = {}
 s2s_ports = {}
 s2s_direct_tls_ports = {}
 component_ports = { ${COMPONENT_PORTS} }
+component_stanza_size_limit = 262144
 http_ports = {}
 https_ports = {}
 
@@ -75,6 +77,7 @@ modules_enabled = {
 	-- In-band registration (XEP-0077) makes a node's account at its first start. Only from networks whose users may take
 	-- any free name; elsewhere make the accounts when the certificates are issued, and leave this module out.
 	"register_ibr";
+	"components_on_reload";
 	${MORE_MODULES}
 }
 modules_disabled = { "offline", "s2s", "s2s_auth_certs" }
@@ -93,6 +96,8 @@ VirtualHost "${DOMAIN}"
 	-- The newest session of an address wins.
 	conflict_resolve = "kick_old"
 
+-- Partners' nodes may come in as well, through the gateway, where a room admits them: the cluster's rooms are for members
+-- only, and a manager, their owner, makes somebody a member by his address, of whichever domain, and invites him.
 Component "conference.${DOMAIN}" "muc"
 	-- The cluster managers of the domain and their common address: they alone make rooms.
 	admins = ${MANAGERS}
@@ -106,4 +111,4 @@ Component "conference.${DOMAIN}" "muc"
 	muc_room_cache_size = 1000
 	-- A command must not be played back to who joins later.
 	max_history_messages = 0
-${PEOPLE}
+${PEOPLE}${FEDERATION}
