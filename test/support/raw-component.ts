@@ -7,8 +7,6 @@ export type RawComponent = {
   /** What the server has said and was not taken yet, up to the first match and with it.
    *  @throws Error where the server ends the stream, or says nothing like it in time */
   take(pattern: RegExp): Promise<string>;
-  /** The rest of what was said, once the server has ended the stream. */
-  readonly ended: Promise<string>;
   close(): void;
 };
 
@@ -20,13 +18,10 @@ export async function openComponent(port: number, host: string, secret: string):
   let text = '';
   let over = false;
   let look = (): void => {};
-  const ended = new Promise<string>((resolve) =>
-    socket.on('close', () => {
-      over = true;
-      look();
-      resolve(text);
-    }),
-  );
+  socket.on('close', () => {
+    over = true;
+    look();
+  });
   socket.on('error', () => {});
   socket.setEncoding('utf8').on('data', (chunk: string) => {
     text += chunk;
@@ -55,5 +50,5 @@ export async function openComponent(port: number, host: string, secret: string):
   const [, id] = /id=["'](.*?)["']/.exec(await take(/<stream:stream [^>]*>/)) ?? [];
   say(`<handshake>${createHash('sha1').update(`${id}${secret}`).digest('hex')}</handshake>`);
   await take(/<handshake *(\/>|><\/handshake>)/);
-  return { say, take, ended, close: () => socket.destroy() };
+  return { say, take, close: () => socket.destroy() };
 }

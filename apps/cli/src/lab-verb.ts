@@ -14,6 +14,8 @@ export function labVerb(): Verb {
       'Run whole domains on this machine, from real servers, on loopback.\n\n' +
         '  mom4c lab up [--domain alpha.test]… [--server ejabberd|prosody] [--executors 3] [--state DIR] [--json]\n' +
         '      --server beta.test=prosody names the XMPP server of one domain\n' +
+        '      --idp starts an identity provider and a federation gateway in each domain: all federate with each other by\n' +
+        '      single sign-on; --level alpha.test,beta.test=verified sets a lower level for a pair, see docs/federation.md\n' +
         '      --people ann=operator,bob=viewer makes accounts for stock XMPP clients, see docs/stock-clients.md\n' +
         '  mom4c lab status [--state DIR] [--json]\n' +
         '  mom4c lab down [--state DIR]',

@@ -34,6 +34,16 @@ export function authorityUrl(port: number): string {
   return `http://127.0.0.1:${port}/scep`;
 }
 
+/** The certificate of the authority of a domain, PEM. @param folder of the domain */
+export function authorityFile(folder: string): string {
+  return join(serverFolder(join(folder, 'certificate-authority'), 'xmpp'), 'ca.pem');
+}
+
+/** @param folder of the authority */
+export function serverFolder(folder: string, name: string): string {
+  return join(folder, 'servers', name);
+}
+
 export function openAuthority(settings: AuthoritySettings, random: Random = systemRandom): Authority {
   const { folder, domain } = settings;
   const config = join(folder, 'config.yaml');
@@ -48,7 +58,7 @@ export function openAuthority(settings: AuthoritySettings, random: Random = syst
       return verb('init');
     },
     async serverCertificate(name, dns) {
-      const out = join(folder, 'servers', name);
+      const out = serverFolder(folder, name);
       mkdirSync(out, { recursive: true, mode: 0o700 });
       const names = [domain, ...dns, 'localhost'].join(',');
       await verb('server-certificate', '--name', name, '--dns', names, '--ip', '127.0.0.1', '--out', out);

@@ -4,12 +4,25 @@ import { Mom4cError, isNodeName } from '@mom4c/core';
 import type { Random } from '@mom4c/core';
 import { ADMINISTRATOR, administratorProfile, enrollAdministrator } from './administrator.ts';
 import { all } from './all.ts';
-import { authorityUrl, openAuthority } from './authority.ts';
+import { authorityUrl, openAuthority, serverFolder, writePassword } from './authority.ts';
 import { component } from './component.ts';
 import type { Component } from './component.ts';
+import type { Federation } from './federation.ts';
+import {
+  describeGateway,
+  GATEWAY_CERTIFICATE,
+  gatewayLink,
+  gatewayOf,
+  gatewaySettings,
+  labGateway,
+  linkSecret,
+  ownHosts,
+} from './gateway.ts';
+import type { GatewayDescription, LabGateway } from './gateway.ts';
+import { GATEWAY } from './lab-plan.ts';
 import type { ComponentState, DomainState } from './lab-state.ts';
 import { startNatsServer } from './nats-server.ts';
-import { nodeSettings, programs, startNode, writeMember } from './node.ts';
+import { nodeSettings, programs, startNode, writeConfig, writeMember } from './node.ts';
 import type { DomainServices, NodeRole } from './node.ts';
 import { peopleHost, policyFor, writeSecrets } from './people.ts';
 import type { AccountRole } from './people.ts';
@@ -17,8 +30,9 @@ import { freePort } from './ports.ts';
 import type { OnStart, ServerName } from './server.ts';
 import type { TlsFiles } from './server-folder.ts';
 import { directoryBase, startSlapd } from './slapd.ts';
-import { startXmppServer } from './start-xmpp-server.ts';
+import { reloadXmppServer, startXmppServer } from './start-xmpp-server.ts';
 import { xmppLog } from './xmpp-server.ts';
+import type { Settings } from './yaml.ts';
 import type { PeopleHost, XmppServerKind } from './xmpp-server.ts';
 
 export type ServiceName = ServerName | 'certificate-authority';
@@ -34,6 +48,8 @@ export type LabDomain = {
   readonly xmppLog: string;
   /** @throws Mom4cError M4C_LAB if there is none of that name */
   node(name: string): Component;
+  /** @throws Mom4cError M4C_LAB if there is none */
+  readonly gateway: LabGateway;
   /** Enrols one more task executor and starts it; named te4 after te3 by default. */
   addExecutor(name?: string): Promise<Component>;
   /** Enrols one more cluster manager and starts it; cm2 after cm1 by default. The servers admit cm1 to cm5. */
@@ -56,6 +72,8 @@ export type DomainDescription = {
   nodes: { name: string; role: NodeRole; jid: string; pid: number | undefined }[];
   /** People with stock clients, and the address of the commands; absent: nobody. Passwords are in the named files. */
   people?: PeopleDescription;
+  /** Absent: the domain federates with nobody. */
+  gateway?: GatewayDescription;
 };
 
 export type PeopleDescription = {
@@ -69,6 +87,8 @@ export type PeopleDescription = {
 export type DomainContext = {
   folder: string;
   state: DomainState;
+  /** With an identity provider; undefined: there is none. */
+  federation: Federation | undefined;
   save: () => void;
   random: Random;
   progress: (line: string) => void;
@@ -97,21 +117,24 @@ export function openDomain(context: DomainContext): LabDomain {
     port: portOf(state, name),
     onStart,
   });
-  const startXmpp = (onStart: OnStart) => {
-    const managers = ['cm', ...state.managers];
-    return startXmppServer(state.xmpp, {
-      ...common(state.xmpp, onStart),
-      managers,
-      people: services.people?.host,
-      showStanzas: state.showStanzas,
-    });
-  };
+  const xmppOptions = (onStart: OnStart) => ({
+    ...common(state.xmpp, onStart),
+    managers: ['cm', ...state.managers],
+    people: services.people?.host,
+    gateway: gatewayLink(folder, state),
+    showStanzas: state.showStanzas,
+  });
+  const startXmpp = (onStart: OnStart) => startXmppServer(state.xmpp, xmppOptions(onStart));
   const launchers: Record<ServiceName, (onStart: OnStart) => Promise<unknown>> = {
     ejabberd: startXmpp,
     prosody: startXmpp,
     slapd: (onStart) => startSlapd(common('slapd', onStart)),
     'nats-server': (onStart) =>
-      startNatsServer({ ...common('nats-server', onStart), managers: state.managers }),
+      startNatsServer({
+        ...common('nats-server', onStart),
+        managers: state.managers,
+        gateways: state.gateway ? [GATEWAY] : [],
+      }),
     'certificate-authority': (onStart) => authority.serve(onStart),
   };
 
@@ -130,6 +153,21 @@ export function openDomain(context: DomainContext): LabDomain {
     if (!found) throw new Mom4cError('M4C_LAB', `${domain} has no ${JSON.stringify(name.slice(0, 80))}`);
     return found;
   };
+
+  const xmppServer = find(state.xmpp) as LabDomain['xmppServer'];
+  const applyPartners = async (): Promise<void> => {
+    save();
+    writeConfig(nodeFolder(folder, GATEWAY), settingsOfNode(context, find(GATEWAY)));
+    if (xmppServer.running)
+      await reloadXmppServer(
+        state.xmpp,
+        xmppOptions(() => {}),
+        xmppServer.process!,
+      );
+  };
+  const gateway =
+    state.gateway &&
+    labGateway(find(GATEWAY), join(nodeFolder(folder, GATEWAY), 'config.yaml'), context, applyPartners);
 
   const addNode = async (role: NodeRole, name: string): Promise<Component> => {
     if (!isNodeName(name) || state.components.some((part) => part.name === name))
@@ -153,7 +191,11 @@ export function openDomain(context: DomainContext): LabDomain {
     name: domain,
     components,
     server: (name) => find(name),
-    xmppServer: find(state.xmpp) as LabDomain['xmppServer'],
+    xmppServer,
+    get gateway() {
+      gatewayOf(state);
+      return gateway!;
+    },
     xmppLog: xmppLog(state.xmpp, join(folder, state.xmpp)),
     node: (name) => find(name),
     addExecutor: (name = nextName('te')) => addNode('te', name),
@@ -173,26 +215,34 @@ export function openDomain(context: DomainContext): LabDomain {
           : [],
       ),
       ...(services.people && { people: describePeople(services.people.host, state) }),
+      ...(gateway && { gateway: describeGateway(gateway, gatewayOf(state)) }),
     }),
   };
 }
 
-/** Makes everything of a new domain in its empty folder, and starts it. @throws Mom4cError M4C_LAB, M4C_PACKAGE_MISSING */
-export async function createDomain(context: DomainContext): Promise<LabDomain> {
+/** Makes the authority of a new domain in its empty folder, and its servers' certificates. @throws Mom4cError M4C_LAB */
+export async function prepareDomain(context: DomainContext): Promise<void> {
   const { folder, state, save, checkOpen, progress } = context;
   const authority = authorityOf(context);
   state.fingerprint = await authority.init();
   save();
   const people = peopleOf(context)?.host;
   if (people) writeSecrets(join(folder, 'people'), people, context.random);
+  if (state.gateway) writePassword(linkSecret(folder), context.random);
   checkOpen();
-  await all(
-    SERVER_CERTIFICATES.map((name) =>
+  await all([
+    ...SERVER_CERTIFICATES.map((name) =>
       authority.serverCertificate(name, name === 'xmpp' ? xmppNames(state.name, people) : []),
     ),
-  );
+    ...(state.gateway ? [authority.serverCertificate(GATEWAY_CERTIFICATE, ownHosts(state))] : []),
+  ]);
   progress(`${state.name}: authority and server certificates made`);
+}
 
+/** Starts a domain that is prepared, and makes what it needs for that. @throws Mom4cError M4C_LAB, M4C_PACKAGE_MISSING */
+export async function startDomain(context: DomainContext): Promise<LabDomain> {
+  const { folder, state, checkOpen } = context;
+  const authority = authorityOf(context);
   const domain = openDomain(context);
   const start = (...kinds: Component['kind'][]) =>
     all(domain.components.filter((part) => kinds.includes(part.kind)).map((part) => part.start()));
@@ -207,17 +257,22 @@ export async function createDomain(context: DomainContext): Promise<LabDomain> {
   await start('cm');
   const services = { ...servicesOf(context), admin: { url: adminUrl(state) } };
   const administrator = enrollAdministrator(adminFolder(folder), services, await token, context.random);
-  await all<unknown>([start('te', 'adapter'), administrator]);
+  await all<unknown>([start('te', 'adapter', 'gateway'), administrator]);
   return domain;
 }
 
 async function prepareNode(context: DomainContext, part: ComponentState): Promise<void> {
   const { folder, random } = context;
-  const { name, port } = part;
-  const role = part.kind as NodeRole;
-  const own = nodeFolder(folder, name);
-  const settings = nodeSettings(own, { name, role, healthPort: port }, servicesOf(context));
-  writeMember(own, settings, await authorityOf(context).token(name, role), random);
+  const token = await authorityOf(context).token(part.name, part.kind as NodeRole);
+  writeMember(nodeFolder(folder, part.name), settingsOfNode(context, part), token, random);
+}
+
+function settingsOfNode(
+  context: DomainContext,
+  { name, kind, port }: Pick<ComponentState, 'name' | 'kind' | 'port'>,
+): Settings {
+  const node = { name, role: kind as NodeRole, healthPort: port };
+  return nodeSettings(nodeFolder(context.folder, name), node, servicesOf(context));
 }
 
 function authorityOf(context: DomainContext) {
@@ -231,7 +286,7 @@ function authorityOf(context: DomainContext) {
   );
 }
 
-function servicesOf(context: Pick<DomainContext, 'folder' | 'state'>): DomainServices {
+function servicesOf(context: Pick<DomainContext, 'folder' | 'state' | 'federation'>): DomainServices {
   const { state } = context;
   return {
     domain: state.name,
@@ -241,6 +296,7 @@ function servicesOf(context: Pick<DomainContext, 'folder' | 'state'>): DomainSer
     nats: { url: `tls://127.0.0.1:${portOf(state, 'nats-server')}` },
     sensors: state.sensors,
     people: peopleOf(context),
+    gateway: state.gateway && gatewaySettings(context),
   };
 }
 
@@ -283,7 +339,7 @@ function portOf(state: DomainState, name: ServiceName): number {
 }
 
 function tlsOf(folder: string, server: ServerName): TlsFiles {
-  const own = join(folder, 'certificate-authority', 'servers', CERTIFICATE_NAMES[server]);
+  const own = serverFolder(join(folder, 'certificate-authority'), CERTIFICATE_NAMES[server]);
   return { cert: join(own, 'cert.pem'), key: join(own, 'key.pem'), ca: join(own, 'ca.pem') };
 }
 

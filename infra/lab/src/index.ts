@@ -1,8 +1,10 @@
 export { openLab, startLab } from './lab.ts';
-export type { Lab, LabDescription } from './lab.ts';
+export type { FederationDescription, Lab, LabDescription } from './lab.ts';
 export type { LabOptions } from './lab-plan.ts';
 export type { DomainDescription, LabDomain, ServiceName } from './domain.ts';
 export type { Component } from './component.ts';
+export type { GatewayDescription, LabGateway } from './gateway.ts';
+export type { FederationOptions, PairLevel, PartnerState } from './partner-plan.ts';
 export { enrollAdministrator } from './administrator.ts';
 export type { AdministratorProfile } from './administrator.ts';
 

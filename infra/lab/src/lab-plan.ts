@@ -1,14 +1,18 @@
 /** What a new lab is to consist of. */
+import { resolve } from 'node:path';
 import { Mom4cError, isDomain } from '@mom4c/core';
 import type { Random } from '@mom4c/core';
-import type { DomainState } from './lab-state.ts';
+import type { ComponentState, DomainState } from './lab-state.ts';
+import { checkLevels, isFederated, partnersOf } from './partner-plan.ts';
+import type { FederationOptions } from './partner-plan.ts';
 import { ADAPTER, checkAccounts } from './people.ts';
 import type { Accounts } from './people.ts';
 import { freePort, freePorts } from './ports.ts';
 import { XMPP_SERVERS } from './xmpp-server.ts';
 import type { XmppServerKind } from './xmpp-server.ts';
+import type { Settings } from './yaml.ts';
 
-export type LabOptions = {
+export type LabOptions = FederationOptions & {
   /** Made if it is not there. */
   folder: string;
   /** `['alpha.test']` by default. */
@@ -21,6 +25,8 @@ export type LabOptions = {
   executors?: number | undefined;
   /** In each domain; 1 by default. */
   managers?: number | undefined;
+  /** Settings of each gateway in place of the lab's, by their first name, e.g. `log`; none by default. */
+  gatewaySettings?: Settings | undefined;
   /** The trees from which the sensor agents read, `/sys` and `/proc` by default. */
   sensors?: { sysfs: string; procfs: string } | undefined;
   /** Makes the XMPP server log every stanza, for who wants to see what it sees. */
@@ -34,6 +40,13 @@ export type LabOptions = {
 /** How many cluster managers the servers of a domain admit: cm1, cm2, … */
 const MAX_MANAGERS = 5;
 const MAX_EXECUTORS = 200;
+export const GATEWAY = 'gw1';
+export const IDP = 'idp';
+
+/** Its hosts that partners may speak to. */
+export function federatedHosts(domain: string, people: boolean): string[] {
+  return [domain, `conference.${domain}`, ...(people ? [`people.${domain}`] : [])];
+}
 
 /** Reserves the ports of a new lab. @throws Mom4cError M4C_USAGE, M4C_LAB */
 export async function planOf(options: LabOptions): Promise<DomainState[]> {
@@ -48,6 +61,8 @@ export async function planOf(options: LabOptions): Promise<DomainState[]> {
     throw new Mom4cError('M4C_USAGE', `from 0 to ${MAX_EXECUTORS} task executors, please`);
   if (!isCount(managers, 1, MAX_MANAGERS))
     throw new Mom4cError('M4C_USAGE', `from 1 to ${MAX_MANAGERS} cluster managers, please`);
+
+  checkLevels(options, domains);
 
   const { server = {}, people } = options;
   if (people) checkAccounts(people);
@@ -65,6 +80,7 @@ export async function planOf(options: LabOptions): Promise<DomainState[]> {
     ...numbered('cm', managers).map((name) => ({ name, kind: 'cm' }) as const),
     ...numbered('te', executors).map((name) => ({ name, kind: 'te' }) as const),
     ...(people ? [{ name: ADAPTER, kind: 'adapter' } as const] : []),
+    ...(isFederated(options) ? [{ name: GATEWAY, kind: 'gateway' } as const] : []),
   ] as const;
   const plans = domains.map(async (name) => {
     const xmpp = (typeof server === 'string' ? server : server[name]) ?? XMPP_SERVERS[0];
@@ -83,7 +99,49 @@ export async function planOf(options: LabOptions): Promise<DomainState[]> {
       components,
     };
   });
-  return Promise.all(plans);
+  const planned = await Promise.all(plans);
+  return isFederated(options) ? federate(planned, options) : planned;
+}
+
+/** Gives each domain a gateway that knows the others. */
+async function federate(plans: readonly DomainState[], options: LabOptions): Promise<DomainState[]> {
+  const ports = await Promise.all(plans.map(() => freePorts(3)));
+  const hosts = ({ name, people }: DomainState) => federatedHosts(name, people !== undefined);
+  const places = plans.map((plan, index) => ({
+    name: plan.name,
+    hosts: hosts(plan),
+    s2sPort: ports[index]![1]!,
+  }));
+  return plans.map((plan, index) => {
+    const [componentPort, s2sPort, agentPort] = ports[index]!;
+    const partners = partnersOf(plan.name, places, options, resolve(options.folder));
+    const changes = options.gatewaySettings ?? {};
+    return {
+      ...plan,
+      gateway: {
+        componentPort: componentPort!,
+        s2sPort: s2sPort!,
+        agentPort: agentPort!,
+        partners,
+        changes,
+      },
+    };
+  });
+}
+
+/** Reserves the port of the identity provider, if there is to be one. */
+export async function idpOf({ idp }: LabOptions): Promise<ComponentState | undefined> {
+  return idp ? { name: IDP, kind: 'idp', port: await freePort() } : undefined;
+}
+
+/** All that were reserved for it. */
+export function portsOf({ adminPort, people, gateway, components }: DomainState): number[] {
+  return [
+    adminPort,
+    ...(people ? [people.componentPort] : []),
+    ...(gateway ? [gateway.componentPort, gateway.s2sPort, gateway.agentPort] : []),
+    ...components.map((part) => part.port),
+  ];
 }
 
 function numbered(prefix: string, count: number): string[] {

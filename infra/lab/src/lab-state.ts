@@ -2,9 +2,11 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Mom4cError, isDomain, isNodeName } from '@mom4c/core';
+import { LEVELS } from './level.ts';
 import * as z from 'zod';
 import { ACCOUNT_ROLES } from './people.ts';
 import { XMPP_SERVERS } from './xmpp-server.ts';
+import type { Setting, Settings } from './yaml.ts';
 
 const FILE = 'lab.json';
 const MAX_STATE = 1_000_000;
@@ -12,10 +14,35 @@ const MAX_STATE = 1_000_000;
 // Strict, since `down` ends the processes and deletes the folders that it names.
 const port = z.int().min(1024).max(65_535);
 const identity = { pid: z.int().min(2), startTime: z.int().min(0), boot: z.string() };
+/** As a configuration has them; the program itself looks at them. */
+const settings: z.ZodType<Settings> = z.lazy(() => z.record(z.string(), setting));
+const setting: z.ZodType<Setting> = z.lazy(() =>
+  z.union([z.string(), z.number(), z.array(setting), settings]),
+);
+const hosts = z.array(z.string().refine(isDomain));
+const gateway = z.strictObject({
+  /** Where it connects to its own XMPP server. */
+  componentPort: port,
+  /** Where partners' gateways connect. */
+  s2sPort: port,
+  /** Of its authentication agent. */
+  agentPort: port,
+  partners: z.array(
+    z.strictObject({
+      domain: z.string().refine(isDomain),
+      level: z.enum(LEVELS),
+      hosts,
+      /** What else the gateway's configuration says of it. */
+      settings,
+    }),
+  ),
+  /** Settings in place of ours, by their first name. */
+  changes: settings,
+});
 const process = z.strictObject({ ...identity, name: z.string(), logFile: z.string() });
 const component = z.strictObject({
   name: z.string().refine(isNodeName),
-  kind: z.enum(['server', 'authority', 'cm', 'te', 'adapter']),
+  kind: z.enum(['server', 'authority', 'cm', 'te', 'adapter', 'gateway', 'idp']),
   /** Where it listens on 127.0.0.1: for nodes the health endpoint. */
   port,
   /** Absent: it was stopped on purpose, or not started yet. */
@@ -39,6 +66,8 @@ const domain = z.strictObject({
       componentPort: port,
     })
     .optional(),
+  /** Of the federation gateway; absent: there is none. */
+  gateway: gateway.optional(),
   /** In the log of the XMPP server. */
   showStanzas: z.boolean().default(false),
   components: z.array(component),
@@ -48,9 +77,12 @@ const lab = z.strictObject({
   /** Who has started it, or is still about to. */
   owner: z.strictObject(identity),
   domains: z.array(domain),
+  /** Its identity provider; absent: there is none. */
+  idp: component.optional(),
 });
 
 export type ComponentState = z.infer<typeof component>;
+export type GatewayState = z.infer<typeof gateway>;
 export type DomainState = z.infer<typeof domain>;
 export type LabState = z.infer<typeof lab>;
 

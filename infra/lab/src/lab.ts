@@ -1,26 +1,48 @@
 /** Whole domains on this machine, in one folder; for the demo, tests and benchmarks alike. */
 import { chmodSync, mkdirSync, rmSync, rmdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { Mom4cError, systemRandom } from '@mom4c/core';
+import { Mom4cError, systemClock, systemRandom } from '@mom4c/core';
 import { all } from './all.ts';
-import { createDomain, openDomain } from './domain.ts';
+import { component } from './component.ts';
+import { openDomain, prepareDomain, startDomain } from './domain.ts';
 import type { DomainContext, DomainDescription, LabDomain } from './domain.ts';
+import { openFederation } from './federation.ts';
+import type { Federation } from './federation.ts';
+import { gatewayDescriptor } from './gateway.ts';
 import { signalProcess } from './keeper.ts';
 import type { ProcessRecord } from './keeper.ts';
-import { planOf } from './lab-plan.ts';
+import { labIdp } from './lab-idp.ts';
+import type { LabIdp } from './lab-idp.ts';
+import { idpOf, planOf, portsOf } from './lab-plan.ts';
 import type { LabOptions } from './lab-plan.ts';
 import { createState, readState, stateFiles, writeState } from './lab-state.ts';
-import type { DomainState, LabState } from './lab-state.ts';
+import type { ComponentState, LabState } from './lab-state.ts';
 import { isPortTaken, releasePorts } from './ports.ts';
 import { familyOf, identify, isAlive } from './process-table.ts';
 
-export type LabDescription = { domains: DomainDescription[] };
+/** Folder of the federation's operator. */
+const FEDERATION = 'federation';
+
+export type LabDescription = {
+  domains: DomainDescription[];
+  /** Absent: there is no identity provider. */
+  federation?: FederationDescription;
+};
+
+/** Paths of PEM files and of the signed metadata. */
+export type FederationDescription = Federation['files'] & {
+  idp: { entityId: string; port: number; pid: number | undefined };
+};
 
 export type Lab = {
   readonly folder: string;
   readonly domains: readonly LabDomain[];
   /** @throws Mom4cError M4C_LAB if there is none of that name */
   domain(name: string): LabDomain;
+  /** @throws Mom4cError M4C_LAB if there is none */
+  readonly idp: LabIdp;
+  /** The operator of the federation. @throws Mom4cError M4C_LAB if there is no identity provider */
+  readonly federation: Federation;
   describe(): LabDescription;
   /**
    * Stops everything in reverse order, checks that nothing is left, and removes what the lab made in its folder.
@@ -37,13 +59,14 @@ export async function startLab(options: LabOptions): Promise<Lab> {
   const folder = resolve(options.folder);
   const { progress = () => {}, random = systemRandom } = options;
   const plan = await planOf(options);
+  const idp = await idpOf(options);
   const state: LabState = { format: 1, owner: identify(process.pid)!, domains: [] };
   await claim(folder, state, progress);
 
   let failure: unknown;
   const close = () => {
     failure ??= new Mom4cError('M4C_STOPPED', 'the lab was not started to its end');
-    for (const one of state.domains.flatMap(processesOf)) signalProcess(one, 'SIGKILL');
+    for (const one of allProcesses(state)) signalProcess(one, 'SIGKILL');
   };
   const checkOpen = () => {
     if (failure !== undefined) throw failure;
@@ -52,14 +75,22 @@ export async function startLab(options: LabOptions): Promise<Lab> {
   if (options.signal?.aborted) close();
   options.signal?.addEventListener('abort', close);
   try {
-    for (const domain of plan) addFolder(folder, state, domain);
-    const create = (context: DomainContext) =>
-      createDomain(context).catch((error: unknown) => {
-        // The others stop at their next step.
-        failure ??= error;
-        throw failure;
-      });
-    return labOf(folder, state, await all(contexts().map(create)));
+    for (const domain of plan) {
+      makeFolder(folder, domain.name);
+      state.domains.push(domain);
+      writeState(folder, state);
+    }
+    if (idp) addIdp(folder, state, idp);
+    // The others stop at their next step.
+    const failing = (error: unknown): never => {
+      failure ??= error;
+      throw failure;
+    };
+    const prepared = contexts().map((context) => prepareDomain(context).catch(failing));
+    const idpReady = createIdp(folder, state, { random, progress, checkOpen }).catch(failing);
+    await all<unknown>([...prepared, idpReady]);
+    await publishMetadata(folder, state, progress);
+    return labOf(folder, state, await all(contexts().map((context) => startDomain(context).catch(failing))));
   } catch (error) {
     await stopEverything(folder, state, contexts().map(openDomain));
     throw error;
@@ -83,7 +114,7 @@ async function claim(folder: string, state: LabState, progress: (line: string) =
   // keeps its mode.
   if (mkdirSync(folder, { recursive: true }) !== undefined) chmodSync(folder, 0o711);
   const old = readState(folder);
-  const running = old && [old.owner, ...old.domains.flatMap(processesOf)].some(isAlive);
+  const running = old && [old.owner, ...allProcesses(old)].some(isAlive);
   if (running)
     throw new Mom4cError('M4C_LAB', `a lab runs in ${folder} already; end it with \`mom4c lab down\``);
   if (old) {
@@ -96,8 +127,8 @@ async function claim(folder: string, state: LabState, progress: (line: string) =
 }
 
 /** What stands in the state may be deleted: so the folder must not have been there before. */
-function addFolder(folder: string, state: LabState, domain: DomainState): void {
-  const own = join(folder, domain.name);
+function makeFolder(folder: string, name: string): void {
+  const own = join(folder, name);
   try {
     mkdirSync(own);
   } catch (cause) {
@@ -105,8 +136,65 @@ function addFolder(folder: string, state: LabState, domain: DomainState): void {
     throw new Mom4cError('M4C_LAB', `${own} is there already, and is no lab's`, { cause });
   }
   chmodSync(own, 0o711);
-  state.domains.push(domain);
+}
+
+function addIdp(folder: string, state: LabState, idp: ComponentState): void {
+  makeFolder(folder, FEDERATION);
+  state.idp = idp;
   writeState(folder, state);
+}
+
+type Making = Pick<DomainContext, 'random' | 'progress' | 'checkOpen'>;
+
+/** Makes the federation's keys, and starts its identity provider; if there is to be one. */
+async function createIdp(folder: string, state: LabState, making: Making): Promise<void> {
+  const federation = federationOf(folder, state);
+  if (!federation) return;
+  await federation.create();
+  making.checkOpen();
+  await idpOfLab(folder, state, federation, making).start();
+}
+
+/** Every gateway's descriptor goes to the operator, who signs them: their certificates are there by now. */
+async function publishMetadata(
+  folder: string,
+  state: LabState,
+  progress: (line: string) => void,
+): Promise<void> {
+  const federation = federationOf(folder, state);
+  if (!federation) return;
+  await federation.write(
+    state.domains.map((domain) => gatewayDescriptor({ folder: join(folder, domain.name), state: domain })),
+  );
+  progress('the metadata of the federation are signed');
+}
+
+function federationOf(folder: string, state: LabState): Federation | undefined {
+  return (
+    state.idp &&
+    openFederation({
+      folder: join(folder, FEDERATION),
+      domains: state.domains.map(({ name }) => name),
+      idpPort: state.idp.port,
+      random: systemRandom,
+      clock: systemClock,
+    })
+  );
+}
+
+function idpOfLab(
+  folder: string,
+  state: LabState,
+  federation: Federation,
+  { progress, checkOpen }: Pick<Making, 'progress' | 'checkOpen'>,
+): LabIdp {
+  const save = () => writeState(folder, state);
+  const part = component(state.idp!, save, async (onStart) => {
+    checkOpen();
+    await federation.startIdp(onStart);
+    progress('the identity provider is ready');
+  });
+  return labIdp(part, federation);
 }
 
 function contextsOf(
@@ -115,8 +203,10 @@ function contextsOf(
   common: Pick<DomainContext, 'random' | 'progress' | 'checkOpen'>,
 ): DomainContext[] {
   const save = () => writeState(folder, state);
+  const federation = federationOf(folder, state);
   return state.domains.map((domain) => ({
     ...common,
+    federation,
     folder: join(folder, domain.name),
     state: domain,
     save,
@@ -124,9 +214,22 @@ function contextsOf(
 }
 
 function labOf(folder: string, state: LabState, domains: readonly LabDomain[]): Lab {
+  const federation = federationOf(folder, state);
+  const silently = { progress: () => {}, checkOpen: () => {} };
+  const idp = federation && idpOfLab(folder, state, federation, silently);
+  const present = <T>(one: T | undefined): T => {
+    if (!one) throw new Mom4cError('M4C_LAB', 'this lab has no identity provider: start it with --idp');
+    return one;
+  };
   return {
     folder,
     domains,
+    get idp() {
+      return present(idp);
+    },
+    get federation() {
+      return present(federation);
+    },
     domain(name) {
       const found = domains.find((candidate) => candidate.name === name);
       if (!found)
@@ -136,29 +239,36 @@ function labOf(folder: string, state: LabState, domains: readonly LabDomain[]): 
         );
       return found;
     },
-    describe: () => ({ domains: domains.map((domain) => domain.describe()) }),
+    describe: () => ({
+      domains: domains.map((domain) => domain.describe()),
+      ...(federation && {
+        federation: {
+          ...federation.files,
+          idp: { entityId: federation.idp.entityId, port: idp!.port, pid: idp!.process?.pid },
+        },
+      }),
+    }),
     down: () => takeDown(folder, state, domains),
   };
 }
 
 async function takeDown(folder: string, state: LabState, domains: readonly LabDomain[]): Promise<void> {
   await stopEverything(folder, state, domains);
-  for (const { name } of state.domains) rmSync(join(folder, name), { recursive: true, force: true });
+  const made = [...state.domains.map(({ name }) => name), ...(state.idp ? [FEDERATION] : [])];
+  for (const name of made) rmSync(join(folder, name), { recursive: true, force: true });
   for (const file of stateFiles) rmSync(join(folder, file), { force: true });
   removeIfEmpty(folder);
 }
 
 async function stopEverything(folder: string, state: LabState, domains: readonly LabDomain[]): Promise<void> {
-  const processes = state.domains.flatMap(processesOf);
+  const processes = allProcesses(state);
   const components = domains.flatMap((domain) => domain.components);
-  for (const kind of ['adapter', 'te', 'cm', 'authority', 'server'] as const)
+  for (const kind of ['adapter', 'gateway', 'te', 'cm', 'authority', 'server'] as const)
     await all(components.filter((part) => part.kind === kind).map((part) => part.stop()));
+  const save = () => writeState(folder, state);
+  if (state.idp) await component(state.idp, save, async () => {}).stop();
 
-  const ports = state.domains.flatMap((domain) => [
-    domain.adminPort,
-    ...(domain.people ? [domain.people.componentPort] : []),
-    ...domain.components.map((part) => part.port),
-  ]);
+  const ports = [...(state.idp ? [state.idp.port] : []), ...state.domains.flatMap(portsOf)];
   releasePorts(ports);
   const left = processes.flatMap(familyOf).map(({ pid }) => `pid ${pid}`);
   for (const port of ports) if (await isPortTaken(port)) left.push(`port ${port}`);
@@ -166,8 +276,10 @@ async function stopEverything(folder: string, state: LabState, domains: readonly
     throw new Mom4cError('M4C_LAB', `still there: ${left.join(', ')}; the state stays in ${folder}`);
 }
 
-function processesOf(domain: DomainState): ProcessRecord[] {
-  return domain.components.map((part) => part.process).filter((process) => process !== undefined);
+function allProcesses({ domains, idp }: LabState): ProcessRecord[] {
+  return [...domains.flatMap(({ components }) => components), ...(idp ? [idp] : [])]
+    .map((part) => part.process)
+    .filter((process) => process !== undefined);
 }
 
 function removeIfEmpty(folder: string): void {

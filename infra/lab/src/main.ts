@@ -1,8 +1,10 @@
 /** `lab up|status|down`: the program behind `mom4c lab`. Data goes to stdout, all else to stderr. */
 import { parseArgs } from 'node:util';
 import { EXIT, Mom4cError } from '@mom4c/core';
+import { LEVELS } from './level.ts';
 import type { Component } from './component.ts';
 import type { DomainDescription, LabDomain, PeopleDescription } from './domain.ts';
+import type { GatewayDescription } from './gateway.ts';
 import { openLab, startLab } from './lab.ts';
 import type { Lab } from './lab.ts';
 import type { LabOptions } from './lab-plan.ts';
@@ -16,6 +18,8 @@ type Options = {
   server: LabOptions['server'];
   people: LabOptions['people'];
   executors: number;
+  idp: boolean;
+  levels: LabOptions['levels'];
   state: string;
   json: boolean;
 };
@@ -29,7 +33,7 @@ type DomainStatus = Omit<DomainDescription, 'nodes'> & {
 type Account = PeopleDescription['accounts'][number];
 
 const USAGE =
-  'lab up|status|down [--domain NAME]… [--server [DOMAIN=]ejabberd|prosody]… [--executors N] [--people NAME=ROLE,…] [--state DIR] [--json]';
+  'lab up|status|down [--domain NAME]… [--server [DOMAIN=]ejabberd|prosody]… [--executors N] [--people NAME=ROLE,…] [--idp] [--level DOMAIN,DOMAIN=LEVEL]… [--state DIR] [--json]';
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 function readOptions(argv: readonly string[]): Options {
@@ -42,16 +46,19 @@ function readOptions(argv: readonly string[]): Options {
         server: { type: 'string', multiple: true },
         people: { type: 'string' },
         executors: { type: 'string', default: '3' },
+        idp: { type: 'boolean', default: false },
+        level: { type: 'string', multiple: true },
         state: { type: 'string', default: '.mom4c' },
         json: { type: 'boolean', default: false },
       },
     });
     const [verb = '', ...rest] = positionals;
     if (rest.length > 0 || !/^\d{1,4}$/.test(values.executors)) throw new Error(USAGE);
-    const { domain: domains, state, json } = values;
+    const { domain: domains, idp, state, json } = values;
+    const levels = values.level?.map(readLevel);
     const server = readServers(values.server ?? []);
     const people = values.people === undefined ? undefined : readPeople(values.people);
-    return { verb, domains, server, people, executors: Number(values.executors), state, json };
+    return { verb, domains, server, people, executors: Number(values.executors), idp, levels, state, json };
   } catch (cause) {
     if (cause instanceof Mom4cError) throw cause;
     throw new Mom4cError('M4C_USAGE', (cause as Error).message, { cause });
@@ -71,6 +78,14 @@ function readServers(values: readonly string[]): LabOptions['server'] {
   return Object.fromEntries(pairs);
 }
 
+/** `alpha.test,beta.test=verified` */
+function readLevel(text: string): NonNullable<LabOptions['levels']>[number] {
+  const [one, other, name, ...rest] = text.split(/[,=]/);
+  const level = LEVELS.find((known) => known === name);
+  if (!one || !other || level === undefined || rest.length > 0) throw new Error(USAGE);
+  return { between: [one, other], level };
+}
+
 /** `ann=operator,bob=viewer` */
 function readPeople(text: string): Accounts {
   const pairs = text.split(',').map((pair) => pair.split('='));
@@ -81,7 +96,7 @@ function readPeople(text: string): Accounts {
   return accounts;
 }
 
-async function up({ domains, server, people, executors, state, json }: Options): Promise<void> {
+async function up({ domains, server, people, executors, idp, levels, state, json }: Options): Promise<void> {
   const abort = new AbortController();
   const onSignal = () => {
     progress('stops…');
@@ -95,6 +110,8 @@ async function up({ domains, server, people, executors, state, json }: Options):
       server,
       people,
       executors,
+      idp,
+      levels,
       progress,
       signal: abort.signal,
     });
@@ -112,10 +129,13 @@ async function up({ domains, server, people, executors, state, json }: Options):
 function status({ state, json }: Options): void {
   const lab = openLab(state);
   if (!lab) throw new Mom4cError('M4C_NO_PROFILE', `no lab in ${state}`);
-  console.log(json ? JSON.stringify({ domains: lab.domains.map(statusOf) }) : summary(lab));
+  console.log(
+    json ? JSON.stringify({ ...lab.describe(), domains: lab.domains.map(statusOf) }) : summary(lab),
+  );
   const dead = lab.domains.flatMap(({ name, components }) =>
     components.filter((part) => !part.running).map((part) => `${part.name} of ${name}`),
   );
+  if (lab.describe().federation && !lab.idp.running) dead.push('the identity provider');
   if (dead.length > 0) throw new Mom4cError('M4C_LAB', `not running: ${dead.join(', ')}`);
 }
 
@@ -142,12 +162,25 @@ function summary(lab: Lab): string {
     `  ${jid.padEnd(42)}${role.padEnd(10)}password in ${passwordFile}`;
   const row = ({ name, port, process: record, running }: Component) =>
     `  ${name.padEnd(24)}${`127.0.0.1:${port}`.padEnd(18)}${running ? `pid ${record?.pid}` : 'not running'}`;
-  return lab.domains
-    .flatMap((domain) => {
-      const { people } = domain.describe();
-      return [domain.name, ...domain.components.map(row), ...(people?.accounts ?? []).map(person)];
-    })
-    .join('\n');
+  const partner = ({ domain, level }: GatewayDescription['partners'][number]) =>
+    `  ${''.padEnd(24)}federates with ${domain} at ${level}`;
+  const gatewayRows = ({ s2s, agent, partners }: GatewayDescription) => [
+    `  ${''.padEnd(24)}${`${s2s.host}:${s2s.port}`.padEnd(18)}streams of partners`,
+    `  ${''.padEnd(24)}${new URL(agent.url).host.padEnd(18)}authentication agent`,
+    ...partners.map(partner),
+  ];
+  const domains = lab.domains.flatMap((domain) => {
+    const { people, gateway } = domain.describe();
+    return [
+      domain.name,
+      ...domain.components.flatMap((part) => [
+        row(part),
+        ...(part.kind === 'gateway' && gateway ? gatewayRows(gateway) : []),
+      ]),
+      ...(people?.accounts ?? []).map(person),
+    ];
+  });
+  return [...domains, ...(lab.describe().federation ? ['federation', row(lab.idp)] : [])].join('\n');
 }
 
 function progress(line: string): void {

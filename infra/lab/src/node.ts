@@ -10,7 +10,7 @@ import type { PeopleHost } from './xmpp-server.ts';
 import { toYaml } from './yaml.ts';
 import type { Settings } from './yaml.ts';
 
-export type NodeRole = 'cm' | 'te' | 'adapter';
+export type NodeRole = 'cm' | 'te' | 'adapter' | 'gateway';
 
 /** Where a member of the domain finds the domain's services. */
 export type DomainServices = {
@@ -21,12 +21,14 @@ export type DomainServices = {
   nats: { url: string };
   sensors: { sysfs: string; procfs: string };
   people?: { host: PeopleHost; policy: Settings } | undefined;
+  gateway?: Settings | undefined;
 };
 
 export const programs: Readonly<Record<NodeRole, Program>> = {
   cm: 'cluster-manager',
   te: 'task-executor',
   adapter: 'command-adapter',
+  gateway: 'federation-gateway',
 };
 
 /** Makes the folder of a member, ready for its first start. @returns the path of its configuration */
@@ -34,8 +36,13 @@ export function writeMember(folder: string, config: Settings, token: string, ran
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   writePassword(join(folder, 'password'), random);
   writeFileSync(join(folder, 'token'), `${token}\n`, { mode: 0o600, flag: 'wx' });
+  return writeConfig(folder, config);
+}
+
+/** @returns the path */
+export function writeConfig(folder: string, config: Settings): string {
   const file = join(folder, 'config.yaml');
-  writeFileSync(file, toYaml(config), { mode: 0o600, flag: 'wx' });
+  writeFileSync(file, toYaml(config), { mode: 0o600 });
   return file;
 }
 
@@ -68,7 +75,7 @@ export function nodeSettings(
 
 function ownSettings(
   { name, role }: { name: string; role: NodeRole },
-  { nats, sensors, people }: DomainServices,
+  { nats, sensors, people, gateway }: DomainServices,
 ): Settings {
   switch (role) {
     case 'cm':
@@ -81,6 +88,9 @@ function ownSettings(
         people: people.host.host,
         component: { host: '127.0.0.1', ...people.host.component },
       };
+    case 'gateway':
+      if (!gateway) throw new Error('a gateway without federation');
+      return { nats, ...gateway };
   }
 }
 

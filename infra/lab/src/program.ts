@@ -8,7 +8,12 @@ import { startProcess, stopProcess, tailOf } from './keeper.ts';
 import type { ProcessRecord } from './keeper.ts';
 import type { OnStart } from './server.ts';
 
-export type Program = 'certificate-authority' | 'cluster-manager' | 'command-adapter' | 'task-executor';
+export type Program =
+  | 'certificate-authority'
+  | 'cluster-manager'
+  | 'command-adapter'
+  | 'federation-gateway'
+  | 'task-executor';
 
 export type ProgramStart = {
   program: Program;

@@ -1,10 +1,16 @@
-// Mutation seen red: white space taken out of the unsafe characters.
+// Mutation seen red: white space taken out of the unsafe characters; a list taken for nested settings.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fillTemplate } from './template.ts';
 import { toYaml } from './yaml.ts';
 
-const values = { DOMAIN: 'alpha.test', FOLDER: '/srv/lab', PORT: 4222, USERS: { text: '{ user: "a b" }' } };
+const values = {
+  DOMAIN: 'alpha.test',
+  FOLDER: '/srv/lab',
+  PORT: 4222,
+  USERS: { text: '{ user: "a b" }' },
+  GATEWAYS: { text: '' },
+};
 
 test('every place of a template is filled', () => {
   const text = fillTemplate('nats-server.conf', values);
@@ -36,4 +42,12 @@ test('settings become YAML', () => {
   const settings = { domain: 'alpha.test', xmpp: { host: '127.0.0.1', port: 5223 }, odd: 'a: "b"\n#c' };
   const expected = 'domain: "alpha.test"\nxmpp:\n  host: "127.0.0.1"\n  port: 5223\nodd: "a: \\"b\\"\\n#c"\n';
   assert.equal(toYaml(settings), expected);
+});
+
+test('lists in settings become lists', () => {
+  const partners = [{ domain: 'beta.test', hosts: ['beta.test'] }, { domain: 'gamma.test' }];
+  assert.equal(
+    toYaml({ hosts: ['a', 'b'], partners }),
+    `hosts: ["a","b"]\npartners: ${JSON.stringify(partners)}\n`,
+  );
 });

@@ -1,5 +1,5 @@
 export type Settings = { readonly [name: string]: Setting };
-type Setting = string | number | Settings | readonly Setting[];
+export type Setting = string | number | Settings | readonly Setting[];
 
 /** Nested settings as YAML; strings in double quotes, whose escapes are JSON's, and lists as JSON has them. */
 export function toYaml(settings: Settings, indent = ''): string {
