@@ -26,6 +26,8 @@ export const debianPackages = {
     'dnsmasq-base': 'answers for the names of servers that federate in a test',
     'lua-unbound': "lets Prosody ask a test's name server instead of the machine's",
     'python3-slixmpp': 'a stock XMPP client, scripted, as a person has one',
+    'python3-pysaml2': 'a second identity provider, as a peer of our authentication agents',
+    xmlsec1: 'signs for pysaml2, and is the oracle for our XML signatures',
     zsh: 'a shell in which completion is tried',
     fish: 'a shell in which completion is tried',
     libfaketime: 'moves the clock of a program, to see what it makes of that',

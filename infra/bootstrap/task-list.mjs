@@ -21,5 +21,6 @@ export const taskList = {
   docs: { run: ['infra/docs/generate.ts'] },
   'docs:federation': { debian: all, run: ['test/interop/federation-page.ts'] },
   'docs:scep': { debian: all, run: ['test/interop/scep-matrix.ts'] },
+  'docs:idp': { debian: all, run: ['test/interop/identity-provider-matrix.ts'] },
   demo: { debian: ['lab'], run: ['infra/lab/src/demo.ts'] },
 };

@@ -25,8 +25,10 @@ import { systemClock, systemRandom } from '@mom4c/core';
 import type { Role } from '@mom4c/core';
 import {
   familyOf,
+  freePort,
   isAlive,
   isPortTaken,
+  openFederation,
   startNatsServer,
   startSlapd,
   startXmppServer,
@@ -108,6 +110,22 @@ test('nats-server admits cluster managers by name and role, and nobody else', as
   assert.equal(await greet(await newAuthority(), 'cm1', 'cm'), '');
   assert.equal(await natsGreeting(nats, undefined), '');
   await assertContained(nats);
+});
+
+// Who gets in there: identity-provider.test.ts.
+test('the identity provider listens on loopback, and ends with all its workers', async () => {
+  const federation = openFederation({
+    folder: at('federation'),
+    domains: [DOMAIN],
+    idpPort: await freePort(),
+    random: systemRandom,
+    clock: systemClock,
+  });
+  await federation.create();
+  const { onStart } = common();
+  const idp = await federation.startIdp(onStart);
+  assert.ok(familyOf(idp.process).length > 1);
+  await assertContained(idp);
 });
 
 test('a server that cannot start says why, names its log, and leaves nothing', async () => {

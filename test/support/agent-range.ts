@@ -19,7 +19,7 @@ import {
   type Partner,
   policyOf,
 } from '@mom4c/federation-gateway';
-import { type Federation, freePort, openFederation, type RunningIdp } from '@mom4c/lab';
+import { type Federation, type FederationSettings, freePort, openFederation } from '@mom4c/lab';
 import { type GatewayDescriptor, writeGatewayDescriptor } from '@mom4c/saml';
 import type { S2sPolicy } from '@mom4c/xmpp';
 import { createOpensslAuthority, type Issued } from './openssl-authority.ts';
@@ -52,6 +52,8 @@ export type RangeAgent = {
 export type AgentOptions = {
   readonly method?: IdpCredentials['method'];
   readonly password?: () => string;
+  /** With which it logs in at the identity provider; its own by default. */
+  readonly certificate?: Pick<Issued, 'cert' | 'key'>;
   readonly discovery?: string;
   /** What assertions of partners must say. */
   readonly attributes?: Partner['attributes'];
@@ -59,10 +61,19 @@ export type AgentOptions = {
   readonly partner?: (found: Partner) => Partner;
 };
 
-export type AgentRange = {
+/** Operator and identity provider: what of the lab's is needed here, so that it may be another. */
+export type FederationUnderTest = Pick<
+  Federation,
+  'name' | 'files' | 'account' | 'create' | 'write' | 'logins'
+> & {
+  readonly idp: Pick<Federation['idp'], 'entityId' | 'sso'>;
+  startIdp(): Promise<{ stop(): Promise<void> }>;
+};
+
+export type AgentRange<Operator extends FederationUnderTest = Federation> = {
   readonly folder: string;
-  readonly operator: Federation;
-  readonly idp: () => RunningIdp;
+  readonly operator: Operator;
+  readonly idp: () => { stop(): Promise<void> };
   startIdp(): Promise<void>;
   descriptorOf(domain: string): GatewayDescriptor;
   issuedTo(domain: string): Issued;
@@ -72,11 +83,19 @@ export type AgentRange = {
   stop(): Promise<void>;
 };
 
+/** With SimpleSAMLphp; see `createAgentRangeAt`. */
+export function createAgentRange(domains: readonly string[]): Promise<AgentRange> {
+  return createAgentRangeAt(openFederation, domains);
+}
+
 /** Each domain has its certificate and a place for its agent; `start` brings one up. */
-export async function createAgentRange(domains: readonly string[]): Promise<AgentRange> {
+export async function createAgentRangeAt<Operator extends FederationUnderTest>(
+  open: (settings: FederationSettings) => Operator,
+  domains: readonly string[],
+): Promise<AgentRange<Operator>> {
   const folder = mkdtempSync(join(tmpdir(), 'mom4c-agents-'));
   const stops: (() => Promise<void>)[] = [];
-  const operator = openFederation({
+  const operator = open({
     folder: join(folder, 'federation'),
     domains,
     idpPort: await freePort(),
@@ -141,6 +160,7 @@ export async function createAgentRange(domains: readonly string[]): Promise<Agen
     const password = options.password ?? (() => passwordOf(domain));
     const { cert, key } = issued.get(domain)!;
     const method = options.method ?? 'ecp';
+    const shown = options.certificate ?? { cert, key };
     const settings: AgentSettings = {
       domain,
       hosts: descriptor.hosts,
@@ -153,7 +173,9 @@ export async function createAgentRange(domains: readonly string[]): Promise<Agen
       idp: operator.idp.entityId,
       method,
       logInWith: () =>
-        method === 'certificate' ? { method, cert, key } : { method, user: domain, password: password() },
+        method === 'certificate'
+          ? { method, cert: shown.cert, key: shown.key }
+          : { method, user: domain, password: password() },
       idpTrust: { kind: 'authorities', ca: readFileSync(operator.files.ca, 'utf8') },
       discovery: options.discovery,
       folder: own,

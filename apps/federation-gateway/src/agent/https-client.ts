@@ -83,7 +83,7 @@ function open({ url, trust, client, faults }: HttpsRequest, signal: AbortSignal)
       port: Number(url.port || 443),
       ...(isIP(host) === 0 ? { servername: host } : {}),
       ...tlsOf(trust),
-      ...client,
+      ...(client && { cert: client.cert, key: client.key }),
     });
     const abort = (): void => void socket.destroy(new Error('aborted'));
     signal.addEventListener('abort', abort, { once: true });
