@@ -31,7 +31,8 @@ const MEMBERS: readonly Program[] = [
   },
   {
     title: 'Federation gateway',
-    about: 'Started as `node apps/federation-gateway/src/main.ts --config FILE`.',
+    about:
+      'Started as `node apps/federation-gateway/src/main.ts --config FILE`; what it is: [federation.md](federation.md).',
     schema: federationGatewaySettings,
   },
   {
