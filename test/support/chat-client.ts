@@ -32,6 +32,8 @@ export type ChatAnswer = {
 
 export type ChatClient = {
   readonly jid: string;
+  /** With the resource that the server gave. */
+  readonly full: string;
   readonly version: string;
   /** @param task `op` and what it needs, see chat_client.py */
   perform(task: Readonly<Record<string, string>>): Promise<ChatAnswer>;
@@ -55,7 +57,7 @@ export async function startChatClient(account: {
   const waiting = new Map<number, (answer: ChatAnswer) => void>();
   const untaken: Seen[] = [];
   const takers = new Set<{ readonly looks: Partial<Seen>; readonly take: (seen: Seen) => void }>();
-  const first = Promise.withResolvers<{ ready?: { version: string }; failed?: string }>();
+  const first = Promise.withResolvers<{ ready?: { version: string; jid: string }; failed?: string }>();
   createInterface({ input: child.stdout }).on('line', (line) => {
     const { id, stanza, ...said } = JSON.parse(line);
     if (stanza !== undefined) return deliver(stanza);
@@ -81,6 +83,7 @@ export async function startChatClient(account: {
   let count = 0;
   return {
     jid: account.jid,
+    full: ready.jid,
     version: ready.version,
     untaken,
     perform: (task) =>

@@ -66,7 +66,7 @@ class ChatClient(slixmpp.ClientXMPP):
     async def on_start(self, _):
         await self.get_roster()
         self.send_presence()
-        self.settle({"ready": {"version": slixmpp.__version__}})
+        self.settle({"ready": {"version": slixmpp.__version__, "jid": str(self.boundjid)}})
 
     def settle(self, value):
         if not self.started.done():

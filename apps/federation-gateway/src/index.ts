@@ -9,6 +9,8 @@ export type { HttpsClient, Trust } from './agent/https-client.ts';
 export type { IdpStatus } from './agent/idp-session.ts';
 export type { IdpCredentials } from './agent/log-in-settings.ts';
 export { policyOf } from './level.ts';
+export { createS2sManager } from './link/index.ts';
+export type { S2sManager } from './link/index.ts';
 export { federationGatewayMetrics } from './metrics.ts';
 export { LEVELS } from './partner.ts';
 export type { Level, Partner, Partners } from './partner.ts';

@@ -1,7 +1,7 @@
 // Mutations seen red, one each: a stanza taken while the link is down; what waits not bounced when it goes down; ghosts
 // not told; `forget` before our server has heard it; our server's loss not told to
 // the partner; what was left of before not told when the link comes up; a stream not closed that speaks for others;
-// reading goes on for ever for a partner that is stuck; no probes.
+// reading goes on for ever for a partner that is stuck; no probes; below sso what was just told taken back.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -273,4 +273,28 @@ test('for a partner that is slow the reading waits; one that is stuck holds nobo
   const before = server.told.length;
   while (await flood());
   assert.equal(server.told.length, before);
+});
+
+test('below sso a stream that opens takes nothing back of what is true', async (context) => {
+  const { link, ledger, clock, dials } = setUp(context, 'encrypted');
+  const pair = { local: ALPHA, remote: `conference.${BETA}` };
+  const join = joins(CM, `${THEIR_ROOM}/cm`);
+  link.connect();
+  const opened = async (): Promise<FakeStream> => {
+    const out = fakeStream('out', pair);
+    dials.at(-1)!(out);
+    await turns();
+    return out;
+  };
+  await link.send(join, pair);
+  const first = await opened();
+  assert.deepEqual(first.sent.map(brief), [brief(join)]);
+  assert.equal(ledger.count(BETA), 1);
+  clock.advance(10_000);
+  first.end();
+  await turns();
+  const more = xml('message', { from: CM, to: THEIR_ROOM });
+  await link.send(more, pair);
+  assert.deepEqual((await opened()).sent.map(brief), [brief(more)]);
+  assert.equal(ledger.count(BETA), 1);
 });

@@ -101,6 +101,7 @@ export function createPartnerLink(settings: PartnerLinkSettings): PartnerLink {
         onLost: () => {
           counts.downs += 1;
           cleanAfter(() => forgetPartner());
+          doubt();
         },
       });
   const link = (paired ?? onDemand)!;
@@ -191,7 +192,9 @@ export function createPartnerLink(settings: PartnerLinkSettings): PartnerLink {
     const why = obstacle(pair);
     if (why) return back(stanza, why);
     try {
-      ledger.apply(partner.domain, readPresence(stanza, 'out'));
+      const change = readPresence(stanza, 'out');
+      ledger.apply(partner.domain, change);
+      if (change.note) doubtful.delete(keyOf(change.note));
     } catch (error) {
       return back(stanza, asError(error));
     }
@@ -271,18 +274,30 @@ export function createPartnerLink(settings: PartnerLinkSettings): PartnerLink {
 
   // Presences of before
 
+  /** Of ours that the partner was told: what may have changed while nothing could be. A stream below sso that was idle and is
+   *  opened again finds everything as it was. */
+  const doubtful = new Set<string>();
+  doubt();
+
+  function doubt(): void {
+    doubtful.clear();
+    for (const one of ledger.of(partner.domain, 'out')) doubtful.add(keyOf(one));
+  }
+
   /** Those who were told that somebody is gone, to be asked about once the link is up. */
   const resync: Element[] = [];
 
   /** The partner believes in ours what we told before; some of it has changed unheard. */
   async function prepare(pair: HostPair, out: S2sStream): Promise<void> {
     if (cleaning) await cleaning;
-    const stale = ledger.of(partner.domain, 'out').filter((one) => isPaired || isOf(pair, one));
+    const known = ledger.of(partner.domain, 'out');
+    const stale = known.filter((one) => isPaired || (isOf(pair, one) && doubtful.has(keyOf(one))));
     resync.push(...probes(stale));
     try {
       for (const one of stale) {
         await out.send(serverLost(one, '333'));
         ledger.forget(partner.domain, one);
+        doubtful.delete(keyOf(one));
       }
     } catch (error) {
       log.debug({ err: error, partner: partner.domain }, 'the partner was not told of all that have gone');
@@ -311,7 +326,7 @@ export function createPartnerLink(settings: PartnerLinkSettings): PartnerLink {
   async function forgetServer(): Promise<void> {
     for (const one of ledger.of(partner.domain, 'out')) {
       // Kept for when the partner can be told.
-      if (!(await tellPartner(serverLost(one, '332'), pairOf(one)))) return;
+      if (!(await tellPartner(serverLost(one, '332'), pairOf(one)))) return doubt();
       ledger.forget(partner.domain, one);
     }
   }
@@ -402,6 +417,10 @@ function streamOctets(): { watch(stream: S2sStream): void; sum(): number } {
 function isHalfEmpty({ load }: OutboundQueue): boolean {
   const { pieces, octets } = QUEUE_LIMITS.total;
   return load.pieces * 2 < pieces && load.octets * 2 < octets;
+}
+
+function keyOf({ from, to }: Presence): string {
+  return `${from}\n${to}`;
 }
 
 function isOf(pair: HostPair, presence: Presence): boolean {
