@@ -1,12 +1,13 @@
 /** `npm run test:long [-- NAME…] [--minutes N]`: what takes minutes to an hour. */
 import { parseArgs } from 'node:util';
+import { federationSoak } from './federation-soak.ts';
 import { fuzzMillion } from './fuzz-million.ts';
 import { mainJobSoak } from './main-job-soak.ts';
 import type { Part, PartResult } from './part.ts';
 import { commitOf, keepResult } from './results.ts';
 import { stanzaSoak } from './stanza-soak.ts';
 
-const PARTS: readonly Part[] = [fuzzMillion, mainJobSoak, stanzaSoak];
+const PARTS: readonly Part[] = [federationSoak, fuzzMillion, mainJobSoak, stanzaSoak];
 const EX_USAGE = 64;
 
 const { values, positionals } = parseArgs({

@@ -28,6 +28,7 @@ export async function cuttableProxy(target: number) {
     port: (server.address() as net.AddressInfo).port,
     cut,
     refuse: () => void (refusing = true),
+    accept: () => void (refusing = false),
     close: async () => {
       cut();
       await new Promise((resolve) => server.close(resolve));

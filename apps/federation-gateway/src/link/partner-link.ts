@@ -296,6 +296,7 @@ export function createPartnerLink(settings: PartnerLinkSettings): PartnerLink {
     try {
       for (const one of stale) {
         await out.send(serverLost(one, '333'));
+        counts.sent += 1;
         ledger.forget(partner.domain, one);
         doubtful.delete(keyOf(one));
       }
