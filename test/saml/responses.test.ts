@@ -1,4 +1,5 @@
-// Mutation seen red: the signature of a response not looked at.
+// Mutation seen red: the signature of a response not looked at; the later of two ends taken; conditions that end a
+// millisecond later.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
@@ -182,6 +183,19 @@ test('to the millisecond: valid within the skew, and not beyond', () => {
   refuses(honestResponse(CLAIMS, idp), 'M4C_ASSERTION_TIME', at(360_000));
   assert.equal(subjectOf(honestResponse(CLAIMS, idp), at(-60_000)), 'alpha.test');
   refuses(honestResponse(CLAIMS, idp), 'M4C_ASSERTION_TIME', at(-60_001));
+});
+
+test('it is over as soon as the first of its ends is', () => {
+  const sooner = instant(CLAIMS, 120_000);
+  const ends = 120_000 + 60_000;
+  for (const part of ['subject', 'conditions'] as const) {
+    const xml = said((parts) => {
+      parts[part] = parts[part].replace(/NotOnOrAfter="[^"]*"/, `NotOnOrAfter="${sooner}"`);
+    });
+    assert.equal(readResponse(xml, expected).notOnOrAfter, NOW + 120_000);
+    assert.equal(subjectOf(xml, { ...expected, now: NOW + ends - 1 }), 'alpha.test');
+    refuses(xml, 'M4C_ASSERTION_TIME', { ...expected, now: NOW + ends });
+  }
 });
 
 test('a response that answers nothing is of no use to anybody', () => {
