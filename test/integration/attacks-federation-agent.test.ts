@@ -2,7 +2,9 @@
  * Attacks on authentication agents, with a real SimpleSAMLphp: on the user by who wants its log-in elsewhere, on the
  * relying party by who has an assertion that is not for it, and on the endpoints by anybody. Each after its honest twin.
  *
- * Mutations seen red: the subject of an assertion not compared with the partner of the stream.
+ * Mutations seen red: the subject of an assertion not compared with the partner of the stream; a request not used up by its
+ * answer, or a challenge by its visit; a challenge that outlives its stream; any certificate taken for that of an agent; the
+ * binding of a request not compared.
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';

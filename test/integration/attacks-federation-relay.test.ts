@@ -3,6 +3,10 @@
  * a challenge there, and hands that URL to alpha as its own. RFC 6595 binds no log-in to a channel, so that nothing in the
  * mechanism stops this. Real streams, agents and a real SimpleSAMLphp; gamma is hand-made. Each side has to be enough
  * alone: alpha against a beta that takes any assertion, and beta with an alpha that follows any URL.
+ *
+ * Mutations seen red: the subject of an assertion not compared with the partner of the stream; certificates of streams not
+ * compared with the pinned ones. Green with the address of the challenge not compared, since the certificate of that agent
+ * is not the pinned one either.
  */
 import assert from 'node:assert/strict';
 import { after, before, test, type TestContext } from 'node:test';
