@@ -1,6 +1,8 @@
 /**
  * Authentication agents and a real SimpleSAMLphp: log-in by ECP and by form, one session for all partners, the way over a
  * discovery service, keys that change, and what happens when the identity provider refuses or is gone.
+ *
+ * Mutation seen red: the session at the identity provider not kept.
  */
 import assert from 'node:assert/strict';
 import { readdirSync, rmSync } from 'node:fs';
