@@ -1,0 +1,196 @@
+/**
+ * Two domains that federate by single sign-on, each with its own servers, authority and gateway: what people of both
+ * exchange, and what an administrator sees of the links and does about them. One domain has ejabberd, the other the server
+ * that MOM4C_TEST_SERVER names.
+ *
+ * Seen red: a changed configuration without the new partner; requests to an address that does not answer.
+ */
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { startLab, whenWritten } from '@mom4c/lab';
+import type { Lab, LabDomain } from '@mom4c/lab';
+import { joinRoom, xml } from '@mom4c/xmpp';
+import type { Room } from '@mom4c/xmpp';
+import { startChatClient } from '../support/chat-client.ts';
+import type { ChatClient } from '../support/chat-client.ts';
+import { mom4c } from '../support/cli.ts';
+import { openClient, silent, stealIdentity } from '../support/hostile-client.ts';
+import type { HostileClient } from '../support/hostile-client.ts';
+import { XMPP_SERVER } from '../support/xmpp-server.ts';
+
+const ALPHA = 'alpha.test';
+const BETA = 'beta.test';
+const ROOM = `meet@conference.${BETA}`;
+const folder = mkdtempSync(join(tmpdir(), 'mom4c-federation-'));
+const state = join(folder, 'lab');
+
+type Link = { partner: string; state: string; sent: number; received: number; reason?: { code: string } };
+
+let lab: Lab;
+let alpha: LabDomain;
+let beta: LabDomain;
+let ann: ChatClient;
+let bob: ChatClient;
+let manager: HostileClient;
+let room: Room;
+
+before(async () => {
+  lab = await startLab({
+    folder: state,
+    domains: [ALPHA, BETA],
+    server: { [ALPHA]: 'ejabberd', [BETA]: XMPP_SERVER },
+    executors: 0,
+    people: { ann: 'operator', bob: 'viewer' },
+    idp: true,
+  });
+  [alpha, beta] = [lab.domain(ALPHA), lab.domain(BETA)];
+  await linked();
+  ann = await person(alpha, 'ann');
+  bob = await person(beta, 'bob');
+  manager = await openClient(beta, await stealIdentity(state, BETA, 'nodes/cm1'), `cm1@${BETA}/host`);
+  room = await joinRoom(manager.session, {
+    room: ROOM,
+    nick: 'host',
+    create: { whois: 'moderators', maxUsers: 100 },
+    log: silent,
+  });
+});
+
+after(async () => {
+  for (const client of [ann, bob, manager]) await client?.stop();
+  await lab?.down();
+  rmSync(folder, { recursive: true });
+});
+
+function person(domain: LabDomain, name: string): Promise<ChatClient> {
+  const { people, xmpp, caCertificate: ca } = domain.describe();
+  const { jid, passwordFile } = people!.accounts.find((one) => one.jid.startsWith(`${name}@`))!;
+  return startChatClient({ jid, passwordFile, port: xmpp.port, ca });
+}
+
+const ask = (line: string, domain = ALPHA) =>
+  mom4c(['--state', state, '--domain', domain, ...line.split(' '), '--timeout', '30s']);
+
+async function links(domain = ALPHA): Promise<Link[]> {
+  const { code, stdout, stderr } = await ask('federation status -o json', domain);
+  assert.equal(code, 0, stderr);
+  return JSON.parse(stdout).outcomes[0].result.links;
+}
+
+/** Asking is the only way to know; each question takes as long as a log-in. */
+async function linked(): Promise<void> {
+  for (const domain of [ALPHA, BETA]) {
+    const { code, stderr } = await ask(`federation connect ${domain === ALPHA ? BETA : ALPHA}`, domain);
+    assert.equal(code, 0, stderr);
+  }
+}
+
+test('both links are up, and each domain has logged in at the identity provider once', async () => {
+  for (const [domain, partner] of [
+    [ALPHA, BETA],
+    [BETA, ALPHA],
+  ] as const) {
+    const [link] = await links(domain);
+    assert.deepEqual([link?.partner, link?.state], [partner, 'up']);
+  }
+  const { stdout } = await ask('federation partners -o json');
+  const [partner] = JSON.parse(stdout).outcomes[0].result.partners;
+  assert.deepEqual([partner.domain, partner.level, partner.certificates], [BETA, 'sso', 1]);
+  assert.ok(partner.hosts.includes(`conference.${BETA}`));
+});
+
+test('what people say to each other arrives, in order, both ways', async () => {
+  const count = 40;
+  for (let number = 0; number < count; number += 1) {
+    await ann.perform({ op: 'message', to: bob.jid, body: `a${number}` });
+    await bob.perform({ op: 'message', to: ann.jid, body: `b${number}` });
+  }
+  for (const [client, prefix] of [
+    [bob, 'a'],
+    [ann, 'b'],
+  ] as const) {
+    await client.take({ name: 'message', body: `${prefix}${count - 1}` });
+    const bodies = client.untaken.flatMap(({ body }) => (body?.startsWith(prefix) ? [body] : []));
+    assert.deepEqual(
+      bodies,
+      Array.from({ length: count - 1 }, (_, number) => `${prefix}${number}`),
+    );
+  }
+});
+
+test('presence goes both ways after a subscription', async () => {
+  await ann.perform({ op: 'subscribe', to: bob.jid });
+  await ann.take({ name: 'presence', type: 'subscribed', from: bob.jid });
+  await bob.perform({ op: 'presence', show: 'dnd' });
+  const seen = await ann.take({ name: 'presence', show: 'dnd' });
+  assert.ok(seen.from?.startsWith(bob.jid));
+});
+
+test('requests and their errors go both ways', async () => {
+  // Each knows the other's full address by now.
+  await ann.perform({ op: 'message', to: bob.jid, body: 'where are you?' });
+  const { from: annNow } = await bob.take({ name: 'message', body: 'where are you?' });
+  await bob.perform({ op: 'message', to: ann.jid, body: 'here' });
+  const { from: bobNow } = await ann.take({ name: 'message', body: 'here' });
+  assert.deepEqual(await ann.perform({ op: 'ping', to: bobNow! }), {});
+  assert.deepEqual(await bob.perform({ op: 'ping', to: annNow! }), {});
+  const { error } = await ann.perform({ op: 'ping', to: `nobody@people.${BETA}/x` });
+  assert.equal(error, 'service-unavailable');
+});
+
+/** Seen on a busy machine: a join at Prosody got no answer within 20 s. Not understood yet, and so not claimed. */
+const skip =
+  XMPP_SERVER === 'prosody' ? 'a join at Prosody over the gateways is not shown to work yet' : false;
+
+test('a room of a partner admits members, and nobody else', { skip }, async () => {
+  const refused = await ann.perform({ op: 'join', to: ROOM, nick: 'ann' });
+  assert.equal(refused.error, 'registration-required');
+  await room.setAffiliation(ann.jid, 'member');
+  const joined = await ann.perform({ op: 'join', to: ROOM, nick: 'ann' });
+  assert.equal(joined.error, undefined);
+  await ann.perform({ op: 'message', to: ROOM, type: 'groupchat', body: 'to all' });
+  assert.equal((await ann.take({ name: 'message', body: 'to all' })).from, `${ROOM}/ann`);
+  await room.say(xml('body', {}, 'welcome'));
+  assert.equal((await ann.take({ name: 'message', body: 'welcome' })).from, `${ROOM}/host`);
+});
+
+test('a link that an administrator ends stays so over a restart, and tells whoever writes', async () => {
+  const ended = await ask(`federation disconnect ${BETA}`);
+  assert.equal(ended.code, 0, ended.stderr);
+  await alpha.gateway.stop();
+  const away = await ask('federation status');
+  assert.equal(away.code, 7, away.stdout);
+  assert.match(away.stdout, /M4C_GATEWAY_UNAVAILABLE/);
+  await alpha.gateway.start();
+  assert.equal((await links())[0]?.state, 'disconnected');
+  await ann.perform({ op: 'message', to: bob.jid, body: 'too early' });
+  const bounced = await ann.take({ name: 'message', type: 'error' });
+  assert.equal(bounced.error, 'remote-server-timeout');
+
+  await linked();
+  await ann.perform({ op: 'message', to: bob.jid, body: 'at last' });
+  await bob.take({ name: 'message', body: 'at last' });
+});
+
+test('who is no partner is none; what is below sso is warned about; partners are read again while it runs', async () => {
+  const unknown = await ask('federation connect delta.test');
+  assert.equal(unknown.code, 6, unknown.stdout);
+  assert.match(unknown.stdout, /M4C_PARTNER_UNKNOWN/);
+
+  const { config, process: before } = alpha.gateway;
+  const log = before!.logFile;
+  const text = readFileSync(config, 'utf8');
+  const added = { domain: 'delta.test', level: 'permissive', connect: 'manual' };
+  const entries = JSON.stringify(added);
+  writeFileSync(config, text.replace('partners: [', `partners: [${entries},`));
+  await whenWritten(log, 'partners read again', () =>
+    readFileSync(log, 'utf8').includes('partners read again') ? true : undefined,
+  );
+  const { stdout } = await ask('federation partners');
+  assert.match(stdout, /delta\.test +permissive .*manual +whoever reaches this gateway/);
+  assert.equal(alpha.gateway.process?.pid, before!.pid);
+  assert.equal((await links()).find(({ partner }) => partner === BETA)?.state, 'up', 'the others go on');
+});
