@@ -1,5 +1,5 @@
 // Mutations seen red, one each: the stalled writer kept; no bound of what is unsent; octets parsed though nobody waits; what was
-// not parsed kept for the next stream.
+// not parsed kept for the next stream; a closed stream waited for though its handler never ends.
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { test, type TestContext } from 'node:test';
@@ -105,3 +105,22 @@ test('a fault in whoever handles stanzas goes to the log, and the next is handle
   await settles(last.promise, 'the last');
   assert.deepEqual(seen, ['a', 'b', 'c']);
 });
+
+for (const how of ['close', 'destroy'] as const)
+  test(`a handler that never ends does not keep a stream from its end by ${how}`, async (context) => {
+    const { link, clock, peer } = await linked(context);
+    peer.write(HEADER);
+    await link.next();
+    const first = Promise.withResolvers<void>();
+    link.consume(() => {
+      first.resolve();
+      return new Promise(() => {});
+    });
+    peer.write('<a/><b/>');
+    await settles(first.promise, 'the first');
+    const error = new Mom4cError('M4C_STOPPED');
+    if (how === 'close') void link.close(error);
+    else link.destroy(error);
+    clock.advance(1_000);
+    assert.equal((await settles(link.closed, 'the end')).error, error);
+  });

@@ -7,7 +7,8 @@
  *   something that came over TLS.
  * - Until then at most `MAX_EARLY` octets are taken in.
  * - From `consume` on elements are handed on in their order, the next when the promise of the last has settled; until
- *   then nothing more is read. What has arrived in whole is handed on even if the connection ends meanwhile.
+ *   then nothing more is read. What has arrived in whole is handed on even if the connection ends meanwhile, unless it
+ *   is ended by us.
  * - `closed` resolves once, with the first cause. A peer that takes nothing for `WRITE_MS` is given up.
  */
 import type { Socket } from 'node:net';
@@ -96,6 +97,8 @@ export function createXmlLink(first: Socket, settings: XmlLinkSettings): XmlLink
   let end: StreamEnd | undefined;
   let closing = false;
   let socketClosed = false;
+  /** By us: nobody waits for what is still being handled. */
+  let abandoned = false;
   let lastHeard = clock.monotonic();
   const octets = { in: 0, out: 0 };
   /** Writes that the system has not taken, and when it last took one. */
@@ -266,7 +269,8 @@ export function createXmlLink(first: Socket, settings: XmlLinkSettings): XmlLink
   }
 
   function finish(): void {
-    if (!socketClosed || end || handling || (handler && parsed.length > 0)) return;
+    if (!socketClosed || end) return;
+    if (!abandoned && (handling || (handler && parsed.length > 0))) return;
     end = cause ?? { error: new Mom4cError(code, 'the connection was closed') };
     closing = true;
     cancelWatch?.();
@@ -277,15 +281,23 @@ export function createXmlLink(first: Socket, settings: XmlLinkSettings): XmlLink
   async function close(error: Mom4cError, condition?: string, before = ''): Promise<void> {
     cause ??= { error };
     if (!closing) shut(`${before}${condition ? streamError(condition) : ''}</stream:stream>`);
+    const cancel = clock.after(CLOSE_MS, abandon);
     await closed;
+    cancel();
   }
 
   function destroy(error: Mom4cError): void {
     cause ??= { error };
-    parsed = [];
     closing = true;
-    socket.destroy();
     settleReaders();
+    abandon();
+  }
+
+  function abandon(): void {
+    abandoned = true;
+    parsed = [];
+    socket.destroy();
+    finish();
   }
 
   function gone(): Mom4cError {
