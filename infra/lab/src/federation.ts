@@ -50,6 +50,8 @@ export type Federation = {
   /** Makes keys, certificates and passwords, once. */
   create(): Promise<void>;
   startIdp(onStart?: OnStart): Promise<RunningIdp>;
+  /** Path of the log of the identity provider. */
+  readonly idpLog: string;
   /** Since the federation was made. */
   logins(): IdpLogins;
   /** Signs these (EntityDescriptors) and that of the identity provider, which must run; a domain that is left out is a
@@ -159,6 +161,7 @@ export function openFederation(settings: FederationSettings): Federation {
       });
     },
     startIdp: (onStart) => startIdp({ ...idpOptions(), onStart }, random),
+    idpLog: idpLog(at('idp')),
     logins: () => readLogins(idpLog(at('idp'))),
     async write(given) {
       const own = at('operator', 'descriptors');
