@@ -27,8 +27,8 @@ export type ProgramStart = {
   env?: Readonly<Record<string, string>> | undefined;
 };
 
-const READY_LIMIT_MS = 90_000;
-const VERB_LIMIT_MS = 60_000;
+const READY_LIMIT_MS = 180_000;
+const VERB_LIMIT_MS = 180_000;
 const MAX_OUTPUT = 65_536;
 const APPS = fileURLToPath(new URL('../../../apps/', import.meta.url));
 /** What Node has compiled once it need not compile again for each of the many processes. */
