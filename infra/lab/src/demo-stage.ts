@@ -14,7 +14,10 @@ export type Stage = {
   /** Everything from nothing, with each stanza in the servers' logs. */
   bringUp(options: Omit<LabOptions, 'folder'>): Promise<Lab>;
   /** Runs the command line as a user would, shows what it prints, and holds its exit code against what is stated. */
-  mom4c(args: readonly string[], expected: number): Promise<{ exitCode: number; output: string }>;
+  readonly mom4c: (
+    args: readonly string[],
+    expected: number,
+  ) => Promise<{ exitCode: number; output: string }>;
 };
 
 const CLI = fileURLToPath(new URL('../../../apps/cli/bin/mom4c.js', import.meta.url));
