@@ -156,6 +156,8 @@ function idpOf({ logIn, federation }: AgentStatus): object {
     ...(logIn.idp !== '' && { entityId: logIn.idp }),
     session: logIn.session !== undefined,
     logins: logIn.logIns,
+    ...(logIn.fault && { fault: logIn.fault.code }),
+    means: logIn.means,
     ...(federation.validUntil !== undefined && { metadataUntil: federation.validUntil / 1000 }),
   };
 }
