@@ -6,6 +6,8 @@ export type LogLine = {
   readonly msg: string;
   readonly code?: string;
   readonly detail?: string;
+  /** Who sent what was refused. */
+  readonly from?: string;
   readonly id?: string;
   readonly executor?: string;
   readonly command?: string;

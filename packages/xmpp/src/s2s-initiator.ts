@@ -260,8 +260,9 @@ async function negotiated(connection: S2sConnection, opened: OpenedStream): Prom
   // Not waited for: the peer may not read before it has found the stream its place.
   const managed = features.getChild('sm', NS_MANAGEMENT) !== undefined;
   if (managed) await link.write(MANAGEMENT_ENABLE);
-  const onDropped = (error: Mom4cError): void => log.debug({ code: error.code }, 'dropped');
-  return createS2sStream({ link, id, pair, direction: 'out', peer, clock, managed, onDropped });
+  const onRefused = (error: Mom4cError): void =>
+    log.debug({ code: error.code, detail: error.detail }, 'refused of a partner');
+  return createS2sStream({ link, id, pair, direction: 'out', peer, clock, managed, onRefused });
 }
 
 function step(log: Log, pair: HostPair, stream: string | undefined, number: number): void {

@@ -1,6 +1,6 @@
 // Mutations seen red, one each: no bound of octets before log-in; the socket read on while a stanza is handled; what has
 // arrived given up at the end; connections pushed out though they have shown a certificate; no limit for an address, or for
-// two hosts; stanzas handed on as they came; the silent peer never given up.
+// two hosts; stanzas handed on as they came; the silent peer never given up; what ended a stream not told, or told twice.
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { MAX_STANZA_OCTETS, xml } from './element.ts';
@@ -21,6 +21,10 @@ async function loggedIn(alpha: Alpha): Promise<Peer> {
   peer.write(headerOf(BETA));
   await peer.read('</stream:features>');
   return peer;
+}
+
+function codesOf({ refused }: Alpha): string[][] {
+  return refused.map(({ error, from }) => [error.code, from]);
 }
 
 const SLOW: readonly (readonly [what: string, octets: readonly string[]])[] = [
@@ -182,8 +186,7 @@ test('a stanza that would end another stream is dropped and counted, and the str
     '<message xmlns:db="jabber:server:dialback"><db:x/></message>',
     '<message id="last"/>',
   ]);
-  const codes = alpha.refused.map(({ error, from }) => [error.code, from]);
-  assert.deepEqual(codes, [
+  assert.deepEqual(codesOf(alpha), [
     ['M4C_MALFORMED', BETA],
     ['M4C_TOO_LARGE', BETA],
     ['M4C_TOO_LARGE', BETA],
@@ -196,9 +199,24 @@ test('a stream carries stanzas, and nothing else', async (context) => {
     const peer = await loggedIn(alpha);
     const incoming = await alpha.stream();
     incoming.consume(() => assert.fail('a stanza'));
-    peer.write(sent);
+    const before = alpha.refused.length;
+    peer.write(sent.repeat(2));
     await peer.read('<unsupported-stanza-type');
     await settles(incoming.closed, 'the end');
+    assert.deepEqual(codesOf(alpha).slice(before), [['M4C_PARTNER_STREAM', BETA]], sent);
+  }
+});
+
+test('what cannot be read ends a stream, and is told once, beside an honest end, which is not', async (context) => {
+  const alpha = await listenAsAlpha(context, ENCRYPTED);
+  for (const sent of ['<!-- x -->', '<?x y?>', '<message>&j;</message>', '<message></presence>', '']) {
+    const peer = await loggedIn(alpha);
+    const incoming = await alpha.stream();
+    incoming.consume(() => assert.fail('a stanza'));
+    const before = alpha.refused.length;
+    peer.write(sent || '</stream:stream>');
+    await settles(incoming.closed, 'the end');
+    assert.deepEqual(codesOf(alpha).slice(before), sent ? [['M4C_PARTNER_STREAM', BETA]] : [], sent);
   }
 });
 

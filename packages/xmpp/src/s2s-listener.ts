@@ -53,6 +53,8 @@ export async function listenS2s(listening: S2sListening): Promise<S2sListener> {
       socketFault: s2sSocketFault,
       streamFault: s2sFault,
       onDropped: (reason) => onRefused(new Mom4cError('M4C_TOO_LARGE', `a stanza was ${reason}`), claimed),
+      // Before, it is why there is no stream.
+      onFault: (error) => guest.state === 'stream' && onRefused(error, claimed),
     });
     const guest: Guest = { link, address, state: 'unknown' };
     guests.add(guest);

@@ -26,7 +26,8 @@ export type S2sListening = {
   readonly random: Random;
   /** Authenticated. Nothing is read from it before `consume`. */
   readonly onStream: (stream: S2sStream) => void;
-  /** Once for each connection that did not become a stream. @param from the host that it claimed, or else its address */
+  /** Once for each connection that did not become a stream; on a stream, for each stanza that was dropped and for what
+   *  the peer sent that ended it. @param from the host that it claimed, or else its address */
   readonly onRefused: (error: Mom4cError, from: string) => void;
 };
 

@@ -161,7 +161,7 @@ async function negotiate(arrival: Arrival): Promise<S2sStream | undefined> {
       ...(restart
         ? {}
         : { onDialback: (element) => void answerDialback({ link, listening, pair, policy, element }) }),
-      onDropped: (error) => listening.onRefused(error, pair.remote),
+      onRefused: (error) => listening.onRefused(error, pair.remote),
     },
     waiting,
   );

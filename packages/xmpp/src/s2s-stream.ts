@@ -21,7 +21,8 @@ export type NegotiatedStream = {
   readonly managed: boolean;
   /** Answers what of dialback comes on a stream that is authenticated already, or refuses it. */
   readonly onDialback?: ((element: Element) => void) | undefined;
-  readonly onDropped: (error: Mom4cError) => void;
+  /** A stanza that was dropped, or what ended the stream. */
+  readonly onRefused: (error: Mom4cError) => void;
 };
 
 const ENABLING = { in: 'enable', out: 'enabled' } as const;
@@ -29,16 +30,21 @@ const STANZAS: ReadonlySet<string> = new Set(['message', 'presence', 'iq']);
 
 /** @param waiting what has been read already */
 export function createS2sStream(negotiated: NegotiatedStream, waiting: readonly Element[] = []): S2sStream {
-  const { link, id, pair, direction, peer, clock, onDialback, onDropped } = negotiated;
+  const { link, id, pair, direction, peer, clock, onDialback, onRefused } = negotiated;
   const started = { in: link.octets.in, out: link.octets.out };
   let stanzas = 0;
   let consuming = false;
   let enabled = false;
+  let refused = false;
 
   if (direction === 'out') link.consume(receive, waiting);
 
   function unsupported(): void {
-    void close('unsupported-stanza-type', 'something that this stream does not carry');
+    if (refused) return;
+    refused = true;
+    const detail = 'something that this stream does not carry';
+    onRefused(new Mom4cError('M4C_PARTNER_STREAM', detail));
+    void close('unsupported-stanza-type', detail);
   }
 
   /** What both directions have. @returns was it that? */
@@ -69,7 +75,7 @@ export function createS2sStream(negotiated: NegotiatedStream, waiting: readonly 
     try {
       standAlone(element);
     } catch (error) {
-      return onDropped(error as Mom4cError);
+      return onRefused(error as Mom4cError);
     }
     return handler(element);
   }

@@ -28,6 +28,8 @@ export type XmlLinkSettings = {
   /** What the peer's stream error means. */
   streamFault(element: Element): StreamEnd;
   onDropped?(reason: 'too large' | 'too deep'): void;
+  /** The peer has sent what cannot be read, which ends the link. */
+  onFault?(error: Mom4cError): void;
 };
 
 export type XmlLink = {
@@ -122,6 +124,7 @@ export function createXmlLink(first: Socket, settings: XmlLinkSettings): XmlLink
       fault(reason) {
         if (own !== parser) return;
         const error = new Mom4cError(code, `unusable stream: ${reason}`);
+        if (!closing) settings.onFault?.(error);
         void close(error, CONDITIONS.get(reason) ?? 'not-well-formed');
       },
     });
