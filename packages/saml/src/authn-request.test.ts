@@ -1,5 +1,5 @@
 // Mutation seen red: no limit to what is inflated; parameters twice let pass; octets that are no UTF-8 let pass; a user in
-// the URL let pass.
+// the URL let pass; other attributes, other elements or attributes of the issuer taken; any time taken.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { deflateRawSync, deflateSync } from 'node:zlib';
@@ -46,6 +46,38 @@ test('a request that is not of this form is refused', () => {
     assert.notEqual(changed, honest);
     assert.throws(() => readAuthnRequest(changed), isAnswer, String(from));
   }
+});
+
+test('a request that has the identity provider refuse the user is refused first', () => {
+  const honest = writeAuthnRequest(REQUEST);
+  const inside = (markup: string) => (text: string) => text.replace('</samlp:AuthnRequest>', `${markup}$&`);
+  const root = (attribute: string) => (text: string) => text.replace(' ID=', ` ${attribute}$&`);
+  for (const spoil of [
+    root('ForceAuthn="true"'),
+    root('IsPassive="true"'),
+    root('Consent="x"'),
+    root('xmlns:x="urn:x" x:ID="_b"'),
+    inside('<samlp:NameIDPolicy Format="urn:none"/>'),
+    inside('<samlp:RequestedAuthnContext/>'),
+    inside('<saml:Subject xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion"/>'),
+    (text: string) => text.replace('<saml:Issuer ', '$&Format="urn:none" '),
+  ]) {
+    const spoilt = spoil(honest);
+    assert.notEqual(spoilt, honest);
+    assert.throws(() => readAuthnRequest(spoilt), isAnswer, spoilt);
+  }
+  readAuthnRequest(root('xmlns="urn:x" xmlns:x="urn:x"')(honest));
+});
+
+test('a request of another time is refused where there is a clock', () => {
+  const honest = writeAuthnRequest(REQUEST);
+  for (const late of [-1000, 0, 1000])
+    readAuthnRequest(honest, { now: REQUEST.issueInstant + late, skewMs: 1000 });
+  for (const late of [-1001, 1001])
+    assert.throws(
+      () => readAuthnRequest(honest, { now: REQUEST.issueInstant + late, skewMs: 1000 }),
+      isAnswer,
+    );
 });
 
 test('by redirect and back, with a query of the identity provider itself', () => {

@@ -1,7 +1,17 @@
 /** AuthnRequest (SAML core §3.4), and its way in the URL of a redirect (SAML bindings §3.4). */
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
+import type { Element } from '@xmldom/xmldom';
 import { Mom4cError, type ErrorCode } from '@mom4c/core';
-import { attributeOf, exactlyOne, mandatoryAttribute, MAX_URI, nameOf, rootOf, timeOf } from './elements.ts';
+import {
+  attributeOf,
+  childrenOf,
+  exactlyOne,
+  mandatoryAttribute,
+  MAX_URI,
+  nameOf,
+  rootOf,
+  timeOf,
+} from './elements.ts';
 import { BINDING, NS } from './namespaces.ts';
 import { MESSAGE_LIMITS, parseXml } from './restricted-xml.ts';
 import { idOf } from './signed-element.ts';
@@ -23,6 +33,15 @@ export type AuthnRequest = {
 
 const CODE: ErrorCode = 'M4C_IDP_ANSWER';
 const MAX_RELAY_STATE = 80;
+/** What `writeAuthnRequest` writes. */
+const ATTRIBUTES = [
+  'ID',
+  'Version',
+  'IssueInstant',
+  'Destination',
+  'AssertionConsumerServiceURL',
+  'ProtocolBinding',
+];
 /** Of the base64 in a URL. */
 const MAX_ENCODED = 8 * 1024;
 
@@ -42,24 +61,38 @@ export function writeAuthnRequest(request: AuthnRequest): string {
   );
 }
 
-/** As the agent of the user compares it with what it knows of the relying party. @throws Mom4cError M4C_IDP_ANSWER */
-export function readAuthnRequest(xml: string): AuthnRequest {
+/** As the agent of the user compares it with what it knows of the relying party. What else a relying party may ask for
+ *  (another log-in, none, a form of name or of log-in) is refused here: the identity provider would refuse the user for it.
+ *  @param clock how far its time may be from now; without it any is taken. @throws Mom4cError M4C_IDP_ANSWER */
+export function readAuthnRequest(xml: string, clock?: { now: number; skewMs: number }): AuthnRequest {
   const root = rootOf(parseXml(xml, CODE), NS.protocol, 'AuthnRequest', CODE);
+  const issuer = exactlyOne(root, NS.assertion, 'Issuer', CODE);
+  if (childrenOf(root, CODE).length !== 1 || !hasOnly(root, ATTRIBUTES) || !hasOnly(issuer, []))
+    throw new Mom4cError(CODE, 'an AuthnRequest that asks for more than an assertion');
   if (attributeOf(root, 'Version', 8, CODE) !== '2.0')
     throw new Mom4cError(CODE, 'an AuthnRequest of another version');
   const issueInstant = timeOf(root, 'IssueInstant', CODE);
   if (issueInstant === undefined) throw new Mom4cError(CODE, 'an AuthnRequest without its time');
+  if (clock && Math.abs(issueInstant - clock.now) > clock.skewMs)
+    throw new Mom4cError(CODE, 'an AuthnRequest of another time');
   const binding = mandatoryAttribute(root, 'ProtocolBinding', MAX_URI, CODE);
   if (binding !== BINDING.post && binding !== BINDING.paos)
     throw new Mom4cError(CODE, 'an AuthnRequest for a binding that is not known');
   return {
     id: idOf(root, CODE),
     issueInstant,
-    issuer: nameOf(exactlyOne(root, NS.assertion, 'Issuer', CODE), MAX_URI, CODE),
+    issuer: nameOf(issuer, MAX_URI, CODE),
     destination: mandatoryAttribute(root, 'Destination', MAX_URI, CODE),
     consumerUrl: mandatoryAttribute(root, 'AssertionConsumerServiceURL', MAX_URI, CODE),
     binding: binding === BINDING.post ? 'post' : 'paos',
   };
+}
+
+/** Beside declarations of namespaces. */
+function hasOnly(element: Element, names: readonly string[]): boolean {
+  return [...element.attributes].every(
+    ({ name }) => names.includes(name) || name === 'xmlns' || name.startsWith('xmlns:'),
+  );
 }
 
 /** @param sso where the identity provider takes redirects; may have a query. @throws Error */

@@ -92,6 +92,7 @@ export async function createAuthenticationAgent(settings: AgentSettings): Promis
     discovery,
     https: createHttpsClient(clock),
     log,
+    clock,
   });
   const descriptor = (): string =>
     writeGatewayDescriptor({

@@ -84,6 +84,8 @@ function open({ url, trust, client, faults }: HttpsRequest, signal: AbortSignal)
       ...(isIP(host) === 0 ? { servername: host } : {}),
       ...tlsOf(trust),
       ...(client && { cert: client.cert, key: client.key }),
+      // Else NODE_TLS_REJECT_UNAUTHORIZED of the environment would switch off trust and pins.
+      rejectUnauthorized: true,
     });
     const abort = (): void => void socket.destroy(new Error('aborted'));
     signal.addEventListener('abort', abort, { once: true });

@@ -30,6 +30,10 @@ export type FormAnswer = { readonly SAMLResponse: string; readonly RelayState?: 
 
 const FORM_TYPE = 'application/x-www-form-urlencoded';
 const MAX_STEPS = 10;
+/** SimpleSAMLphp says no more than the second for a wrong password, and for none. */
+const LOG_IN_FAILED = ['AuthnFailed', 'Responder'];
+/** The last two from a web server that wants a certificate. */
+const PAGES_WANT_CREDENTIALS = [401, 400, 403];
 const FAULTS: Faults = {
   what: 'identity provider',
   unreachable: 'M4C_IDP_UNREACHABLE',
@@ -55,7 +59,7 @@ export async function walkEcp(
     signal,
   );
   jar.take(endpoint, answer.cookies);
-  if (answer.status !== 200) return refusal(answer, credentials);
+  if (answer.status !== 200) return refusal(answer, credentials, [401]);
   const { response, consumerUrl: named } = readIdpAnswer(answer.text);
   if (named !== consumerUrl)
     throw new Mom4cError(
@@ -92,7 +96,7 @@ export async function walkForms(
       next = { url: answer.location };
       continue;
     }
-    if (answer.status !== 200) return refusal(answer, credentials);
+    if (answer.status !== 200) return refusal(answer, credentials, PAGES_WANT_CREDENTIALS);
     const forms = readForms(answer.text);
     const responseForm = forms.find(({ fields }) => Object.hasOwn(fields, 'SAMLResponse'));
     if (responseForm) {
@@ -137,22 +141,30 @@ function basic(credentials: IdpCredentials | undefined): { authorization?: strin
   return { authorization: `Basic ${pair}` };
 }
 
-/** Without credentials anything but an assertion means that they are wanted: with them it is said what was wrong. */
-function refusal({ status }: HttpsAnswer, credentials: IdpCredentials | undefined): undefined {
-  if (!credentials) return undefined;
-  if (status === 401 || status === 403) throw new Mom4cError('M4C_IDP_LOGIN', `it answers ${status}`);
+/** Without credentials: does it want them? Nothing else ends the session that all partners share, and nothing but a
+ *  refusal of our credentials counts as one: whatever a partner put into the request must not keep us from the others.
+ *  @param wants statuses by which it asks for them */
+function refusal(
+  { status }: HttpsAnswer,
+  credentials: IdpCredentials | undefined,
+  wants: readonly number[],
+): undefined {
+  if (!credentials && wants.includes(status)) return undefined;
+  if (credentials && status === 401) throw new Mom4cError('M4C_IDP_LOGIN', `it answers ${status}`);
   throw new Mom4cError(
     status === 429 || status >= 500 ? 'M4C_IDP_UNREACHABLE' : 'M4C_IDP_ANSWER',
     `it answers ${status}`,
   );
 }
 
+/** As `refusal`. */
 function judge<Value>(
   value: Value,
   { success, status, sessionUntil }: ResponseHints,
   credentials: IdpCredentials | undefined,
 ): Answered<Value> | undefined {
   if (success) return { value, sessionUntil };
-  if (!credentials) return undefined;
-  throw new Mom4cError('M4C_IDP_LOGIN', `it answers with the status ${status}`);
+  const isLogIn = LOG_IN_FAILED.includes(status);
+  if (!credentials && isLogIn) return undefined;
+  throw new Mom4cError(isLogIn ? 'M4C_IDP_LOGIN' : 'M4C_IDP_ANSWER', `it answers with the status ${status}`);
 }

@@ -3,7 +3,7 @@
  * assertion. Everything on that way is pinned for this stream's partner: else a partner to whom this domain logs in could
  * have it log in somewhere else for himself.
  */
-import { type Log, Mom4cError } from '@mom4c/core';
+import { type Clock, type Log, Mom4cError } from '@mom4c/core';
 import {
   type AuthnRequest,
   type GatewayDescriptor,
@@ -37,6 +37,7 @@ export type UserSettings = {
   readonly discovery: string | undefined;
   readonly https: HttpsClient;
   readonly log: Log;
+  readonly clock: Pick<Clock, 'now'>;
 };
 
 type LogIn = {
@@ -49,6 +50,8 @@ type LogIn = {
   readonly toAgent: (request: Pick<HttpsRequest, 'url' | 'headers' | 'body'>) => Promise<HttpsAnswer>;
 };
 
+/** Two clocks that are each wrong by as much as an assertion may be. */
+const SKEW_MS = 120_000;
 /** SAML profiles §4.2.3.1. */
 const PAOS_HEADERS = { accept: PAOS_MEDIA_TYPE, paos: PAOS_HEADER };
 const DISCOVERY_FAULTS: Faults = {
@@ -59,7 +62,7 @@ const DISCOVERY_FAULTS: Faults = {
 };
 
 export function createSamlUser(settings: UserSettings): SamlUser {
-  const { partners, federation, https, log } = settings;
+  const { partners, federation, https, log, clock } = settings;
 
   function begin(url: string, pair: HostPair, stream: string, signal: AbortSignal): LogIn {
     const partner = partners.find(pair.remote);
@@ -95,7 +98,7 @@ export function createSamlUser(settings: UserSettings): SamlUser {
     const paos = readPaosRequest(offer.text);
     same(agent.consumerUrls.paos, paos.consumerUrl, 'the consumer of the assertion');
     const { soap } = idp.sso;
-    checkRequest(paos.request, agent, {
+    checkRequest(paos.request, clock.now(), agent, {
       destination: soap,
       consumerUrl: agent.consumerUrls.paos,
       binding: 'paos',
@@ -141,7 +144,11 @@ export function createSamlUser(settings: UserSettings): SamlUser {
     at(idp.sso.redirect, offer.location.href, 'the redirect');
     const { sso, request } = readRedirect(offer.location.href);
     same(idp.sso.redirect, sso, 'the identity provider of the redirect');
-    checkRequest(request, agent, { destination: sso, consumerUrl: agent.consumerUrls.post, binding: 'post' });
+    checkRequest(request, clock.now(), agent, {
+      destination: sso,
+      consumerUrl: agent.consumerUrls.post,
+      binding: 'post',
+    });
     const start = offer.location;
     const ask = { start, consumerUrl: agent.consumerUrls.post, https, trust: settings.trust, signal };
     step(9, 'goes to the identity provider');
@@ -212,10 +219,11 @@ function isAt(pinned: string, url: URL): boolean {
 /** Who asks for the assertion, of whom, and where it is to go. */
 function checkRequest(
   xml: string,
+  now: number,
   { entityId }: GatewayDescriptor,
   expected: Pick<AuthnRequest, 'destination' | 'consumerUrl' | 'binding'>,
 ): void {
-  const request = readAuthnRequest(xml);
+  const request = readAuthnRequest(xml, { now, skewMs: SKEW_MS });
   same(entityId, request.issuer, 'who asks for the assertion');
   same(expected.destination, request.destination, 'the identity provider of the request');
   same(expected.consumerUrl, request.consumerUrl, 'the consumer of the assertion');
