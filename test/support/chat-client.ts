@@ -17,6 +17,8 @@ export type Seen = {
   readonly show: string | null;
   /** Condition (RFC 6120 §8.3.3). */
   readonly error: string | null;
+  /** The room that it invites to (XEP-0045 §7.8.2). */
+  readonly invited: string | null;
   /** Status codes of XEP-0045. */
   readonly codes: readonly string[];
 };

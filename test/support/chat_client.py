@@ -39,6 +39,7 @@ def told(stanza):
         "body": xml.findtext("{jabber:client}body"),
         "show": xml.findtext("{jabber:client}show"),
         "error": next((one for one in conditions if one != "text"), None),
+        "invited": None if xml.find(f"{{{USER}}}x/{{{USER}}}invite") is None else xml.get("from"),
         "codes": [one.get("code") for one in xml.findall(f"{{{USER}}}x/{{{USER}}}status")],
     }
 
@@ -53,6 +54,7 @@ class ChatClient(slixmpp.ClientXMPP):
         self.auto_authorize = True
         self.auto_subscribe = True
         self.started = self.loop.create_future()
+        self.joining = {}
         self.add_event_handler("session_start", self.on_start)
         for event in ("failed_all_auth", "no_auth", "connection_failed", "ssl_invalid_chain", "disconnected"):
             self.add_event_handler(event, lambda _, event=event: self.settle({"failed": event}))
@@ -61,7 +63,22 @@ class ChatClient(slixmpp.ClientXMPP):
     def on_stanza(self, stanza):
         if self.started.done() and local(stanza.xml) in ("message", "presence", "iq"):
             say({"stanza": told(stanza)})
+            if local(stanza.xml) == "presence" and stanza["type"] == "error":
+                joining = self.joining.get(stanza["from"].bare)
+                if joining and not joining.done():
+                    joining.set_exception(slixmpp.exceptions.PresenceError(stanza))
         return stanza
+
+    async def join(self, room, nick):
+        """join_muc_wait knows a refusal by XEP-0045's element in it, which Prosody's refusals have not."""
+        joining = self.joining[room] = self.loop.create_future()
+        waiting = self.loop.create_task(self["xep_0045"].join_muc_wait(room, nick, maxstanzas=0, timeout=20))
+        try:
+            await asyncio.wait([joining, waiting], return_when=asyncio.FIRST_COMPLETED)
+            return joining.result() if joining.done() else await waiting
+        finally:
+            del self.joining[room]
+            waiting.cancel()
 
     async def on_start(self, _):
         await self.get_roster()
@@ -84,10 +101,10 @@ class ChatClient(slixmpp.ClientXMPP):
         elif operation == "roster":
             return {"subscription": self.client_roster[to]["subscription"]}
         elif operation == "create":
-            await rooms.join_muc_wait(to, task["nick"], maxstanzas=0, timeout=20)
+            await self.join(to, task["nick"])
             await rooms.set_room_config(to, self["xep_0004"].make_form(ftype="submit"))
         elif operation == "join":
-            joined = await rooms.join_muc_wait(to, task["nick"], maxstanzas=0, timeout=20)
+            joined = await self.join(to, task["nick"])
             return {"occupants": sorted(rooms.get_roster(to)), "nick": joined.nickname if hasattr(joined, "nickname") else None}
         elif operation == "leave":
             rooms.leave_muc(to, task["nick"])
