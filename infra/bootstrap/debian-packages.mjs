@@ -17,7 +17,6 @@ export const debianPackages = {
     prosody: 'the other XMPP server that a domain may run on',
     'ldap-utils': 'reads the directory as a stock client, to check ours',
     openssl: 'the oracle that verifies and opens our CMS, certificates and PKCS#12',
-    xmlsec1: 'another implementation of XML signatures, to check ours',
     scep: "micromdm's SCEP client and server, as peers of ours",
     'strongswan-pki': "strongSwan's SCEP client, as a peer of our authority",
     'libstrongswan-extra-plugins': 'ciphers that the SCEP client of strongSwan needs',

@@ -5,7 +5,7 @@
 import { Mom4cError } from '@mom4c/core';
 import { xml, type Element } from '@mom4c/xmpp';
 import { bounce } from './bounce.ts';
-import type { Presence } from './presence-reading.ts';
+import { bareOf, type Presence } from './presence-reading.ts';
 
 /** XEP-0045 §15.6.2: out of the room for a technical reason; since the service shuts down. */
 export type Why = '333' | '332';
@@ -34,7 +34,7 @@ export function probes(ours: readonly Presence[]): Element[] {
   const pairs = new Map<string, Element>();
   for (const { kind, from, to } of ours) {
     if (kind !== 'directed' || to.includes('/') || !to.includes('@')) continue;
-    const account = from.slice(0, from.indexOf('/'));
+    const account = bareOf(from);
     pairs.set(`${to}\n${account}`, xml('presence', { type: 'probe', from: to, to: account }));
   }
   return [...pairs.values()];

@@ -1,7 +1,9 @@
 // Mutations seen red, one each: a stanza taken while the link is down; what waits not bounced when it goes down; ghosts
 // not told; `forget` before our server has heard it; our server's loss not told to
 // the partner; what was left of before not told when the link comes up; a stream not closed that speaks for others;
-// reading goes on for ever for a partner that is stuck; no probes; below sso what was just told taken back.
+// reading goes on for ever for a partner that is stuck; no probes; below sso what was just told taken back;
+// a partner that takes nothing waited for without limit, by the taking back or by what is sent; probes piled up; a
+// file that cannot be written keeps a sender from its answer.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -273,6 +275,69 @@ test('for a partner that is slow the reading waits; one that is stuck holds nobo
   const before = server.told.length;
   while (await flood());
   assert.equal(server.told.length, before);
+});
+
+test('a partner that takes nothing of what is taken back holds nobody up', async (context) => {
+  const { link, ledger, server, clock, out } = await online(context);
+  for (let number = 0; number < 2_000; number++)
+    ledger.apply(BETA, {
+      note: { side: 'out', kind: 'directed', from: `a${number % 4}@${ALPHA}/${number}`, to: TE9 },
+    });
+  out.send = () => new Promise(() => {});
+  server.online = false;
+  link.serverLost();
+  server.online = true;
+  link.serverFound();
+  await turns();
+  const first = link.send(message('1'), PAIR);
+  await turns(1);
+  clock.advance(250);
+  await first;
+  await link.send(message('2'), PAIR);
+  assert.deepEqual(
+    server.told.map((stanza) => [stanza.attrs.id, stanzaError(stanza).code]),
+    [
+      ['1', 'M4C_BUSY'],
+      ['2', 'M4C_BUSY'],
+    ],
+  );
+  clock.advance(10_000);
+  await link.settled();
+  assert.ok(ledger.of(BETA, 'out').length > 0);
+  await link.send(message('3'), PAIR);
+  assert.equal(server.told.length, 2);
+  assert.equal(link.status().queue.stanzas, 1_025);
+});
+
+test('an account is asked about once, though the partner ends many streams before they carry anything', async (context) => {
+  const { link, clock, server, dials, out, up } = await online(context);
+  await link.send(presence(CM, `te8@${BETA}`), PAIR);
+  out.end();
+  await turns();
+  for (let count = 0; count < 3; count++) {
+    clock.advance(60_000);
+    const [next, incoming] = [fakeStream('out', PAIR), fakeStream('in', PAIR)];
+    next.send = () => Promise.reject(new Mom4cError('M4C_PARTNER_STREAM'));
+    dials.at(-1)!(next);
+    link.accept(incoming);
+    next.end();
+    await turns();
+  }
+  clock.advance(60_000);
+  server.told.length = 0;
+  await up();
+  assert.deepEqual(server.told.map(brief), [`presence te8@${BETA} cm@${ALPHA} probe`]);
+});
+
+test('a sender is told though the file of presences cannot be written', async (context) => {
+  const { link, ledger, server, out } = await online(context);
+  out.send = () => Promise.reject(new Mom4cError('M4C_PARTNER_STREAM'));
+  ledger.forget = () => {
+    throw new Error('disk full');
+  };
+  await link.send(joins(CM, `${THEIR_ROOM}/cm`), PAIR);
+  await turns();
+  assert.deepEqual(server.told.map(brief), [`presence ${THEIR_ROOM}/cm ${CM} error`]);
 });
 
 test('below sso a stream that opens takes nothing back of what is true', async (context) => {

@@ -58,6 +58,8 @@ export type PartnerLink = {
 /** How long the reading from our server stands still for a partner that has much to take. Once in vain, not again
  *  before half of what waits has left: others must not suffer from one that is stuck. */
 const PATIENCE_MS = 250;
+/** In which a partner takes what it is told of those who have gone. What is left is told at the next stream. */
+const TELLING_MS = 10_000;
 /** Sender of what the gateway says itself; no address. */
 const GATEWAY = '';
 
@@ -73,6 +75,8 @@ export function createPartnerLink(settings: PartnerLinkSettings): PartnerLink {
   let stuck = false;
   /** The taking back of presences, one after the other. */
   let cleaning: Promise<void> | undefined;
+  /** It has been waited for in vain. */
+  let isLong = false;
   let state: LinkState = 'disconnected';
   let since = clock.now();
 
@@ -144,7 +148,8 @@ export function createPartnerLink(settings: PartnerLinkSettings): PartnerLink {
     counts.ups += 1;
     queueOf(pair).open((stanza) => out.send(stanza));
     note();
-    const asking = resync.splice(0);
+    const asking = [...resync.values()];
+    resync.clear();
     void sendAll(asking);
   }
 
@@ -160,7 +165,11 @@ export function createPartnerLink(settings: PartnerLinkSettings): PartnerLink {
   async function lost(stanza: Element, error: Mom4cError): Promise<void> {
     const { from = '', to = '' } = stanza.attrs;
     // The sender is told; else he would be told once more with those who were let in.
-    if (isJoin(stanza)) ledger.forget(partner.domain, { side: 'out', from, to });
+    try {
+      if (isJoin(stanza)) ledger.forget(partner.domain, { side: 'out', from, to });
+    } catch (thrown) {
+      log.error({ err: thrown, partner: partner.domain }, 'the file of presences cannot be written');
+    }
     await back(stanza, error.code === 'M4C_PARTNER_STREAM' ? new Mom4cError('M4C_PARTNER_DOWN') : error);
   }
 
@@ -188,7 +197,8 @@ export function createPartnerLink(settings: PartnerLinkSettings): PartnerLink {
   // Of our server
 
   async function send(stanza: Element, pair: HostPair): Promise<void> {
-    if (cleaning) await cleaning;
+    if (!(await isCleanSoon()))
+      return back(stanza, new Mom4cError('M4C_BUSY', 'presences are being taken back'));
     const why = obstacle(pair);
     if (why) return back(stanza, why);
     try {
@@ -200,6 +210,18 @@ export function createPartnerLink(settings: PartnerLinkSettings): PartnerLink {
     }
     if (!(await offer(stanza, pair)))
       await lost(stanza, new Mom4cError('M4C_BUSY', 'too much waits for the partner'));
+  }
+
+  async function isCleanSoon(): Promise<boolean> {
+    if (!cleaning) return true;
+    if (isLong) return false;
+    const late = Promise.withResolvers<boolean>();
+    const cancel = clock.after(PATIENCE_MS, () => late.resolve(false));
+    const own = cleaning;
+    const isClean = await Promise.race([own.then(() => true), late.promise]);
+    cancel();
+    if (!isClean && cleaning === own) isLong = true;
+    return isClean;
   }
 
   /** Why nothing can be sent between these now. */
@@ -250,8 +272,8 @@ export function createPartnerLink(settings: PartnerLinkSettings): PartnerLink {
   async function deliver(stanza: Element): Promise<void> {
     if (!component.online)
       throw new Mom4cError('M4C_PARTNER_DOWN', 'the XMPP server of this domain is not there');
-    const { note: shown, forget = [] } = readPresence(stanza, 'in');
-    if (shown) ledger.apply(partner.domain, { note: shown });
+    const { forget = [], ...shown } = readPresence(stanza, 'in');
+    ledger.apply(partner.domain, shown);
     await component.send(stanza);
     // Only now: had our server not heard it, it would have to be told later.
     if (forget.length > 0) ledger.apply(partner.domain, { forget });
@@ -285,14 +307,14 @@ export function createPartnerLink(settings: PartnerLinkSettings): PartnerLink {
   }
 
   /** Those who were told that somebody is gone, to be asked about once the link is up. */
-  const resync: Element[] = [];
+  const resync = new Map<string, Element>();
 
   /** The partner believes in ours what we told before; some of it has changed unheard. */
   async function prepare(pair: HostPair, out: S2sStream): Promise<void> {
     if (cleaning) await cleaning;
     const known = ledger.of(partner.domain, 'out');
     const stale = known.filter((one) => isPaired || (isOf(pair, one) && doubtful.has(keyOf(one))));
-    resync.push(...probes(stale));
+    for (const probe of probes(stale)) resync.set(`${probe.attrs.from}\n${probe.attrs.to}`, probe);
     try {
       for (const one of stale) {
         await out.send(serverLost(one, '333'));
@@ -311,7 +333,9 @@ export function createPartnerLink(settings: PartnerLinkSettings): PartnerLink {
     });
     cleaning = own;
     void own.then(() => {
-      if (cleaning === own) cleaning = undefined;
+      if (cleaning !== own) return;
+      cleaning = undefined;
+      isLong = false;
     });
   }
 
@@ -325,20 +349,26 @@ export function createPartnerLink(settings: PartnerLinkSettings): PartnerLink {
   }
 
   async function forgetServer(): Promise<void> {
-    for (const one of ledger.of(partner.domain, 'out')) {
-      // Kept for when the partner can be told.
-      if (!(await tellPartner(serverLost(one, '332'), pairOf(one)))) return doubt();
-      ledger.forget(partner.domain, one);
+    const late = Promise.withResolvers<'late'>();
+    const cancel = clock.after(TELLING_MS, () => late.resolve('late'));
+    try {
+      for (const one of ledger.of(partner.domain, 'out')) {
+        // Kept for when the partner can be told.
+        if (!(await tellPartner(serverLost(one, '332'), pairOf(one), late.promise))) return doubt();
+        ledger.forget(partner.domain, one);
+      }
+    } finally {
+      cancel();
     }
   }
 
-  async function tellPartner(stanza: Element, pair: HostPair): Promise<boolean> {
+  async function tellPartner(stanza: Element, pair: HostPair, late: Promise<'late'>): Promise<boolean> {
     const queue = queueOf(pair);
     while (link.state === 'up' && !obstacle(pair)) {
       if (queue.offer(GATEWAY, weightOf({ element: stanza }), stanza)) return true;
       // What waits for a stream waits for this to end as well.
       if (!isPaired) return false;
-      await queue.moved();
+      if ((await Promise.race([queue.moved(), late])) === 'late') return false;
     }
     return false;
   }

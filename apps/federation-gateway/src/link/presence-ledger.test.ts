@@ -1,10 +1,11 @@
 // Mutations seen red, one each: nothing written; what a room has said taken for what anybody shows; an account's share not looked at; what
 // others in a room do noted; who was let in waits on; leaving a room keeps what was shown to it; a refused join kept; what is left in the file
-// not read.
+// not read; who claims to be a room believed; the share of a side filled by the other; a room believed more often than it was entered; of others
+// in a room noted; who says that he is a room, or has no resource, not noted.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -97,6 +98,52 @@ test('it is bounded for an account and for a partner, and a change of what is kn
   assert.equal(ledger.count(BETA), 3);
   ledger.apply('gamma.test', readPresence(presence('a@gamma.test/1', OURS), 'in'));
   assert.deepEqual(ledger.partners(), [BETA, 'gamma.test']);
+});
+
+test('who says that he is a room is charged himself, and the partner fills no share but his own', (context) => {
+  const { ledger, hear, known } = setUp(context, {
+    perAccount: { pieces: 4, octets: 10_000 },
+    perPartner: { pieces: 8, octets: 10_000 },
+  });
+  const full = (error: unknown): boolean => error instanceof Mom4cError && error.code === 'M4C_BUSY';
+  // One account of theirs, to accounts that need not exist.
+  const claim = (from: string, number: number): void =>
+    hear(presence(from, `nobody${number}@alpha.test/x`, undefined, mucUser('110')), 'in');
+  for (let number = 0; number < 4; number++) claim('mallory@beta.test/1', number);
+  assert.throws(() => claim('mallory@beta.test/1', 4), full);
+  for (let number = 0; number < 4; number++) claim('mallory2@beta.test/1', number);
+  assert.throws(() => claim('mallory3@beta.test/1', 0), full);
+  assert.ok(ledger.of(BETA, 'in').every(({ kind }) => kind === 'directed'));
+  // An honest join passes, and its answer.
+  hear(presence(OURS, `${ROOM}/cm`, undefined, muc()), 'out');
+  hear(presence(`${ROOM}/cm`, OURS, undefined, mucUser('110')), 'in');
+  assert.ok(known().includes(`in self ${ROOM}/cm ${OURS}`));
+  // The room cannot use up the share of its guest.
+  assert.throws(() => hear(presence(`${ROOM}/more`, OURS, undefined, mucUser('110')), 'in'), full);
+  for (const name of ['a', 'b']) hear(presence(OURS, `${name}@beta.test`), 'out');
+});
+
+test('who says that he is in a room, or has no resource, is noted like any other', (context) => {
+  const { hear, known } = setUp(context);
+  hear(presence(THEIRS, OURS, undefined, mucUser()), 'in');
+  hear(presence('te8@beta.test', OURS), 'in');
+  assert.deepEqual(known(), [`in directed ${THEIRS} ${OURS}`, `in directed te8@beta.test ${OURS}`]);
+  hear(presence(THEIRS, OURS, 'unavailable'), 'in');
+  hear(presence('te8@beta.test', OURS, 'unavailable'), 'in');
+  hear(presence(OURS, `${ROOM}/cm`, undefined, muc()), 'out');
+  hear(presence(`${ROOM}/other`, OURS, undefined, mucUser()), 'in');
+  hear(presence(ROOM, OURS), 'in');
+  assert.deepEqual(known(), [`out join ${OURS} ${ROOM}/cm`]);
+});
+
+test('only its owner reads the file, and what is beside it', (context) => {
+  const { file, ledger, hear } = setUp(context);
+  hear(presence(THEIRS, OURS), 'in');
+  ledger.close();
+  chmodSync(file, 0o644);
+  const again = openPresenceLedger(file);
+  for (const end of ['', '-wal', '-shm']) assert.equal(statSync(`${file}${end}`).mode & 0o777, 0o600, end);
+  again.close();
 });
 
 /** Writes what it is told and says so; a process of its own, so that it can be killed. */

@@ -7,14 +7,25 @@
  *
  * INVARIANTS
  * - Memory and file hold the same.
- * - Entries are bounded, for each partner and within it for each account, in number and in octets.
+ * - Entries are bounded, for each partner and side and within it for each account, in number and in octets. So neither
+ *   side can fill the share of the other, and nobody that of a room's guests: for each time that one has shown himself to a
+ *   room it can tell him once who he is there.
  */
-import { mkdirSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Mom4cError, type Load } from '@mom4c/core';
-import { causerOf, other, type Between, type Change, type Presence, type Side } from './presence-reading.ts';
+import {
+  bareOf,
+  causerOf,
+  other,
+  type Between,
+  type Change,
+  type Presence,
+  type Side,
+} from './presence-reading.ts';
 
+/** `perPartner`: of each side. */
 export type LedgerLimits = { readonly perAccount: Load; readonly perPartner: Load };
 
 export const LEDGER_LIMITS: LedgerLimits = {
@@ -34,10 +45,15 @@ export type PresenceLedger = {
   close(): void;
 };
 
+type Sum = { pieces: number; octets: number };
+
 type Book = {
   readonly entries: Map<string, Presence>;
-  readonly accounts: Map<string, { pieces: number; octets: number }>;
-  readonly load: { pieces: number; octets: number };
+  /** Of who has caused them. */
+  readonly accounts: Map<string, Sum>;
+  readonly loads: Readonly<Record<Side, Sum>>;
+  /** Somebody and a room: how often he has shown himself there, and how often it has told him who he is. */
+  readonly visits: Map<string, { shown: number; told: number }>;
 };
 
 /** @throws Mom4cError M4C_CONFIG if the file cannot be used */
@@ -52,7 +68,8 @@ export function openPresenceLedger(file: string, limits: LedgerLimits = LEDGER_L
   function book(partner: string): Book {
     const known = books.get(partner);
     if (known) return known;
-    const fresh = { entries: new Map(), accounts: new Map(), load: { pieces: 0, octets: 0 } };
+    const loads = { in: { pieces: 0, octets: 0 }, out: { pieces: 0, octets: 0 } };
+    const fresh = { entries: new Map(), accounts: new Map(), loads, visits: new Map() };
     books.set(partner, fresh);
     return fresh;
   }
@@ -68,10 +85,15 @@ export function openPresenceLedger(file: string, limits: LedgerLimits = LEDGER_L
     if (of.entries.size === 0) books.delete(partner);
   }
 
-  function note(partner: string, presence: Presence): void {
-    if (presence.kind === 'self') letIn(partner, presence);
+  function note(partner: string, said: Presence, inRoom?: Change['inRoom']): void {
+    const key = keyOf(said);
+    const { shown = 0, told = 0 } = books.get(partner)?.visits.get(visitOf({ ...said, kind: 'self' })!) ?? {};
+    if (inRoom === 'other' && shown > 0) return;
+    const isSelf =
+      inRoom === 'self' && (shown > told || books.get(partner)?.entries.get(key)?.kind === 'self');
+    const presence: Presence = isSelf ? { ...said, kind: 'self' } : said;
+    if (isSelf) letIn(partner, presence);
     const of = book(partner);
-    const key = keyOf(presence);
     const known = of.entries.get(key);
     // Whoever waits for a room may say more to it, and waits on; what a room is, it stays.
     if (known && (known.kind === presence.kind || presence.kind === 'directed')) return;
@@ -104,8 +126,8 @@ export function openPresenceLedger(file: string, limits: LedgerLimits = LEDGER_L
   }
 
   return {
-    apply(partner, { note: fresh, forget: gone = [] }) {
-      if (fresh) note(partner, fresh);
+    apply(partner, { note: fresh, inRoom, forget: gone = [] }) {
+      if (fresh) note(partner, fresh, inRoom);
       for (const between of gone) forget(partner, between);
     },
     forget,
@@ -121,6 +143,8 @@ function open(file: string): DatabaseSync {
   try {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     const database = new DatabaseSync(file);
+    // SQLite gives the files beside it, made from now on, the same mode.
+    for (const each of [file, `${file}-wal`, `${file}-shm`]) if (existsSync(each)) chmodSync(each, 0o600);
     database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
       CREATE TABLE IF NOT EXISTS presence (
         partner TEXT NOT NULL,
@@ -141,23 +165,36 @@ function keyOf({ side, from, to }: Between): string {
   return `${side}\n${from}\n${to}`;
 }
 
+/** Of whom in which room it is; undefined where it is of no room. */
+function visitOf({ kind, side, from, to }: Presence): string | undefined {
+  if (kind === 'self') return keyOf({ side: other(side), from: to, to: bareOf(from) });
+  return to.includes('/') ? keyOf({ side, from, to: bareOf(to) }) : undefined;
+}
+
 function count(book: Book, presence: Presence, by: 1 | -1): void {
-  const name = causerOf(presence);
+  const { side, account: name } = causerOf(presence);
   const account = book.accounts.get(name) ?? { pieces: 0, octets: 0 };
   book.accounts.set(name, account);
-  for (const load of [account, book.load]) {
+  for (const load of [account, book.loads[side]]) {
     load.pieces += by;
     load.octets += by * octetsOf(presence);
   }
   if (account.pieces === 0) book.accounts.delete(name);
+  const room = visitOf(presence);
+  if (room === undefined) return;
+  const visit = book.visits.get(room) ?? { shown: 0, told: 0 };
+  book.visits.set(room, visit);
+  visit[presence.kind === 'self' ? 'told' : 'shown'] += by;
+  if (visit.shown === 0 && visit.told === 0) book.visits.delete(room);
 }
 
 function isFull(book: Book, presence: Presence, { perAccount, perPartner }: LedgerLimits): boolean {
   const octets = octetsOf(presence);
-  const account = book.accounts.get(causerOf(presence)) ?? { pieces: 0, octets: 0 };
+  const { side, account: name } = causerOf(presence);
+  const account = book.accounts.get(name) ?? { pieces: 0, octets: 0 };
   const above = (load: Load, limit: Load): boolean =>
     load.pieces >= limit.pieces || load.octets + octets > limit.octets;
-  return above(account, perAccount) || above(book.load, perPartner);
+  return above(account, perAccount) || above(book.loads[side], perPartner);
 }
 
 function octetsOf({ from, to }: Presence): number {

@@ -22,6 +22,9 @@ export type Presence = Between & { readonly kind: Kind };
 
 export type Change = {
   readonly note?: Presence;
+  /** What it would be if its sender were a room that the recipient has entered: who he is there, or something of others.
+   *  Anybody can say so; the ledger knows who is in which room. */
+  readonly inRoom?: 'self' | 'other';
   readonly forget?: readonly Between[];
 };
 
@@ -44,12 +47,12 @@ export function readPresence(stanza: Element, side: Side): Change {
 }
 
 function noteOf(stanza: Element, between: Between): Change {
-  // An account without a resource is in no place that it could leave.
-  if (!between.from.includes('/')) return {};
-  if (isSelf(stanza)) return { note: { ...between, kind: 'self' } };
-  // Of others in a room: who is told that he has left it himself has no use for it.
-  if (stanza.getChild('x', NS_MUC_USER)) return {};
-  return { note: { ...between, kind: isJoin(stanza) ? 'join' : 'directed' } };
+  const note: Presence = { ...between, kind: isJoin(stanza) ? 'join' : 'directed' };
+  const isOccupant = between.from.includes('/');
+  if (isOccupant && isSelf(stanza)) return { note, inRoom: 'self' };
+  // Of others in a room, or of the room as such: who is told that he has left it himself has no use for it.
+  if (!isOccupant || stanza.getChild('x', NS_MUC_USER)) return { note, inRoom: 'other' };
+  return { note };
 }
 
 function isSelf(stanza: Element): boolean {
@@ -61,9 +64,9 @@ export function other(side: Side): Side {
   return side === 'in' ? 'out' : 'in';
 }
 
-/** Whose share a remembered presence counts to: of who has caused it. */
-export function causerOf({ kind, from, to }: Presence): string {
-  return bareOf(kind === 'self' ? to : from);
+/** Whose share a remembered presence counts to, and to that of which side: of who has caused it. */
+export function causerOf({ kind, side, from, to }: Presence): { side: Side; account: string } {
+  return kind === 'self' ? { side: other(side), account: bareOf(to) } : { side, account: bareOf(from) };
 }
 
 export function bareOf(address: string): string {

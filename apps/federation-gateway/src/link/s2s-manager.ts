@@ -242,12 +242,13 @@ export async function createS2sManager(settings: S2sManagerSettings): Promise<S2
 }
 
 /** What a link rests on. */
-function factsOf({ level, hosts, address, certificates, authority }: Partner): string {
+export function factsOf({ level, hosts, address, certificates, authority, attributes }: Partner): string {
   return JSON.stringify([
     level,
     hosts,
     address,
     authority,
+    attributes,
     certificates.map((der) => Buffer.from(der).toString('base64')),
   ]);
 }
