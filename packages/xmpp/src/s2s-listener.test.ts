@@ -1,10 +1,11 @@
 // Mutations seen red, one each: no bound of octets before log-in; the socket read on while a stanza is handled; what has
 // arrived given up at the end; connections pushed out though they have shown a certificate; no limit for an address, or for
-// two hosts; stanzas handed on as they came; the silent peer never given up; what ended a stream not told, or told twice.
+// two hosts; stanzas handed on as they came; the silent peer never given up; what ended a stream not told, or told twice; who
+// has proved nothing keeps the place of the two hosts that he names.
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { MAX_STANZA_OCTETS, xml } from './element.ts';
-import { certificateFor, ENCRYPTED, PERMISSIVE, pinned } from './test-certificates.ts';
+import { certificateFor, ENCRYPTED, PERMISSIVE, pinned, VERIFIED } from './test-certificates.ts';
 import { fakeClock, isError } from './test-fakes.ts';
 import { authOf, BETA, connectAsBeta, headerOf, listenAsAlpha, rawPeer, tlsPeer } from './test-s2s.ts';
 import { settles, type Peer } from './test-server.ts';
@@ -105,6 +106,23 @@ test('two hosts have eight streams at a time, and no more', async (context) => {
   ninth.write(headerOf(BETA));
   await ninth.read('<resource-constraint');
   assert.equal((await alpha.refusal()).error.code, 'M4C_BUSY');
+});
+
+test('who only says that he is the partner shuts nobody out, where there are no certificates', async (context) => {
+  const alpha = await listenAsAlpha(context, VERIFIED);
+  const liars: Peer[] = [];
+  for (let count = 0; count < 8; count += 1) {
+    const peer = await tlsPeer(alpha.listener.port, undefined);
+    peer.write(headerOf(BETA));
+    await peer.read('</stream:features>');
+    liars.push(peer);
+  }
+  const honest = await tlsPeer(alpha.listener.port, BETA);
+  honest.write(headerOf(BETA));
+  await honest.read('</stream:features>');
+  await settles(liars[0]!.closed, 'the end of the oldest');
+  assert.equal((await alpha.refusal()).error.code, 'M4C_BUSY');
+  assert.equal(alpha.listener.connections, 8);
 });
 
 test('before log-in there are at most 64 kB', async (context) => {

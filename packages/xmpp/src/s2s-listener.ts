@@ -20,6 +20,7 @@ export type S2sListener = {
 type Guest = {
   readonly link: XmlLink;
   readonly address: string;
+  /** `verified`: it has shown the certificate of the host that it claims to be. */
   state: 'unknown' | 'verified' | 'stream';
   pair?: HostPair;
 };
@@ -66,10 +67,11 @@ export async function listenS2s(listening: S2sListening): Promise<S2sListener> {
         context,
         listening: { ...listening, credentials },
         onClaim: (remote) => (claimed = remote),
-        onVerified(pair) {
-          if (countOf((other) => samePair(other.pair, pair)) >= MAX_OF_PAIR) return false;
+        onAdmitted(pair, isVerified) {
+          const isOfPair = (other: Guest): boolean => samePair(other.pair, pair);
+          if (countOf(isOfPair) >= MAX_OF_PAIR && !giveWay(isOfPair)) return false;
           guest.pair = pair;
-          guest.state = 'verified';
+          if (isVerified) guest.state = 'verified';
           return true;
         },
       });

@@ -1,6 +1,7 @@
 // By hand against our own listener. Mutations seen red, one each: what is pipelined before success, or behind STARTTLS, not
 // looked at; the two hosts not compared again after log-in; authzid, mechanism, kind or version of TLS not compared; a partner
-// without its certificate told another condition than a stranger, or offered something else in clear.
+// without its certificate told another condition than a stranger, or offered something else in clear; the policy not asked
+// again, or its way of log-in not compared, when the stream is made.
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { xml } from './element.ts';
@@ -20,7 +21,7 @@ import {
   userOf,
 } from './test-s2s.ts';
 import { settles, type Peer } from './test-server.ts';
-import type { ErrorCode } from '@mom4c/core';
+import { Mom4cError, type ErrorCode } from '@mom4c/core';
 import type { S2sPolicy } from './s2s.ts';
 
 type Alpha = Awaited<ReturnType<typeof listenAsAlpha>>;
@@ -364,3 +365,37 @@ test('as the authoritative server it knows its own keys', async (context) => {
     assert.match(await peer.read('<db:verify'), new RegExp(`id="stream" type="${type}"`));
   }
 });
+
+const CHANGES: readonly (readonly [what: string, now: S2sPolicy | undefined, code: ErrorCode | undefined])[] =
+  [
+    ['nothing', ENCRYPTED, undefined],
+    ['who is a partner', undefined, 'M4C_PARTNER_UNKNOWN'],
+    [
+      'the certificate that is pinned',
+      {
+        ...ENCRYPTED,
+        verify() {
+          throw new Mom4cError('M4C_PARTNER_CERTIFICATE');
+        },
+      },
+      'M4C_PARTNER_CERTIFICATE',
+    ],
+    ['the level', { ...SSO, tls: 'either' }, 'M4C_PARTNER_LEVEL'],
+  ];
+
+for (const [what, now, code] of CHANGES)
+  test(`a log-in during which ${what} changes ${code ? 'makes no stream' : 'makes one'}`, async (context) => {
+    let policy: S2sPolicy | undefined = ENCRYPTED;
+    const alpha = await listenAsAlpha(context, ENCRYPTED, { policyFor: () => policy });
+    const peer = await tlsPeer(alpha.listener.port, BETA);
+    peer.write(headerOf(BETA));
+    await peer.read('</stream:features>');
+    peer.write(authOf('EXTERNAL', BETA));
+    await peer.read('<success');
+    policy = now;
+    peer.write(headerOf(BETA));
+    if (!code) return void (await alpha.stream());
+    await peer.read('<not-authorized');
+    assert.equal((await alpha.refusal()).error.code, code);
+    assert.equal(alpha.streams.length, 0);
+  });

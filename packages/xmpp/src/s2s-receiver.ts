@@ -6,6 +6,7 @@
  *   point: nobody learns here who our partners are (but of those without verified TLS, who are open to all anyway).
  * - What was said in clear counts for nothing after TLS: the header is asked for anew, and must name the same two hosts.
  * - One authentication per stream, and one attempt at it: whatever else is tried ends the connection.
+ * - What a stream is made under is what the policy says when it is made: what was changed during the log-in counts.
  * - The verdict of SAML20 is asked for only by who has shown the certificate of the domain that it claims to be.
  */
 import type { Socket } from 'node:net';
@@ -32,8 +33,9 @@ export type Arrival = {
   readonly listening: S2sListening;
   /** It has named itself, and proved nothing. */
   readonly onClaim: (host: string) => void;
-  /** It has met the policy's TLS, so that it is not just anybody any more. @returns is there room for it? */
-  readonly onVerified: (pair: HostPair) => boolean;
+  /** It has met the policy's TLS. @param isVerified it has shown the certificate of the host that it claims to be, so that it
+   *  is not just anybody any more @returns is there room for it? */
+  readonly onAdmitted: (pair: HostPair, isVerified: boolean) => boolean;
 };
 
 type Greeting = { readonly pair: HostPair; readonly id: string };
@@ -124,7 +126,7 @@ async function negotiate(arrival: Arrival): Promise<S2sStream | undefined> {
   step(1);
   step(2);
   const policy = admitted(pair, direct, secured);
-  if (!arrival.onVerified(pair))
+  if (!arrival.onAdmitted(pair, policy.verify !== undefined && secured !== undefined))
     throw new Refusal(
       new Mom4cError('M4C_BUSY', 'too many streams of these two hosts'),
       'resource-constraint',
@@ -149,6 +151,8 @@ async function negotiate(arrival: Arrival): Promise<S2sStream | undefined> {
     await link.write(features(MANAGEMENT_FEATURE));
     step(13);
   }
+  if (admitted(pair, direct, secured).authentication !== policy.authentication)
+    throw new Refusal(belowLevel('another level than when the log-in began'), 'not-authorized');
   return createS2sStream(
     {
       link,

@@ -1,5 +1,6 @@
 // Mutations seen red, one each: the stalled writer kept; no bound of what is unsent; octets parsed though nobody waits; what was
-// not parsed kept for the next stream; a closed stream waited for though its handler never ends.
+// not parsed kept for the next stream; a closed stream waited for though its handler never ends, or one that the peer has ended;
+// stanzas handed on after our own stream error, those that wait or those behind in the same octets.
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { test, type TestContext } from 'node:test';
@@ -123,4 +124,43 @@ for (const how of ['close', 'destroy'] as const)
     else link.destroy(error);
     clock.advance(1_000);
     assert.equal((await settles(link.closed, 'the end')).error, error);
+  });
+
+test('a handler that never ends does not keep a stream from its end by the peer', async (context) => {
+  const { link, clock, peer } = await linked(context);
+  peer.write(HEADER);
+  await link.next();
+  const first = Promise.withResolvers<void>();
+  link.consume(() => {
+    first.resolve();
+    return new Promise(() => {});
+  });
+  await link.write(HEADER);
+  peer.write('<a/><b/></stream:stream>');
+  await settles(first.promise, 'the first');
+  await peer.read('</stream:stream>');
+  clock.advance(1_000);
+  assert.match((await settles(link.closed, 'the end')).error.message, /ended the stream/);
+});
+
+for (const isSlow of [false, true])
+  test(`after our own stream error nothing is handed on, ${isSlow ? 'of what waits' : 'not of the same octets'}`, async (context) => {
+    const { link, peer } = await linked(context);
+    peer.write(HEADER);
+    await link.next();
+    const seen: string[] = [];
+    const release = Promise.withResolvers<void>();
+    link.consume((element) => {
+      seen.push(element.name);
+      if (isSlow) setImmediate(() => void link.close(new Mom4cError('M4C_STOPPED'), 'invalid-from'));
+      else void link.close(new Mom4cError('M4C_STOPPED'), 'invalid-from');
+      return isSlow ? release.promise : undefined;
+    });
+    await link.write(HEADER);
+    peer.write('<a/><b/><c/>');
+    await peer.read('</stream:stream>');
+    peer.end();
+    release.resolve();
+    await settles(link.closed, 'the end');
+    assert.deepEqual(seen, ['a']);
   });

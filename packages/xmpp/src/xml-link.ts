@@ -7,8 +7,8 @@
  *   something that came over TLS.
  * - Until then at most `MAX_EARLY` octets are taken in.
  * - From `consume` on elements are handed on in their order, the next when the promise of the last has settled; until
- *   then nothing more is read. What has arrived in whole is handed on even if the connection ends meanwhile, unless it
- *   is ended by us.
+ *   then nothing more is read. What has arrived in whole is handed on even if the connection ends meanwhile, for at most
+ *   `CLOSE_MS`, unless it is ended by us with a stream error: from then on nothing is.
  * - `closed` resolves once, with the first cause. A peer that takes nothing for `WRITE_MS` is given up.
  */
 import type { Socket } from 'node:net';
@@ -101,6 +101,7 @@ export function createXmlLink(first: Socket, settings: XmlLinkSettings): XmlLink
   let socketClosed = false;
   /** By us: nobody waits for what is still being handled. */
   let abandoned = false;
+  let isRefused = false;
   let lastHeard = clock.monotonic();
   const octets = { in: 0, out: 0 };
   /** Writes that the system has not taken, and when it last took one. */
@@ -201,6 +202,7 @@ export function createXmlLink(first: Socket, settings: XmlLinkSettings): XmlLink
   }
 
   function arrive(element: Element): void {
+    if (isRefused) return;
     if (element.is('error', NS_STREAM)) {
       cause ??= settings.streamFault(element);
       ended(cause.error);
@@ -257,7 +259,7 @@ export function createXmlLink(first: Socket, settings: XmlLinkSettings): XmlLink
     closing = true;
     if (lent || socket.connecting) socket.destroy();
     else if (!socket.destroyed) socket.end(octets.out > 0 || text.startsWith('<?xml') ? text : '');
-    const force = clock.after(CLOSE_MS, () => socket.destroy());
+    const force = clock.after(CLOSE_MS, abandon);
     void closed.then(force);
     settleReaders();
     turn();
@@ -283,10 +285,15 @@ export function createXmlLink(first: Socket, settings: XmlLinkSettings): XmlLink
 
   async function close(error: Mom4cError, condition?: string, before = ''): Promise<void> {
     cause ??= { error };
+    if (condition) refuse();
     if (!closing) shut(`${before}${condition ? streamError(condition) : ''}</stream:stream>`);
-    const cancel = clock.after(CLOSE_MS, abandon);
     await closed;
-    cancel();
+  }
+
+  /** Nothing more of this peer is handed on, not even of the octets that are being parsed now. */
+  function refuse(): void {
+    isRefused = true;
+    parsed = [];
   }
 
   function destroy(error: Mom4cError): void {
@@ -298,7 +305,7 @@ export function createXmlLink(first: Socket, settings: XmlLinkSettings): XmlLink
 
   function abandon(): void {
     abandoned = true;
-    parsed = [];
+    refuse();
     socket.destroy();
     finish();
   }

@@ -101,7 +101,7 @@ async function receive(input: Uint8Array, authentication: S2sPolicy['authenticat
       onRefused() {},
     },
     onClaim() {},
-    onVerified(pair: HostPair) {
+    onAdmitted(pair: HostPair) {
       verified = pair;
       return true;
     },
