@@ -1,6 +1,7 @@
-// Mutations seen red, one each: only the first look taken; a file that appears not seen; looks that go on after the end.
+// Mutations seen red, one each: only the first look taken; a file that appears not seen; looks that go on after the end;
+// what cannot be looked at ends the program.
 import assert from 'node:assert/strict';
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -37,4 +38,20 @@ test('what changes, appears, goes or is replaced is told once; what stays is not
   end();
   writeFileSync(at('a'), '333');
   assert.equal(look(), 4);
+});
+
+test('a path that cannot be looked at is one that is not there', () => {
+  writeFileSync(at('c'), '1');
+  const clock = fakeClock();
+  let told = 0;
+  const end = watchFiles(
+    () => [at('c')],
+    clock,
+    () => void (told += 1),
+  );
+  rmSync(at('c'));
+  symlinkSync(at('c'), at('c')); // ELOOP, as EACCES no answer to stat, for root too
+  clock.advance(2_000);
+  assert.equal(told, 1);
+  end();
 });

@@ -25,10 +25,15 @@ export function watchFiles(
 }
 
 function stamp(paths: readonly string[]): string {
-  return paths
-    .map((path) => {
-      const stat = statSync(path, { throwIfNoEntry: false });
-      return stat ? `${path} ${stat.mtimeMs} ${stat.size} ${stat.ino}` : path;
-    })
-    .join('\n');
+  return paths.map((path) => `${path} ${stampOf(path)}`).join('\n');
+}
+
+/** Another text after a change. What cannot be looked at, for whatever reason, is as if it were not there. */
+export function stampOf(path: string): string {
+  try {
+    const { mtimeMs, size, ino } = statSync(path);
+    return `${mtimeMs} ${size} ${ino}`;
+  } catch {
+    return 'missing';
+  }
 }

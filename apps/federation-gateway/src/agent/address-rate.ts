@@ -33,7 +33,7 @@ export function createAddressRate(clock: Pick<Clock, 'monotonic'>): AddressRate 
 }
 
 /** Of IPv6 the /64, which is what one party gets. */
-function networkOf(address: string): string {
+export function networkOf(address: string): string {
   if (!isIPv6(address) || address.toLowerCase().startsWith('::ffff:')) return address;
   const [head = ''] = address.split('%');
   const [front = '', back] = head.split('::');

@@ -9,7 +9,7 @@ import { type Clock, type Log, Mom4cError, uuidv7, type Random } from '@mom4c/co
 import { HTTPS_LIMITS, type HttpService, listen } from '@mom4c/runtime';
 import { PAOS_MEDIA_TYPE } from '@mom4c/saml';
 import type { AgentUrls } from './agent-urls.ts';
-import { createAddressRate } from './address-rate.ts';
+import { createAddressRate, networkOf } from './address-rate.ts';
 import type { RelyingParty, StartAnswer } from './relying-party.ts';
 
 /** PEM. */
@@ -50,6 +50,7 @@ type Route = {
 const MAX_BODY_OCTETS = 256 * 1024;
 const MAX_URL_CHARACTERS = 2048;
 const MAX_CONNECTIONS = 200;
+/** Or of a network of IPv6. */
 const MAX_CONNECTIONS_OF_ADDRESS = 50;
 const HANDLE = /^[A-Za-z0-9_-]{43}$/;
 const FORM_TYPE = 'application/x-www-form-urlencoded';
@@ -286,7 +287,7 @@ function send(response: ServerResponse, { status, headers, body = '' }: Answer):
 function shareConnections(server: Server): void {
   const held = new Map<string, number>();
   server.on('connection', (socket: Socket) => {
-    const address = addressOf(socket);
+    const address = networkOf(addressOf(socket));
     const count = held.get(address) ?? 0;
     if (count >= MAX_CONNECTIONS_OF_ADDRESS) return void socket.destroy();
     held.set(address, count + 1);

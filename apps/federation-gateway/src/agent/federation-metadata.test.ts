@@ -1,10 +1,11 @@
 // Mutations seen red: older metadata taken; the floor forgotten at a restart; expired ones given; what cannot be read puts
-// the good ones away; a change of the file not noticed; nobody told of a change; the kept ones not used at a start.
+// the good ones away; a change of the file not noticed; nobody told of a change; the kept ones not used at a start; a path
+// that cannot be looked at, or a folder that cannot be written, ends the program.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { silentLog, systemRandom } from '@mom4c/core';
 import { signMetadata } from '@mom4c/saml';
@@ -128,6 +129,24 @@ test('a restart without a source goes on with the last good ones, and with their
   write(-1);
   const fourth = await open();
   assert.throws(() => fourth.get(), none);
+});
+
+test('a source that cannot be looked at, and a folder that cannot be written, cost nothing that is there', async (context) => {
+  const { clock, path, write, open } = setUp(context);
+  mkdirSync(join(dirname(path), 'state', 'federation-metadata.json.new'), { recursive: true });
+  write(HOUR);
+  const source = await open();
+  const { digest } = source.get();
+  rmSync(path);
+  symlinkSync(path, path); // ELOOP, as EACCES no answer to stat, for root too
+  clock.advance(LOOK);
+  await new Promise(setImmediate);
+  assert.equal(source.get().digest, digest);
+  assert.equal(source.status().fault?.code, 'M4C_METADATA');
+  rmSync(path);
+  write(2 * HOUR);
+  await look(source, clock);
+  assert.notEqual(source.get().digest, digest);
 });
 
 test('metadata that have expired are not given', async (context) => {

@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { asMom4cError, type Clock, type Log, Mom4cError, pause, type Random } from '@mom4c/core';
 import { type FederationMetadata, readMetadata } from '@mom4c/saml';
 import * as z from 'zod';
+import { stampOf } from '../file-watch.ts';
 import type { HttpsClient, Trust } from './https-client.ts';
 
 export type MetadataSource =
@@ -86,12 +87,22 @@ export async function followFederation(settings: FederationSettings): Promise<Fe
     }
   }
 
+  /** Without it they are good until a restart, so that a full disk costs no link. */
+  function keep(metadata: Kept): void {
+    try {
+      writeKept(join(folder, KEPT_FILE), metadata);
+    } catch (error) {
+      const detail = `the last good ones cannot be kept (${(error as NodeJS.ErrnoException).code})`;
+      log.warn({ code: 'M4C_METADATA', detail }, 'metadata of the federation not kept');
+    }
+  }
+
   function take(xml: string): void {
     const metadata = readMetadata(xml, { signers, now: clock.now() });
     if (metadata.validUntil < floor)
       throw new Mom4cError('M4C_METADATA', 'they end earlier than others that were seen before');
     const isNew = metadata.digest !== current?.digest;
-    if (isNew) writeKept(join(folder, KEPT_FILE), { validUntil: metadata.validUntil, xml });
+    if (isNew) keep({ validUntil: metadata.validUntil, xml });
     floor = metadata.validUntil;
     current = metadata;
     lastRead = clock.now();
@@ -122,8 +133,7 @@ export async function followFederation(settings: FederationSettings): Promise<Fe
   /** Is there something to read that was not read before? */
   function isDue(): boolean {
     if (source.kind === 'url') return true;
-    const stat = statSync(source.path, { throwIfNoEntry: false });
-    const seen = stat ? `${stat.mtimeMs} ${stat.size} ${stat.ino}` : 'missing';
+    const seen = stampOf(source.path);
     if (seen === fileSeen) return false;
     fileSeen = seen;
     return true;
@@ -142,7 +152,9 @@ export async function followFederation(settings: FederationSettings): Promise<Fe
 
   isDue();
   await refresh(stopping.signal).catch(ignoreRefusal);
-  const watching = watch();
+  const watching = watch().catch((error: unknown) =>
+    log.error({ err: error }, 'the metadata of the federation are not followed any more'),
+  );
 
   return {
     get() {

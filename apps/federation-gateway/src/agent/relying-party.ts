@@ -221,6 +221,10 @@ export function createRelyingParty(settings: RelyingPartySettings): RelyingParty
     },
 
     consume({ binding, text, relayState }) {
+      // Before anything is parsed: a stranger who sends what nobody asked for must cost next to nothing.
+      const waiting = [...byRequest.values()].filter(({ request }) => request?.binding === binding);
+      if (!waiting.some(({ request }) => binding === 'paos' || request?.relayState === relayState))
+        throw new Mom4cError('M4C_ASSERTION_REQUEST');
       const answer = binding === 'paos' ? readPaosResponse(text) : { response: text, relayState };
       const pending = byRequest.get(requestIdOf(answer.response));
       const request = pending?.request;
