@@ -68,7 +68,8 @@ async function openRaw(tls: Issued): Promise<RawNats> {
 test('a manager finds the agent of a gateway, and asks it', async () => {
   const [serving, asking] = await Promise.all([open(gateway), open(manager)]);
   const endpoints = { status: async (args: unknown) => ({ asked: args }) };
-  await serveAgent(serving, { name: 'federation', version: '1.0.0', description: 'test', endpoints }, silent);
+  const agent = { name: 'federation', version: '1.0.0', description: 'test', endpoints };
+  const served = await serveAgent(serving, agent, silent);
   const call = {
     agent: 'federation',
     endpoint: 'status',
@@ -78,6 +79,7 @@ test('a manager finds the agent of a gateway, and asks it', async () => {
   assert.deepEqual(await callAgent(asking, { ...call, args: 'it' }), { asked: 'it' });
   // More than once, each answered.
   assert.deepEqual(await callAgent(asking, { ...call, args: 'again' }), { asked: 'again' });
+  await served.stop();
 });
 
 test('a gateway hears nothing but what is for it', async () => {

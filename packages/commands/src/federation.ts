@@ -39,7 +39,11 @@ export const federation = defineCommand({
         entityId: z.string().max(1000).optional(),
         session: z.boolean().describe('Is there one that spares the next log-in?'),
         logins: z.number().int().nonnegative().describe('With credentials, since the gateway was started'),
-        fault: z.string().max(64).optional().describe('Code of the last answer of the provider that was none'),
+        fault: z
+          .string()
+          .max(64)
+          .optional()
+          .describe('Code of the last answer of the provider that was none'),
         means: z.string().max(500).describe('What that means for links, present and new ones'),
         metadataUntil: z.number().optional().describe('How long the metadata are valid, Unix seconds'),
       })
