@@ -2,7 +2,7 @@
  * What the templates of the XMPP servers make of partners: a component stands for their hosts, and for nothing else; their
  * nodes can be members of a room; and partners come and go without anybody being cut off.
  *
- * Mutation seen red: check_from taken out; `access: all` for the listener; another secret; no reload (mark not written,
+ * Mutations that it is for, not tried yet: check_from taken out; `access: all` for the listener; another secret; no reload (mark not written,
  * no SIGHUP); mod_components_on_reload without its second loop, without its first.
  */
 import assert from 'node:assert/strict';

@@ -1,4 +1,4 @@
-// Mutations seen red, one each: a rule left out of ruleFaults (each of the six); only the first fault reported; usual
+// Mutations that it is for, not tried yet: a rule left out of ruleFaults (each of the six); only the first fault reported; usual
 // hosts not looked at for overlaps; the check of the level encrypted without regard to the federation's metadata.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

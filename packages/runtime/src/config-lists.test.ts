@@ -1,4 +1,4 @@
-// Mutations seen red, one each: entries of lists not descended into; paths inside of lists not resolved; a missing
+// Mutations that it is for, not tried yet: entries of lists not descended into; paths inside of lists not resolved; a missing
 // setting of an entry told as a wrong type; the place in the list not told; only the first entry looked at.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

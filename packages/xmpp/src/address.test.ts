@@ -1,4 +1,4 @@
-// Mutations seen red: any text taken for a host; the resource looked at for the host; the bounds taken out.
+// Mutation seen red: any text taken for a host. Not tried yet: the resource looked at for the host; the bounds taken out.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { hostOf } from './address.ts';

@@ -1,4 +1,4 @@
-// Mutations seen red: no refill; a refill above the burst; no limit of addresses; IPv6 by the full address.
+// Mutations that it is for, not tried yet: no refill; a refill above the burst; no limit of addresses; IPv6 by the full address.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createAddressRate } from './address-rate.ts';

@@ -1,4 +1,4 @@
-// Mutations seen red: older metadata taken; the floor forgotten at a restart; expired ones given; what cannot be read puts
+// Mutations that it is for, not tried yet: older metadata taken; the floor forgotten at a restart; expired ones given; what cannot be read puts
 // the good ones away; a change of the file not noticed; nobody told of a change; the kept ones not used at a start; a path
 // that cannot be looked at, or a folder that cannot be written, ends the program.
 import assert from 'node:assert/strict';

@@ -1,4 +1,4 @@
-// Mutations seen red: the origin not compared; the path not compared; user and password allowed; a fragment allowed;
+// Mutations that it is for, not tried yet: the origin not compared; the path not compared; user and password allowed; a fragment allowed;
 // encoded dots and slashes allowed.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
