@@ -63,7 +63,8 @@ for (const [shell, offered] of Object.entries(shells))
   test(`${shell}: verbs, options, choices, nodes, labels, sensors`, async () => {
     const verbs = await offered('mom4c ');
     for (const verb of [
-      ...COMMANDS.map(({ name }) => name),
+      // Those about federation are a group.
+      ...COMMANDS.map(({ name }) => (name.startsWith('federation') ? 'federation' : name)),
       'enroll',
       'doctor',
       'config',
@@ -86,6 +87,7 @@ for (const [shell, offered] of Object.entries(shells))
     assert.deepEqual(await offered('mom4c explain M4C_NO_MA'), ['M4C_NO_MANAGER']);
     assert.deepEqual(await offered('mom4c config check --verb'), ['--verbose']);
     assert.deepEqual(await offered('mom4c enroll tok'), ['token']);
+    assert.deepEqual(await offered('mom4c federation conn'), ['connect']);
     assert.deepEqual(await offered('mom4c config check x --for task'), ['task-executor']);
     assert.deepEqual(await offered('mom4c nosuchverb --wat'), []);
   });
