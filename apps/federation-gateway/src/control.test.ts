@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { federation, federationconnect, federationmetadata, federationpartners } from '@mom4c/commands';
 import { checkResult, silentLog } from '@mom4c/core';
 import type { Command } from '@mom4c/core';
-import { fakeClock, isError } from './agent/test-fakes.ts';
+import { fakeClock, isError } from './test-fakes.ts';
 import { createControl } from './control.ts';
 import type { Links } from './control.ts';
 import type { LinkStatus } from './link/index.ts';

@@ -5,7 +5,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { isError } from './agent/test-fakes.ts';
+import { isError } from './test-fakes.ts';
 import { readCredentials } from './credentials.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'mom4c-credentials-'));

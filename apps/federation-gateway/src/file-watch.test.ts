@@ -5,7 +5,7 @@ import { mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { fakeClock } from './agent/test-fakes.ts';
+import { fakeClock } from './test-fakes.ts';
 import { watchFiles } from './file-watch.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'mom4c-file-watch-'));

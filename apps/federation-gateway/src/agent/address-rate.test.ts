@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createAddressRate } from './address-rate.ts';
-import { fakeClock } from './test-fakes.ts';
+import { fakeClock } from '../test-fakes.ts';
 
 function setUp() {
   const clock = fakeClock();

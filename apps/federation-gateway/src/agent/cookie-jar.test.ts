@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createCookieJar } from './cookie-jar.ts';
-import { fakeClock } from './test-fakes.ts';
+import { fakeClock } from '../test-fakes.ts';
 
 const ORIGIN = 'https://idp.test:8443';
 const at = (path: string): URL => new URL(path, ORIGIN);

@@ -10,7 +10,7 @@ import { type TestContext, test } from 'node:test';
 import { silentLog, systemRandom } from '@mom4c/core';
 import { signMetadata } from '@mom4c/saml';
 import { type FederationSource, followFederation } from './federation-metadata.ts';
-import { type FakeClock, fakeClock, isError } from './test-fakes.ts';
+import { type FakeClock, fakeClock, isError } from '../test-fakes.ts';
 
 const HOUR = 3_600_000;
 const LOOK = 2_000;

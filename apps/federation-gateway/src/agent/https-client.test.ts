@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { systemClock } from '@mom4c/core';
 import { createHttpsClient, type Faults, type Trust } from './https-client.ts';
-import { isError } from './test-fakes.ts';
+import { isError } from '../test-fakes.ts';
 
 const { signal } = new AbortController();
 const FAULTS: Faults = {

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Mom4cError } from '@mom4c/core';
 import { type Answered, createIdpSession, type Walk } from './idp-session.ts';
-import { fakeClock, isError } from './test-fakes.ts';
+import { fakeClock, isError } from '../test-fakes.ts';
 
 const ORIGIN = 'https://idp.test';
 const URL_OF_IDP = new URL(`${ORIGIN}/sso`);

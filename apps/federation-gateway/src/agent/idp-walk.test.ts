@@ -6,7 +6,7 @@ import type { HttpsAnswer } from './https-client.ts';
 import { createIdpSession } from './idp-session.ts';
 import { walkEcp, walkForms } from './idp-walk.ts';
 import type { IdpCredentials } from './log-in-settings.ts';
-import { fakeClock, isError } from './test-fakes.ts';
+import { fakeClock, isError } from '../test-fakes.ts';
 
 const CONSUMER = 'https://beta.test/acs';
 const ENDPOINT = new URL('https://idp.test/sso');

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { at, below, same } from './pinned-address.ts';
-import { isError } from './test-fakes.ts';
+import { isError } from '../test-fakes.ts';
 
 const AGENT = 'https://gateway.beta.test:8443/saml/log-in/';
 const refused = isError('M4C_AGENT_ADDRESS');

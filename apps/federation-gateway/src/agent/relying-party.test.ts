@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { silentLog, systemRandom } from '@mom4c/core';
 import { createRelyingParty, type RelyingPartySettings } from './relying-party.ts';
-import { fakeClock, isError } from './test-fakes.ts';
+import { fakeClock, isError } from '../test-fakes.ts';
 
 const { signal } = new AbortController();
 const IDP = { entityId: 'https://idp.test/', certificates: [], sso: { redirect: 'https://idp.test/sso' } };

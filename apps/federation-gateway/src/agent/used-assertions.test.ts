@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { fakeClock, isError } from './test-fakes.ts';
+import { fakeClock, isError } from '../test-fakes.ts';
 import { openUsedAssertions } from './used-assertions.ts';
 
 const issuer = 'https://idp.test/';

@@ -7,15 +7,8 @@ import fc from 'fast-check';
 import { Mom4cError } from '@mom4c/core';
 import { xml } from '@mom4c/xmpp';
 import { createLink, type Link } from './link.ts';
-import {
-  fakeClock,
-  fakeStream,
-  longestPause,
-  LOST,
-  rememberingLog,
-  turns,
-  type FakeStream,
-} from './test-streams.ts';
+import { fakeClock } from '../test-fakes.ts';
+import { fakeStream, longestPause, LOST, rememberingLog, turns, type FakeStream } from './test-streams.ts';
 
 const PAIR = { local: 'alpha.test', remote: 'beta.test' };
 const STOPPED = new Mom4cError('M4C_STOPPED');

@@ -5,15 +5,8 @@ import { test } from 'node:test';
 import { Mom4cError } from '@mom4c/core';
 import type { HostPair } from '@mom4c/xmpp';
 import { createOnDemandLink } from './on-demand-link.ts';
-import {
-  fakeClock,
-  fakeStream,
-  longestPause,
-  LOST,
-  rememberingLog,
-  turns,
-  type FakeStream,
-} from './test-streams.ts';
+import { fakeClock } from '../test-fakes.ts';
+import { fakeStream, longestPause, LOST, rememberingLog, turns, type FakeStream } from './test-streams.ts';
 
 const MAIN = { local: 'alpha.test', remote: 'beta.test' };
 const ROOMS = { local: 'alpha.test', remote: 'conference.beta.test' };

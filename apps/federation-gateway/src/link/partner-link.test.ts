@@ -14,14 +14,8 @@ import { stanzaError, xml, type Element } from '@mom4c/xmpp';
 import type { Level, Partner } from '../partner.ts';
 import { createPartnerLink } from './partner-link.ts';
 import { openPresenceLedger } from './presence-ledger.ts';
-import {
-  fakeClock,
-  fakeStream,
-  longestPause,
-  rememberingLog,
-  turns,
-  type FakeStream,
-} from './test-streams.ts';
+import { fakeClock } from '../test-fakes.ts';
+import { fakeStream, longestPause, rememberingLog, turns, type FakeStream } from './test-streams.ts';
 
 const ALPHA = 'alpha.test';
 const BETA = 'beta.test';

@@ -1,36 +1,6 @@
-/** For tests only: a clock that stands still until told, streams that a test opens and ends, stanzas in a line of text. */
-import { Mom4cError, type Clock, type Log, type Random } from '@mom4c/core';
+/** For tests only: streams that a test opens and ends, stanzas in a line of text. */
+import { Mom4cError, type Log, type Random } from '@mom4c/core';
 import type { Element, HostPair, S2sStream } from '@mom4c/xmpp';
-
-export type FakeClock = Clock & { advance(ms: number): void; readonly timers: number };
-
-export function fakeClock(): FakeClock {
-  let now = 0;
-  const timers = new Set<{ at: number; callback: () => void }>();
-  return {
-    now: () => now,
-    monotonic: () => now,
-    after(ms, callback) {
-      const timer = { at: now + ms, callback };
-      timers.add(timer);
-      return () => timers.delete(timer);
-    },
-    advance(ms) {
-      const end = now + ms;
-      for (;;) {
-        const due = [...timers].filter(({ at }) => at <= end).toSorted((a, b) => a.at - b.at)[0];
-        if (!due) break;
-        timers.delete(due);
-        now = due.at;
-        due.callback();
-      }
-      now = end;
-    },
-    get timers() {
-      return timers.size;
-    },
-  };
-}
 
 /** The pause is always as long as it may be. */
 export const longestPause: Random = { bytes: (count) => Buffer.alloc(count, 0xff) };

@@ -1,9 +1,9 @@
 /** For tests only: a clock that stands still until told. */
 import { type Clock, type ErrorCode, Mom4cError } from '@mom4c/core';
 
-export type FakeClock = Clock & { advance(ms: number): void };
+export type FakeClock = Clock & { advance(ms: number): void; readonly timers: number };
 
-/** Of 2026; both clocks move together. */
+/** Of 2026; both clocks move together, and each timer finds the time at which it is due. */
 export function fakeClock(start = Date.UTC(2026, 0, 1)): FakeClock {
   let now = start;
   const timers = new Set<{ at: number; callback: () => void }>();
@@ -16,9 +16,18 @@ export function fakeClock(start = Date.UTC(2026, 0, 1)): FakeClock {
       return () => timers.delete(timer);
     },
     advance(ms) {
-      now += ms;
-      for (const timer of [...timers].filter(({ at }) => at <= now))
-        if (timers.delete(timer)) timer.callback();
+      const end = now + ms;
+      for (;;) {
+        const due = [...timers].filter(({ at }) => at <= end).toSorted((a, b) => a.at - b.at)[0];
+        if (!due) break;
+        timers.delete(due);
+        now = due.at;
+        due.callback();
+      }
+      now = end;
+    },
+    get timers() {
+      return timers.size;
     },
   };
 }
