@@ -117,10 +117,6 @@ function resultOf(
   // Each cut may let one that was being written go back and arrive, in each direction.
   if (missing > onTheWire || missing < onTheWire - 2 * cuts)
     faults.push(`${missing} neither arrived nor went back, but ${onTheWire} were on the wire`);
-  const megabytes = (octets: number): string => (octets / 1e6).toFixed(0);
-  const grown = Object.entries(memory.marks()).map(
-    ([name, { early, late }]) => [`${name} RSS`, `${megabytes(early)} → ${megabytes(late)} MB`] as const,
-  );
   return {
     counts: {
       minutes,
@@ -130,7 +126,7 @@ function resultOf(
       cuts,
       'on the wire at a cut': onTheWire,
       'out of order': disorder,
-      ...Object.fromEntries(grown),
+      ...memory.counts(),
     },
     faults,
   };

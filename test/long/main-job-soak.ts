@@ -95,10 +95,6 @@ function resultOf(tally: Tally, memory: MemoryWatch, minutes: number): PartResul
   if (accepted !== requests || outcomes !== accepted)
     faults.push(`${requests} requests, ${accepted} accepted, ${outcomes} outcomes: ${JSON.stringify(lost)}`);
   if (targetsOther > 0) faults.push(`${targetsOther} targets without a result`);
-  const megabytes = (octets: number): string => (octets / 1e6).toFixed(0);
-  const grown = Object.entries(memory.marks()).map(
-    ([name, { early, late }]) => [`${name} RSS`, `${megabytes(early)} → ${megabytes(late)} MB`] as const,
-  );
   return {
     counts: {
       minutes,
@@ -107,7 +103,7 @@ function resultOf(tally: Tally, memory: MemoryWatch, minutes: number): PartResul
       outcomes,
       lost: requests - outcomes,
       'targets answered': targetsOk,
-      ...Object.fromEntries(grown),
+      ...memory.counts(),
     },
     faults,
   };

@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 
 export type MemoryWatch = {
   sample(): void;
-  /** By process, octets. */
-  marks(): Record<string, Marks>;
+  /** For the table of results: by process, its early and late mark. */
+  counts(): Record<string, string>;
   /** Of processes that have ended or grown. */
   faults(): string[];
 };
@@ -29,7 +29,8 @@ export function watchMemory(processes: Readonly<Record<string, number>>): Memory
         else samples.get(name)!.push(resident);
       }
     },
-    marks: () => Object.fromEntries([...samples].map(([name, list]) => [name, marksOf(list)])),
+    counts: () =>
+      Object.fromEntries([...samples].map(([name, list]) => [`${name} RSS`, told(marksOf(list))])),
     faults: () => [...[...ended].map((name) => `${name} has ended`), ...growthFaults(samples)],
   };
 }
@@ -39,6 +40,11 @@ export function growthFaults(samples: Samples): string[] {
     const { early, late } = marksOf(list);
     return late - early > MAX_GROWTH ? [`${name} grew from ${early} to ${late} octets`] : [];
   });
+}
+
+function told({ early, late }: Marks): string {
+  const megabytes = (octets: number): string => (octets / 1e6).toFixed(0);
+  return `${megabytes(early)} → ${megabytes(late)} MB`;
 }
 
 function marksOf(list: readonly number[]): Marks {
