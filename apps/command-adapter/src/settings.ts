@@ -1,6 +1,6 @@
-import { isDomain, isLoopback } from '@mom4c/core';
+import { isDomain } from '@mom4c/core';
 import { memberShape } from '@mom4c/member';
-import { filePath } from '@mom4c/runtime';
+import { componentServerShape, filePath } from '@mom4c/runtime';
 import * as z from 'zod';
 
 const domain = z.string().refine(isDomain, 'not a domain name in lower case');
@@ -13,19 +13,7 @@ export const commandAdapterSettings = z.strictObject({
       env: 'MOM4C_COMPONENT_DOMAIN',
       description: 'Address of the adapter as an external component (XEP-0114), such as `commands.<domain>`.',
     }),
-    host: z
-      .string()
-      .refine(isLoopback, 'not an address of the loopback interface: the link is not encrypted')
-      .default('127.0.0.1')
-      .meta({
-        env: 'MOM4C_COMPONENT_HOST',
-        description: 'Where the XMPP server takes components: loopback only.',
-      }),
-    port: z
-      .int()
-      .min(1)
-      .max(65535)
-      .meta({ env: 'MOM4C_COMPONENT_PORT', description: 'Its port for components.' }),
+    ...componentServerShape,
     secretFile: filePath('secret').meta({
       env: 'MOM4C_COMPONENT_SECRET_FILE',
       description: 'File (mode 0600) with the secret that the XMPP server has for this component.',

@@ -1,6 +1,6 @@
-import { isDomain, isLoopback } from '@mom4c/core';
+import { isDomain } from '@mom4c/core';
 import { memberShape } from '@mom4c/member';
-import { filePath } from '@mom4c/runtime';
+import { componentServerShape, filePath } from '@mom4c/runtime';
 import * as z from 'zod';
 import { LEVELS } from './partner.ts';
 import { ruleFaults } from './settings-rules.ts';
@@ -13,15 +13,7 @@ const https = z.url({ protocol: /^https$/ }).max(1000);
 const MINUTE_SECONDS = 60;
 
 const component = z.strictObject({
-  host: z
-    .string()
-    .refine(isLoopback, 'not an address of the loopback interface: the link is not encrypted')
-    .default('127.0.0.1')
-    .meta({
-      env: 'MOM4C_COMPONENT_HOST',
-      description: 'Where the XMPP server takes components: loopback only.',
-    }),
-  port: port.meta({ env: 'MOM4C_COMPONENT_PORT', description: 'Its port for components.' }),
+  ...componentServerShape,
   secretFile: filePath('secret').meta({
     env: 'MOM4C_COMPONENT_SECRET_FILE',
     description: "File (mode 0600) with the secret that the XMPP server has for the partners' hosts.",

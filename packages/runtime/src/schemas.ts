@@ -54,3 +54,20 @@ export const healthSchema = z
   .optional();
 
 export type HealthSettings = NonNullable<z.output<typeof healthSchema>>;
+
+/** Where an external component (XEP-0114) finds its XMPP server. */
+export const componentServerShape = {
+  host: z
+    .string()
+    .refine(isLoopback, 'not an address of the loopback interface: the link is not encrypted')
+    .default('127.0.0.1')
+    .meta({
+      env: 'MOM4C_COMPONENT_HOST',
+      description: 'Where the XMPP server takes components: loopback only.',
+    }),
+  port: z
+    .int()
+    .min(1)
+    .max(65535)
+    .meta({ env: 'MOM4C_COMPONENT_PORT', description: 'Its port for components.' }),
+};
