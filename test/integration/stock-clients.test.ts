@@ -117,7 +117,8 @@ test('a certificate of a node opens nobody’s account among people', async () =
 test('discovery lists what each may do', async () => {
   const nodes = async (client: StockClient) =>
     (await client.items(COMMANDS, COMMANDS_NODE)).items!.map(([node]) => node);
-  assert.deepEqual(await nodes(ann), ['listsensors', 'nodes', 'ping', 'readsensor']);
+  const federation = ['federation', 'federationmetadata', 'federationpartners'];
+  assert.deepEqual(await nodes(ann), [...federation, 'listsensors', 'nodes', 'ping', 'readsensor']);
   assert.deepEqual(await nodes(bob), ['listsensors', 'readsensor']);
   assert.deepEqual(await nodes(eve), []);
   const about = await ann.info(COMMANDS);
