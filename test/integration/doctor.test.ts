@@ -62,8 +62,9 @@ test('where all is well every line says so, in each form', async () => {
   const { findings } = await doctor(0);
   assert.deepEqual(
     findings.map(({ check, level }) => [check, level]),
-    CHECKS.map((check) => [check, 'ok']),
+    [...CHECKS.map((check) => [check, 'ok']), ['federation', 'skipped']],
   );
+  assert.equal(says(findings, 'federation'), 'this domain has no gateway');
   assert.match(says(findings, 'xmpp'), /^TLSv1\.3, .* log-in by .*EXTERNAL/);
   assert.match(says(findings, 'manager'), /^cm1 answers as cm@alpha\.test, epoch 1\.1, signed/);
   const [table, yaml] = await Promise.all([

@@ -82,6 +82,11 @@ async function links(domain = ALPHA): Promise<Link[]> {
   return JSON.parse(stdout).outcomes[0].result.links;
 }
 
+/** The table of `mom4c doctor`, whatever it found. */
+async function examined(): Promise<string> {
+  return (await mom4c(['--state', state, '--domain', ALPHA, 'doctor'])).stdout;
+}
+
 const enter = () => ann.perform({ op: 'join', to: ROOM, nick: 'ann' });
 
 /** Status codes of what tells her that she is out of the room. */
@@ -109,6 +114,9 @@ test('both links are up, and each domain has logged in at the identity provider 
   const [partner] = JSON.parse(stdout).outcomes[0].result.partners;
   assert.deepEqual([partner.domain, partner.level, partner.certificates], [BETA, 'sso', 1]);
   assert.ok(partner.hosts.includes(`conference.${BETA}`));
+  const table = await ask('federation status');
+  assert.match(table.stdout, /^Identity provider: New links need no log-in\.$/m);
+  assert.match(await examined(), /^federation +ok +gw1: 1 of 1 links are up *$/m);
 });
 
 test('what people say to each other arrives, in order, both ways', async () => {
@@ -199,8 +207,10 @@ test('a link that an administrator ends stays so over a restart, and tells whoev
   const away = await ask('federation status');
   assert.equal(away.code, 7, away.stdout);
   assert.match(away.stdout, /M4C_GATEWAY_UNAVAILABLE/);
+  assert.match(await examined(), /^federation +fail +The federation gateway .* does not answer\./m);
   await alpha.gateway.start();
   assert.equal((await links())[0]?.state, 'disconnected');
+  assert.match(await examined(), /^federation +ok +gw1: 0 of 1 links are up; disconnected: beta\.test *$/m);
   await ann.perform({ op: 'message', to: bob.jid, body: 'too early' });
   const bounced = await ann.take({ name: 'message', type: 'error' });
   assert.equal(bounced.error, 'remote-server-timeout');
@@ -228,4 +238,5 @@ test('who is no partner is none; what is below sso is warned about; partners are
   assert.match(stdout, /delta\.test +permissive .*manual +whoever reaches this gateway/);
   assert.equal(alpha.gateway.process?.pid, before!.pid);
   assert.equal((await links()).find(({ partner }) => partner === BETA)?.state, 'up', 'the others go on');
+  assert.match(await examined(), /^federation +warn +.*; below sso: delta\.test +Raise the level/m);
 });

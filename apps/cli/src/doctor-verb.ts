@@ -7,7 +7,7 @@ export function doctorVerb(): Verb {
     .summary('Say what is wrong between this machine and its domain, and how to mend it.')
     .description(
       'Checks the profile and its files, the own certificate, the authority, the clock, the servers, the cluster manager, ' +
-        'its bus, and the nodes; each with what to do about it. What rests on something that failed is skipped. It ' +
+        'its bus, the nodes, and the links to partners; each with what to do about it. What rests on something that failed is skipped. It ' +
         'changes nothing, enrols nobody and shows no secret.\n\n' +
         'Exit codes: 0 all is well, perhaps with warnings; else that of the first line that failed (docs/errors.md).',
     )

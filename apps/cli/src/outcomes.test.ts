@@ -1,8 +1,9 @@
 // Mutations seen red: the error of the manager's own command counted as partial; the text of a result not made printable;
-// `printable` returning its input; no-answer counting as partial; results not checked again.
+// `printable` returning its input; no-answer counting as partial; results not checked again;
+// notes as they are.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { federationconnect, federationmetadata, listsensors, nodes } from '@mom4c/commands';
+import { federation, federationconnect, federationmetadata, listsensors, nodes } from '@mom4c/commands';
 import { EXIT } from '@mom4c/core';
 import type { ErrorCode } from '@mom4c/core';
 import type { Outcome } from '@mom4c/messaging';
@@ -44,6 +45,16 @@ test('a result that is a text of its own is printed as it is, but for what steer
   assert.equal(shown(of('<a>\n  <b/>\n</a>')), '<a>\n  <b/>\n</a>\n');
   assert.equal(shown(of('<a>\u001b[2J</a>\n')), '<a>\ufffd[2J</a>\n');
   assert.match(shown([{ target: 'cm1', state: 'failed', error: { code: 'M4C_METADATA' } }]), /M4C_METADATA/);
+});
+
+test('below the table stands what concerns all of it', () => {
+  const idp = { session: false, logins: 0, fault: 'M4C_IDP_LOGIN', means: 'New links wait\u001b[2J.' };
+  const gateway = { name: 'gw1', version: '1.0.0', since: 0 };
+  const outcomes: Outcome[] = [
+    { target: 'cm1', state: 'ok', result: { gateway, hosts: [], idp, links: [] } },
+  ];
+  const shown = formatAnswer(federation, { id: 'i', command: 'federation', outcomes }, 'table');
+  assert.match(shown, /^PARTNER .*\n\nIdentity provider: M4C_IDP_LOGIN\. New links wait\ufffd\[2J\.\n$/);
 });
 
 test('the table has a line for every target, whatever became of it', () => {

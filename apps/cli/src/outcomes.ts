@@ -1,7 +1,7 @@
 /** The outcomes of a command, for a person or a program, and the exit code that they amount to. */
 import { ERRORS, EXIT, formatTable, printable } from '@mom4c/core';
 import type { Command } from '@mom4c/core';
-import { problemsOf, resultsOf } from '@mom4c/member';
+import { notesOf, problemsOf, resultsOf } from '@mom4c/member';
 import type { Outcome } from '@mom4c/messaging';
 import type { Format } from './formats.ts';
 import { written, writtenInStream } from './written.ts';
@@ -40,8 +40,9 @@ function textOf({ text }: Command, outcomes: readonly Outcome[]): string | undef
 
 function tablesOf(command: Command, outcomes: readonly Outcome[]): string {
   const tables = [resultsOf(command, outcomes), problemsOf(outcomes)];
-  return tables
+  const shown = tables
     .filter((table) => table !== undefined)
-    .map(({ columns, rows }) => formatTable(columns, rows))
-    .join('\n');
+    .map(({ columns, rows }) => formatTable(columns, rows));
+  const notes = notesOf(command, outcomes).map((note) => `${printable(note)}\n`);
+  return [...shown, ...notes].join('\n');
 }

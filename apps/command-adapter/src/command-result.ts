@@ -4,7 +4,7 @@
  */
 import { formatTable, printable } from '@mom4c/core';
 import type { Command, Table } from '@mom4c/core';
-import { problemsOf, resultsOf } from '@mom4c/member';
+import { notesOf, problemsOf, resultsOf } from '@mom4c/member';
 import type { Outcome } from '@mom4c/messaging';
 import type { Completed, Note } from '@mom4c/xmpp';
 
@@ -20,7 +20,7 @@ const MAX_NOTE = 60_000;
 export function completedOf(command: Command, outcomes: readonly Outcome[]): Completed {
   const results = resultsOf(command, outcomes);
   const fitting = results && asManyAsFit(results);
-  const note: Note = { type: noteTypeOf(outcomes), text: textOf(outcomes, results, fitting) };
+  const note: Note = { type: noteTypeOf(outcomes), text: textOf(command, outcomes, fitting) };
   if (!fitting) return { note };
   const columns = fitting.columns.map((label) => ({ name: label.replaceAll(/[^a-z0-9]+/g, '-'), label }));
   return { note, table: { title: command.name, columns, rows: fitting.rows } };
@@ -47,17 +47,14 @@ function noteTypeOf(outcomes: readonly Outcome[]): Note['type'] {
   return outcomes.some(({ state }) => state === 'no-answer') ? 'error' : 'warn';
 }
 
-function textOf(
-  outcomes: readonly Outcome[],
-  results: Table | undefined,
-  fitting: Table | undefined,
-): string {
+function textOf(command: Command, outcomes: readonly Outcome[], fitting: Table | undefined): string {
   const done = outcomes.filter(({ state }) => state === 'ok').length;
-  const left = (results?.rows.length ?? 0) - (fitting?.rows.length ?? 0);
+  const left = (resultsOf(command, outcomes)?.rows.length ?? 0) - (fitting?.rows.length ?? 0);
   const parts = [
     `${done} of ${outcomes.length} did it`,
     ...(left > 0 ? [`${left} rows do not fit and are left out: ask fewer task executors at once`] : []),
     ...[fitting, problemsOf(outcomes)].filter((table) => table !== undefined).map(linesOf),
+    ...notesOf(command, outcomes).map(printable),
   ];
   const text = parts.join('\n');
   return octetsOf(text) > MAX_NOTE ? `${parts[0]}; too much for a text` : text;

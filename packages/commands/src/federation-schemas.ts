@@ -61,3 +61,26 @@ export type PartnerReport = z.output<typeof partnerSchema>;
 
 /** More than a gateway takes into its configuration. */
 export const MAX_PARTNERS = 200;
+
+/** What `federation status` tells. */
+export const federationSchema = z.strictObject({
+  gateway: z.strictObject({
+    name: z.string().max(64),
+    version: z.string().max(64),
+    since: z.number().nonnegative().describe('Started, Unix seconds'),
+  }),
+  hosts: z.array(z.string().max(253)).max(64).describe('Of this domain, to which partners may speak'),
+  idp: z
+    .strictObject({
+      entityId: z.string().max(1000).optional(),
+      session: z.boolean().describe('Is there one that spares the next log-in?'),
+      logins: z.number().int().nonnegative().describe('With credentials, since the gateway was started'),
+      fault: z.string().max(64).optional().describe('Code of the last answer of the provider that was none'),
+      means: z.string().max(500).describe('What that means for links, present and new ones'),
+      metadataUntil: z.number().optional().describe('How long the metadata are valid, Unix seconds'),
+    })
+    .optional()
+    .describe('Where this domain logs in; absent below sso'),
+  links: z.array(linkSchema).max(MAX_PARTNERS),
+});
+export type FederationReport = z.output<typeof federationSchema>;

@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import { defineCommand, isDomain } from '@mom4c/core';
 import type { ErrorCode } from '@mom4c/core';
-import { MAX_PARTNERS, linkSchema, partnerSchema } from './federation-schemas.ts';
+import { MAX_PARTNERS, federationSchema, linkSchema, partnerSchema } from './federation-schemas.ts';
 import type { LinkReport } from './federation-schemas.ts';
 
 const GATEWAY_ERRORS: readonly ErrorCode[] = ['M4C_GATEWAY_UNAVAILABLE'];
@@ -27,30 +27,7 @@ export const federation = defineCommand({
     'A link is up when its streams in both directions are. While it is not, the gateway bounces what is for the ' +
     'partner, so that senders know at once. See docs/federation.md.',
   args: z.strictObject({}),
-  result: z.strictObject({
-    gateway: z.strictObject({
-      name: z.string().max(64),
-      version: z.string().max(64),
-      since: z.number().nonnegative().describe('Started, Unix seconds'),
-    }),
-    hosts: z.array(z.string().max(253)).max(64).describe('Of this domain, to which partners may speak'),
-    idp: z
-      .strictObject({
-        entityId: z.string().max(1000).optional(),
-        session: z.boolean().describe('Is there one that spares the next log-in?'),
-        logins: z.number().int().nonnegative().describe('With credentials, since the gateway was started'),
-        fault: z
-          .string()
-          .max(64)
-          .optional()
-          .describe('Code of the last answer of the provider that was none'),
-        means: z.string().max(500).describe('What that means for links, present and new ones'),
-        metadataUntil: z.number().optional().describe('How long the metadata are valid, Unix seconds'),
-      })
-      .optional()
-      .describe('Where this domain logs in; absent below sso'),
-    links: z.array(linkSchema).max(MAX_PARTNERS),
-  }),
+  result: federationSchema,
   errors: GATEWAY_ERRORS,
   examples: [
     { line: 'mom4c federation status', does: 'shows them as a table' },
@@ -59,6 +36,7 @@ export const federation = defineCommand({
   table: {
     columns: LINK_COLUMNS,
     rows: (result) => result.links.map(linkRow),
+    notes: ({ idp }) => (idp ? [`Identity provider: ${idp.fault ? `${idp.fault}. ` : ''}${idp.means}`] : []),
   },
   run: (_args, { federation: gateway, signal }) => gateway.status(signal) as Promise<never>,
 });

@@ -25,7 +25,7 @@ export const COMMANDS: readonly Command[] = [
 ];
 
 export { linkSchema, LINK_STATES, partnerSchema } from './federation-schemas.ts';
-export type { LinkReport, PartnerReport } from './federation-schemas.ts';
+export type { FederationReport, LinkReport, PartnerReport } from './federation-schemas.ts';
 export { sensorRecord } from './senml.ts';
 export {
   federation,

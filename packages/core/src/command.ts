@@ -28,6 +28,8 @@ export type ClusterManagerContext = {
 export type TableView<Result> = {
   readonly columns: readonly string[];
   readonly rows: (result: Result) => readonly (readonly string[])[];
+  /** Sentences below it: what concerns all rows. */
+  readonly notes?: (result: Result) => readonly string[];
 };
 
 type CommandBase<Args extends z.ZodType, Result extends z.ZodType> = {

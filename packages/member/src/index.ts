@@ -7,7 +7,7 @@ export { healthTls } from './health-tls.ts';
 export { createRefusals } from './refusals.ts';
 export type { Refusals } from './refusals.ts';
 export { roomNick } from './room-nick.ts';
-export { checkedOutcomes, problemsOf, resultsOf } from './outcomes.ts';
+export { checkedOutcomes, notesOf, problemsOf, resultsOf } from './outcomes.ts';
 export { openMember, startMember } from './member.ts';
 export type { Member, OnStop } from './member.ts';
 export { runMember } from './run-member.ts';

@@ -26,6 +26,12 @@ export function resultsOf(command: Command, outcomes: readonly Outcome[]): Table
   return { columns: ['node', ...columns], rows: body };
 }
 
+/** What is to be said of the results as a whole. @param outcomes checked ones */
+export function notesOf({ table }: Command, outcomes: readonly Outcome[]): string[] {
+  const done = outcomes.filter(({ state }) => state === 'ok');
+  return done.flatMap(({ result }) => table.notes?.(result) ?? []);
+}
+
 /** Whoever did not do it, and why, if there is anybody. */
 export function problemsOf(outcomes: readonly Outcome[]): Table | undefined {
   const rows = outcomes.filter(({ state }) => state !== 'ok').map(problemRow);

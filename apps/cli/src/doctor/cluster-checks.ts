@@ -1,11 +1,12 @@
 /** What only a member sees: log-in, the manager's signed answer, and what that says of its bus and the nodes. */
-import { ERRORS, Mom4cError, VERSION, checkResult, systemClock, systemRandom, silentLog } from '@mom4c/core';
+import { ERRORS, Mom4cError, VERSION, systemClock, systemRandom, silentLog } from '@mom4c/core';
 import type { NodeInfo } from '@mom4c/core';
 import { nodes } from '@mom4c/commands';
-import { Requester, startMember } from '@mom4c/member';
+import { startMember } from '@mom4c/member';
 import type { Member } from '@mom4c/member';
 import type { PayloadOf } from '@mom4c/messaging';
 import type { XmppSession } from '@mom4c/xmpp';
+import { askManager } from './ask-manager.ts';
 import type { Found } from './examination.ts';
 import type { Own } from './own-checks.ts';
 
@@ -45,28 +46,19 @@ export async function checkLogIn(
   };
 }
 
-const TIMEOUT_MS = 5_000;
-
 export async function checkManager({ member, session }: LoggedIn): Promise<Found<ManagerAnswer>> {
-  const requester = new Requester(member, session);
-  const request = { name: nodes.name, args: {}, targets: undefined, timeout: TIMEOUT_MS };
   let accepted: PayloadOf<'accepted'> | undefined;
   try {
-    const { outcomes, from } = await requester.send(request, (said) => (accepted = said));
-    const [outcome] = outcomes;
-    if (outcome?.state !== 'ok')
-      throw new Mom4cError(outcome?.error?.code ?? 'M4C_PEER', outcome?.error?.detail);
-    const result = checkResult(nodes, outcome.result) as { nodes: NodeInfo[] };
+    const answer = await askManager({ member, session }, nodes, (said) => (accepted = said));
+    const { nodes: all } = answer.result as { nodes: NodeInfo[] };
     const epoch = accepted
       ? `epoch ${accepted.epoch.generation}.${accepted.epoch.revision}`
       : 'epoch not told';
-    const says = `${outcome.target} answers as ${from}, ${epoch}, signed ${age(accepted?.time ?? Date.now())}`;
-    return { says, value: { accepted, nodes: result.nodes, journal: undefined } };
+    const says = `${answer.target} answers as ${answer.from}, ${epoch}, signed ${age(accepted?.time ?? Date.now())}`;
+    return { says, value: { accepted, nodes: all, journal: undefined } };
   } catch (thrown) {
     if (!(thrown instanceof Mom4cError) || thrown.code !== 'M4C_JOURNAL') throw thrown;
     return { says: 'it answers, and accepts nothing', value: { accepted, nodes: [], journal: thrown } };
-  } finally {
-    requester.close();
   }
 }
 

@@ -6,10 +6,10 @@ import type { ProfileOptions } from '../profile.ts';
 import { progressOn } from '../terminal.ts';
 import { written } from '../written.ts';
 import { checkBus, checkLogIn, checkManager, checkNodes, checkVersions } from './cluster-checks.ts';
-import { examine, notAsked } from './examination.ts';
+import { examine } from './examination.ts';
 import type { Check, Finding } from './examination.ts';
+import { checkFederation } from './federation-check.ts';
 import { checkAuthority, checkCertificate, checkFiles, checkProfile } from './own-checks.ts';
-import type { Own } from './own-checks.ts';
 import {
   checkAdminService,
   checkClock,
@@ -51,7 +51,7 @@ async function findingsOf(
   const own = examine('certificate', { from: files, after: [clock] }, checkCertificate);
   const authority = examine('authority', { from: own }, checkAuthority);
   const scep = examine('scep', { from: own }, checkScep);
-  const admin = adminService(own);
+  const admin = examine('admin service', { from: own }, checkAdminService);
   const xmpp = examine('xmpp', { from: own }, checkXmpp);
   const directory = examine('directory', { from: own }, checkDirectory);
   const published = examine('published', { from: directory }, checkPublished);
@@ -62,6 +62,7 @@ async function findingsOf(
   const bus = examine('bus', { from: manager }, checkBus);
   const versions = examine('versions', { from: manager }, checkVersions);
   const nodes = examine('nodes', { from: manager }, checkNodes);
+  const federation = examine('federation', { from: logIn, after: [bus] }, checkFederation, MANAGER_MS);
   const all: Promise<Check<unknown>>[] = [
     profile,
     files,
@@ -78,14 +79,9 @@ async function findingsOf(
     bus,
     versions,
     nodes,
+    federation,
   ];
   return (await Promise.all(all)).map(({ finding }) => finding);
-}
-
-async function adminService(own: Promise<Check<Own>>): Promise<Check<undefined>> {
-  const { value } = await own;
-  if (value && value.settings.admin === undefined) return notAsked('admin service', 'none is configured');
-  return examine('admin service', { from: own }, checkAdminService);
 }
 
 function exitCodeOf(findings: readonly Finding[]): number {

@@ -17,8 +17,10 @@ export type Finding = {
   remedy?: string | undefined;
 };
 
-/** What a check has found, and what others may build on. */
-export type Found<Value> = { says: string; value: Value; warn?: { remedy: string } | undefined };
+/** What a check has found, and what others may build on; or that it is not meant for this profile or domain. */
+export type Found<Value> =
+  | { says: string; value: Value; warn?: { remedy: string } | undefined }
+  | { says: string; skipped: true };
 
 export type Check<Value> = { readonly finding: Finding; readonly value: Value | undefined };
 
@@ -44,7 +46,10 @@ export async function examine<Value, Base = undefined>(
     return { finding: { check, level: 'skipped', says: `needs: ${names}` }, value: undefined };
   }
   try {
-    const { says, value, warn } = await limited(limitMs, (signal) => run(base?.value as Base, signal));
+    const found = await limited(limitMs, (signal) => run(base?.value as Base, signal));
+    const { says } = found;
+    if ('skipped' in found) return { finding: { check, level: 'skipped', says }, value: undefined };
+    const { value, warn } = found;
     return { finding: { check, level: warn ? 'warn' : 'ok', says, remedy: warn?.remedy }, value };
   } catch (thrown) {
     const error = asMom4cError(thrown, () => uuidv7(systemClock, systemRandom));
@@ -54,11 +59,6 @@ export async function examine<Value, Base = undefined>(
       value: undefined,
     };
   }
-}
-
-/** Not meant for this profile. */
-export async function notAsked<Value>(check: string, says: string): Promise<Check<Value>> {
-  return { finding: { check, level: 'skipped', says }, value: undefined };
 }
 
 async function limited<T>(ms: number, run: (signal: AbortSignal) => Promise<T>): Promise<T> {

@@ -72,7 +72,8 @@ export async function checkAdminService(
   { settings, tls }: Own,
   signal: AbortSignal,
 ): Promise<Found<undefined>> {
-  const { hostname, port } = new URL(settings.admin!.url);
+  if (settings.admin === undefined) return { says: 'none is configured', skipped: true };
+  const { hostname, port } = new URL(settings.admin.url);
   const facts = await tlsFacts(
     { host: hostname, port: Number(port || 443), ...tls },
     signal,
