@@ -5,14 +5,16 @@
  * product, with 1 to 40 of them in flight. Level by level through all paths, so that a machine that slows down slows
  * all of them down; compare ratios, not figures of two runs.
  */
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startLab, xmppServerKind } from '@mom4c/lab';
-import { figureOf, tablesOf, withTables } from './listsensors/figures.ts';
-import type { Figure, Report } from './listsensors/figures.ts';
+import { figureOf } from './common/figures.ts';
+import type { Figure } from './common/figures.ts';
+import { about, placed } from './common/report.ts';
+import { tablesOf } from './listsensors/figures.ts';
+import type { Report } from './listsensors/figures.ts';
 import { openPaths } from './listsensors/paths.ts';
 import type { Path } from './listsensors/paths.ts';
 
@@ -52,7 +54,8 @@ try {
     }
     for (const inFlight of levels)
       for (const path of paths.all) if (!abort.signal.aborted) figures.push(await point(path, inFlight));
-    if (!abort.signal.aborted) publish({ ...about(), resultOctets: paths.resultOctets, figures });
+    if (!abort.signal.aborted)
+      publish({ ...about(), server, secondsEach: seconds, resultOctets: paths.resultOctets, figures });
   } finally {
     await paths.stop();
   }
@@ -78,25 +81,13 @@ function failures(errors: Figure['errors']): string {
     .join(', ');
 }
 
-function about(): Omit<Report, 'figures' | 'resultOctets'> {
-  const git = (...args: string[]): string => execFileSync('git', args, { encoding: 'utf8' }).trim();
-  return {
-    date: new Date().toISOString(),
-    commit: `${git('rev-parse', '--short', 'HEAD')}${git('status', '--porcelain') === '' ? '' : ' and changes'}`,
-    machine: { cpu: cpus()[0]?.model ?? '', cores: cpus().length, node: process.version },
-    server,
-    secondsEach: seconds,
-  };
-}
-
 function publish(report: Report): void {
   console.log(tablesOf(report));
   const json = `${JSON.stringify(report, undefined, 1)}\n`;
   if (values.json !== undefined) writeFileSync(values.json, json);
   if (!values.page) return;
   writeFileSync(join(DOCS, `benchmark-${report.server}.json`), json);
-  const page = readFileSync(PAGE, 'utf8');
-  writeFileSync(PAGE, withTables(page, report));
+  writeFileSync(PAGE, placed(readFileSync(PAGE, 'utf8'), report.server, tablesOf(report)));
 }
 
 function progress(line: string): void {

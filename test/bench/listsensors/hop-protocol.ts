@@ -1,4 +1,5 @@
 /** What the benchmark and its processes say to each other, over Node's IPC. */
+import type { Load, Measured } from '../common/closed-loop.ts';
 import type { ProtectionName } from './protection.ts';
 
 export type HopRole = 'client' | 'manager' | 'executor';
@@ -16,22 +17,9 @@ export type HopStart = {
   readonly result: unknown;
 };
 
-/** One point of a curve: `inFlight` requests at any time for `seconds`, each with a new one behind it. */
-export type Load = {
-  readonly path: 'echo' | ProtectionName;
-  readonly inFlight: number;
-  readonly seconds: number;
-};
+export type HopLoad = Load & { readonly path: 'echo' | ProtectionName };
 
-export type Measured = {
-  readonly seconds: number;
-  /** Milliseconds, sorted. */
-  readonly latencies: readonly number[];
-  /** By error code. */
-  readonly errors: Readonly<Record<string, number>>;
-};
-
-export type ToHop = HopStart | ({ readonly type: 'load' } & Load) | { readonly type: 'usage' };
+export type ToHop = HopStart | ({ readonly type: 'load' } & HopLoad) | { readonly type: 'usage' };
 
 export type FromHop =
   | { readonly type: 'ready'; readonly jid: string }

@@ -11,8 +11,8 @@ import type { Payload } from '@mom4c/messaging';
 import { createLogger, loadConfig } from '@mom4c/runtime';
 import { textOf, xml } from '@mom4c/xmpp';
 import type { Element, XmppSession } from '@mom4c/xmpp';
-import type { FromHop, HopRole, HopStart, Load, ToHop } from './hop-protocol.ts';
-import { measure } from './load.ts';
+import { measure } from '../common/closed-loop.ts';
+import type { FromHop, HopLoad, HopRole, HopStart, ToHop } from './hop-protocol.ts';
 import { PROTECTIONS, protectionsOf } from './protection.ts';
 import type { Protection, ProtectionName } from './protection.ts';
 import { rsaIdentity } from './rsa-identity.ts';
@@ -71,7 +71,10 @@ async function leave(): Promise<void> {
 }
 
 /** The whole job of one user: ask, and have the answer opened. */
-function asker({ session: own, start: { next }, ...hopParts }: Hop, path: Load['path']): () => Promise<void> {
+function asker(
+  { session: own, start: { next }, ...hopParts }: Hop,
+  path: HopLoad['path'],
+): () => Promise<void> {
   if (path !== 'echo')
     return async () => void (await forward({ session: own, ...hopParts, start }, path, 'request', 'outcome'));
   // As large as the answers of the other paths before they are protected.

@@ -5,17 +5,19 @@ import { join } from 'node:path';
 import type { DomainDescription, LabDomain } from '@mom4c/lab';
 import { enrolToken } from '../../support/cli.ts';
 import { makeNode } from '../../support/hand-made-node.ts';
+import type { Load, Measured } from '../common/closed-loop.ts';
+import type { Usage } from '../common/figures.ts';
+import { processUsage } from '../common/process-usage.ts';
 import { startHop } from './hop-process.ts';
 import type { HopProcess } from './hop-process.ts';
-import type { KeyKind, Load, Measured } from './hop-protocol.ts';
-import { processUsage } from './process-usage.ts';
+import type { HopLoad, KeyKind } from './hop-protocol.ts';
 import { startProduct } from './product.ts';
 
 export type Path = {
   readonly name: string;
-  readonly load: (point: Pick<Load, 'inFlight' | 'seconds'>) => Promise<Measured>;
+  readonly load: (point: Load) => Promise<Measured>;
   /** By process, what it has used so far. */
-  readonly usage: () => Promise<Readonly<Record<string, { cpu: number; lookups?: number }>>>;
+  readonly usage: () => Promise<Usage>;
 };
 
 export type Paths = { readonly all: readonly Path[]; readonly resultOctets: number; stop(): Promise<void> };
@@ -51,7 +53,7 @@ export async function openPaths(state: string, domain: LabDomain): Promise<Paths
     const own = Object.entries(hops).map(async ([name, hop]) => [name, await hop.usage()] as const);
     return { ...Object.fromEntries(await Promise.all(own)), ...serverUsage() };
   };
-  const hops = (name: string, path: Load['path'], trio: typeof fast): Path => ({
+  const hops = (name: string, path: HopLoad['path'], trio: typeof fast): Path => ({
     name,
     load: (point) => trio.client.load({ path, ...point }),
     usage: () => usageOf(path === 'echo' ? { client: trio.client, echo: trio.manager } : trio),

@@ -6,14 +6,14 @@ import { Requester, adminSettings, startMember } from '@mom4c/member';
 import type { LdapDirectory } from '@mom4c/pki';
 import { createLogger, loadConfig } from '@mom4c/runtime';
 import { parseExposition } from '../../support/exposition.ts';
-import { measure } from './load.ts';
-import type { Load, Measured } from './hop-protocol.ts';
-import { processUsage } from './process-usage.ts';
+import { measure } from '../common/closed-loop.ts';
+import type { Load, Measured } from '../common/closed-loop.ts';
+import { processUsage } from '../common/process-usage.ts';
 
 export type Product = {
   /** What `te1` answered to the first `listsensors`. */
   readonly result: unknown;
-  load(point: Pick<Load, 'inFlight' | 'seconds'>): Promise<Measured>;
+  load(point: Load): Promise<Measured>;
   usage(): Promise<Record<string, { cpu: number; lookups?: number }>>;
   stop(): Promise<void>;
 };

@@ -1,11 +1,18 @@
 /** Closed loops: as many as requests are to be in flight, each asks again when it has its answer. */
 import { Mom4cError } from '@mom4c/core';
-import type { Load, Measured } from './hop-protocol.ts';
 
-export async function measure(
-  { inFlight, seconds }: Pick<Load, 'inFlight' | 'seconds'>,
-  ask: () => Promise<void>,
-): Promise<Measured> {
+/** One point of a curve: `inFlight` requests at any time for `seconds`, each with a new one behind it. */
+export type Load = { readonly inFlight: number; readonly seconds: number };
+
+export type Measured = {
+  readonly seconds: number;
+  /** Milliseconds, sorted. */
+  readonly latencies: readonly number[];
+  /** By error code. */
+  readonly errors: Readonly<Record<string, number>>;
+};
+
+export async function measure({ inFlight, seconds }: Load, ask: () => Promise<void>): Promise<Measured> {
   const latencies: number[] = [];
   const errors: Record<string, number> = {};
   const begun = performance.now();
