@@ -8,13 +8,8 @@ import assert from 'node:assert/strict';
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test, type TestContext } from 'node:test';
-import {
-  type AgentOptions,
-  type AgentRange,
-  createAgentRange,
-  logIn,
-  type RangeAgent,
-} from '../support/agent-range.ts';
+import { type AgentRange, createAgentRange, logIn } from '../support/agent-range.ts';
+import type { AgentOptions, RangeAgent } from '../support/range-agent.ts';
 import { isError } from '../support/is-error.ts';
 import { settles } from '../support/settles.ts';
 

@@ -7,7 +7,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { xml } from '@mom4c/xmpp';
-import { type AgentRange, createAgentRange, type RangeAgent } from '../support/agent-range.ts';
+import { type AgentRange, createAgentRange } from '../support/agent-range.ts';
+import type { RangeAgent } from '../support/range-agent.ts';
 import { type Door, doorOf, openStream } from '../support/agent-streams.ts';
 import { recordTls } from '../support/tls-recorder.ts';
 

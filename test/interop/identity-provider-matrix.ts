@@ -8,13 +8,12 @@ import { join } from 'node:path';
 import { Mom4cError } from '@mom4c/core';
 import { type FederationSettings, type IdpLogins, openFederation } from '@mom4c/lab';
 import {
-  type AgentOptions,
   type AgentRange,
   createAgentRangeAt,
   type FederationUnderTest,
   logIn,
-  type RangeAgent,
 } from '../support/agent-range.ts';
+import type { AgentOptions, RangeAgent } from '../support/range-agent.ts';
 import { createOpensslAuthority } from '../support/openssl-authority.ts';
 import { openPysaml2Federation } from '../support/pysaml2-federation.ts';
 

@@ -6,60 +6,12 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { X509Certificate } from 'node:crypto';
-import { type Log, Mom4cError, systemClock as clock, systemRandom as random } from '@mom4c/core';
-import {
-  type AgentSettings,
-  agentUrls,
-  type AuthenticationAgent,
-  createAuthenticationAgent,
-  createHttpsClient,
-  followFederation,
-  type FederationSource,
-  type IdpCredentials,
-  type Partner,
-  policyOf,
-} from '@mom4c/federation-gateway';
+import { systemClock as clock, systemRandom as random } from '@mom4c/core';
+import { agentUrls } from '@mom4c/federation-gateway';
 import { type Federation, type FederationSettings, freePort, openFederation } from '@mom4c/lab';
 import { type GatewayDescriptor, writeGatewayDescriptor } from '@mom4c/saml';
-import type { S2sPolicy } from '@mom4c/xmpp';
 import { createOpensslAuthority, type Issued } from './openssl-authority.ts';
-
-export type LogLine = {
-  readonly level: string;
-  readonly message: string;
-  /** Among the lines of all agents. */
-  readonly order: number;
-  readonly [field: string]: unknown;
-};
-
-let told = 0;
-
-export type RangeAgent = {
-  readonly domain: string;
-  readonly agent: AuthenticationAgent;
-  readonly descriptor: GatewayDescriptor;
-  readonly issued: Issued;
-  readonly federation: FederationSource;
-  /** What the gateway asks of streams with this partner. */
-  readonly policyFor: (remote: string) => S2sPolicy | undefined;
-  readonly log: Log;
-  /** Of agent, and of streams that get `log`. */
-  readonly lines: readonly LogLine[];
-  readonly refused: readonly Mom4cError[];
-  stop(): Promise<void>;
-};
-
-export type AgentOptions = {
-  readonly method?: IdpCredentials['method'];
-  readonly password?: () => string;
-  /** With which it logs in at the identity provider; its own by default. */
-  readonly certificate?: Pick<Issued, 'cert' | 'key'>;
-  readonly discovery?: string;
-  /** What assertions of partners must say. */
-  readonly attributes?: Partner['attributes'];
-  /** As it takes the partner to be; default: as the metadata say. */
-  readonly partner?: (found: Partner) => Partner;
-};
+import { type AgentOptions, type AgentPlan, type RangeAgent, startAgent } from './range-agent.ts';
 
 /** Operator and identity provider: what of the lab's is needed here, so that it may be another. */
 export type FederationUnderTest = Pick<
@@ -79,6 +31,8 @@ export type AgentRange<Operator extends FederationUnderTest = Federation> = {
   issuedTo(domain: string): Issued;
   /** At the identity provider. */
   passwordOf(domain: string): string;
+  /** What another process needs to start it. */
+  planOf(domain: string): AgentPlan;
   start(domain: string, options?: AgentOptions): Promise<RangeAgent>;
   stop(): Promise<void>;
 };
@@ -123,88 +77,14 @@ export async function createAgentRangeAt<Operator extends FederationUnderTest>(
   const passwordOf = (domain: string): string =>
     readFileSync(operator.account(domain).passwordFile, 'utf8').trimEnd();
 
-  async function start(domain: string, options: AgentOptions = {}): Promise<RangeAgent> {
-    const descriptor = descriptors.get(domain)!;
-    const lines: LogLine[] = [];
-    const refused: Mom4cError[] = [];
-    const at = (level: string) => (fields: object, message: string) =>
-      void lines.push({ level, message, order: (told += 1), ...fields });
-    const log: Log = { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
-    const own = mkdtempSync(join(folder, `${domain}-`));
-    const federation = await followFederation({
-      source: { kind: 'file', path: operator.files.metadata },
-      signers: [readFileSync(operator.files.signer, 'utf8')],
-      folder: own,
-      refreshMs: 3_600_000,
-      https: createHttpsClient(clock),
-      log,
-      clock,
-      random,
-    });
-    const partnerOf = (remote: string): Partner | undefined => {
-      const agent = federation.get().gateways.find((gateway) => gateway.domain === remote);
-      if (!agent || remote === domain) return undefined;
-      const found: Partner = {
-        domain: remote,
-        level: 'sso',
-        hosts: agent.hosts,
-        address: agent.s2s ?? 'srv',
-        certificates: agent.certificates,
-        authority: undefined,
-        agent,
-        attributes: options.attributes ?? {},
-        connect: 'always',
-      };
-      return options.partner?.(found) ?? found;
-    };
-    const password = options.password ?? (() => passwordOf(domain));
-    const { cert, key } = issued.get(domain)!;
-    const method = options.method ?? 'ecp';
-    const shown = options.certificate ?? { cert, key };
-    const settings: AgentSettings = {
-      domain,
-      hosts: descriptor.hosts,
-      s2s: descriptor.s2s!,
-      urls: agentUrls(new URL('/', descriptor.agentUrl).href),
-      listen: { host: '127.0.0.1', port: Number(new URL(descriptor.agentUrl).port) },
-      credentials: { cert, key },
-      federation,
-      partners: { find: partnerOf },
-      idp: operator.idp.entityId,
-      method,
-      logInWith: () =>
-        method === 'certificate'
-          ? { method, cert: shown.cert, key: shown.key }
-          : { method, user: domain, password: password() },
-      idpTrust: { kind: 'authorities', ca: readFileSync(operator.files.ca, 'utf8') },
-      discovery: options.discovery,
-      folder: own,
-      onRefused: (error) => void refused.push(error),
-      log,
-      clock,
-      random,
-    };
-    const agent = await createAuthenticationAgent(settings);
-    let stopped: Promise<void> | undefined;
-    const stop = (): Promise<void> =>
-      (stopped ??= Promise.all([agent.stop(), federation.stop()]).then(() => {}));
-    stops.push(stop);
-    return {
-      domain,
-      agent,
-      descriptor,
-      issued: issued.get(domain)!,
-      federation,
-      policyFor(remote) {
-        const partner = partnerOf(remote);
-        return partner && policyOf(partner, clock);
-      },
-      log,
-      lines,
-      refused,
-      stop,
-    };
-  }
+  const planOf = (domain: string): AgentPlan => ({
+    folder,
+    descriptor: descriptors.get(domain)!,
+    issued: issued.get(domain)!,
+    files: operator.files,
+    idp: operator.idp.entityId,
+    passwordFile: operator.account(domain).passwordFile,
+  });
 
   return {
     folder,
@@ -216,7 +96,12 @@ export async function createAgentRangeAt<Operator extends FederationUnderTest>(
     descriptorOf: (domain) => descriptors.get(domain)!,
     issuedTo: (domain) => issued.get(domain)!,
     passwordOf,
-    start,
+    planOf,
+    async start(domain, options) {
+      const agent = await startAgent(planOf(domain), options);
+      stops.push(() => agent.stop());
+      return agent;
+    },
     async stop() {
       for (const stop of stops) await stop();
       await idp.stop();

@@ -8,7 +8,7 @@ import {
   type SamlUser,
   type SamlVerdicts,
 } from '@mom4c/xmpp';
-import type { RangeAgent } from './agent-range.ts';
+import type { RangeAgent } from './range-agent.ts';
 import type { Issued } from './openssl-authority.ts';
 
 /** Looks at no certificate: of somebody who takes whoever comes, or goes wherever he is sent. */
