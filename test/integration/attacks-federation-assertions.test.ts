@@ -26,6 +26,7 @@ import {
 } from '../support/saml-attacks.ts';
 import { honestResponse, type Claims, type SamlSigner } from '../support/saml-forge.ts';
 import {
+  accountOf,
   answerByIdp,
   ask,
   challengeAt,
@@ -120,11 +121,7 @@ const named = (attacks: readonly SamlAttack[], ...names: readonly string[]): rea
   names.map((name) => attacks.find((attack) => attack.name === name) ?? assert.fail(`no attack ${name}`));
 
 test('the honest answer of the real identity provider, and of its key, log in', async () => {
-  const account = {
-    sso: lab.federation.idp.sso,
-    user: ALPHA,
-    password: readFileSync(lab.federation.account(ALPHA).passwordFile, 'utf8').trim(),
-  };
+  const account = accountOf(lab, ALPHA);
   const stream = await alpha.logIn(async (url) => {
     const answer = await answerByIdp(url, account);
     assert.equal(answer.status, 200, answer.text);

@@ -14,7 +14,7 @@ import { Mom4cError } from '@mom4c/core';
 import type { SamlUser } from '@mom4c/xmpp';
 import { type AgentRange, createAgentRange } from '../support/agent-range.ts';
 import type { RangeAgent } from '../support/range-agent.ts';
-import { connect, type Door, doorOf, NAIVE_POLICY, openDoor, openStream } from '../support/agent-streams.ts';
+import { connect, type Door, doorOf, openStream, openThievingDoor } from '../support/agent-streams.ts';
 import { isError } from '../support/is-error.ts';
 import { createNaiveUser, type NaiveUser } from '../support/naive-user.ts';
 
@@ -83,18 +83,10 @@ async function steal(signal: AbortSignal): Promise<Stolen> {
 
 /** Gamma's own door, at which the challenge is a URL that it has from beta. */
 async function thievingDoor(context: TestContext, url: string): Promise<Door> {
-  const door = await openDoor({
+  const door = await openThievingDoor(url, {
     domain: GAMMA,
     port: range.descriptorOf(GAMMA).s2s!.port,
     credentials: range.issuedTo(GAMMA),
-    policyFor: () => NAIVE_POLICY,
-    saml: {
-      begin: async ({ signal }) => {
-        const { promise: verdict, reject } = Promise.withResolvers<void>();
-        signal.addEventListener('abort', () => reject(new Mom4cError('M4C_PARTNER_STREAM')), { once: true });
-        return { url, verdict };
-      },
-    },
   });
   context.after(() => door.stop());
   return door;

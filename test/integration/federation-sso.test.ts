@@ -1,6 +1,7 @@
 /**
  * Single sign-on: five domains that federate with each other log in at the identity provider once each. Without it, links
- * that are up go on and new ones wait for it; a session that it has lost costs one log-in.
+ * that are up go on and new ones wait for it; a session that it has lost costs one log-in. Between their running gateways also
+ * the transcript of a log-in, and the relay of attacks-federation-relay.test.ts.
  *
  * Not mutated by itself, for the minutes that it takes: that a session is never shown turns identity-providers.test.ts red.
  */
@@ -11,10 +12,14 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { EXIT } from '@mom4c/core';
 import { type Lab, startLab, until } from '@mom4c/lab';
+import { openThievingDoor } from '../support/agent-streams.ts';
 import { ask } from '../support/cli.ts';
+import { openNodeLog, type NodeLog } from '../support/node-log.ts';
+import { accountOf, answerByIdp, createInitiator, credentialsOf } from '../support/saml-initiator.ts';
+import { OPENER, TAKER } from '../support/thirteen-steps.ts';
 
 const DOMAINS = ['alpha.test', 'beta.test', 'gamma.test', 'delta.test', 'epsilon.test'];
-const [ALPHA, BETA] = DOMAINS as [string, string, ...string[]];
+const [ALPHA, BETA, GAMMA] = DOMAINS as [string, string, string, ...string[]];
 const LINK_MS = 120_000;
 const ALL = { timeout: 300_000 };
 
@@ -67,7 +72,7 @@ async function eventually(check: () => Promise<boolean>, what: string): Promise<
 async function anew(domain: string, partner: string): Promise<void> {
   const state = join(folder, 'lab');
   await ask(state, `--domain ${domain} federation disconnect ${partner}`, 0);
-  await ask(state, `--domain ${domain} federation connect ${partner}`, 0);
+  await ask(state, `--domain ${domain} federation connect ${partner} --timeout 60s`, 0);
 }
 
 function passwords(): Record<string, number> {
@@ -86,7 +91,7 @@ test('each of five domains logs in once for all of its partners', ALL, async () 
 });
 
 test('without the identity provider links go on, and a new one waits for it and says so', ALL, async () => {
-  const before = await linkOf(ALPHA, 'gamma.test');
+  const before = await linkOf(ALPHA, GAMMA);
   await lab.idp.stop();
   const state = join(folder, 'lab');
   await ask(state, `--domain ${ALPHA} federation disconnect ${BETA}`, 0);
@@ -101,7 +106,7 @@ test('without the identity provider links go on, and a new one waits for it and 
   assert.equal(idp.fault, 'M4C_IDP_UNREACHABLE');
   assert.equal(idp.session, true);
   assert.match(idp.means, /Links that are up go on\. No new link .* no log-in is needed then/);
-  const after = await linkOf(ALPHA, 'gamma.test');
+  const after = await linkOf(ALPHA, GAMMA);
   assert.deepEqual([after.state, after.downs], ['up', before.downs]);
   await lab.idp.start();
   await eventually(async () => (await linkOf(ALPHA, BETA)).state === 'up', 'it comes by itself');
@@ -114,7 +119,72 @@ test('a session that the identity provider has lost costs one log-in', ALL, asyn
   await anew(ALPHA, BETA);
   await eventually(async () => (await linkOf(ALPHA, BETA)).state === 'up', 'the link');
   assert.equal(passwords()[ALPHA], 2);
-  await anew(ALPHA, 'gamma.test');
-  await eventually(async () => (await linkOf(ALPHA, 'gamma.test')).state === 'up', 'the other link');
+  await anew(ALPHA, GAMMA);
+  await eventually(async () => (await linkOf(ALPHA, GAMMA)).state === 'up', 'the other link');
   assert.equal(passwords()[ALPHA], 2);
+});
+
+function logOf(domain: string): NodeLog {
+  return openNodeLog(lab.domain(domain).gateway.process!.logFile);
+}
+
+test('the gateways tell the thirteen steps of a log-in by number, each its own', ALL, async () => {
+  const debug = (domain: string) => lab.domain(domain).gateway.change(() => ({ log: { level: 'debug' } }));
+  await Promise.all([debug(ALPHA), debug(BETA)]);
+  await eventually(async () => (await linkOf(ALPHA, BETA)).state === 'up', 'the link');
+  const logs = { alpha: logOf(ALPHA), beta: logOf(BETA) };
+  const marks = { alpha: logs.alpha.mark(), beta: logs.beta.mark() };
+  await anew(ALPHA, BETA);
+  const steps = (side: keyof typeof logs, partner: string, direction: 'in' | 'out'): number[] =>
+    logs[side]
+      .since(marks[side])
+      .flatMap((line) =>
+        line.step !== undefined && line.partner === partner && line.direction === direction
+          ? [line.step]
+          : [],
+      );
+  assert.deepEqual(steps('alpha', BETA, 'out'), OPENER);
+  assert.deepEqual(steps('beta', ALPHA, 'in'), TAKER);
+});
+
+test('a partner to whom a gateway logs in does not get in elsewhere as that domain', ALL, async () => {
+  await lab.domain(GAMMA).gateway.stop();
+  const gamma = createInitiator(lab.domain(GAMMA), lab.domain(BETA), lab.idp.entityId);
+  const stolen = Promise.withResolvers<string>();
+  const goOn = Promise.withResolvers<void>();
+  const opened = gamma.logIn(async (url) => {
+    stolen.resolve(url);
+    await goOn.promise;
+    await answerByIdp(url, accountOf(lab, GAMMA));
+  });
+  opened.catch(stolen.reject);
+  const credentials = credentialsOf(lab.domain(GAMMA));
+  const port = lab.domain(GAMMA).gateway.s2sPort;
+  const door = await openThievingDoor(await stolen.promise, { domain: GAMMA, port, credentials });
+  try {
+    const { password, session } = lab.idp.logins();
+    const state = join(folder, 'lab');
+    await ask(state, `--domain ${ALPHA} federation disconnect ${GAMMA}`, 0);
+    const refused = await ask(state, `--domain ${ALPHA} federation connect ${GAMMA}`, EXIT.unavailable);
+    assert.match(refused.stdout, /gamma\.test: M4C_AGENT_ADDRESS/);
+    const now = lab.idp.logins();
+    assert.deepEqual([now.password[ALPHA], now.session[ALPHA]], [password[ALPHA], session[ALPHA]]);
+  } finally {
+    goOn.resolve();
+    await door.stop();
+  }
+  // The stolen URL was good, and nobody had been there: for gamma, as itself.
+  await (await opened).close();
+
+  const [log, mark] = [logOf(BETA), logOf(BETA).mark()];
+  const asAlpha = createInitiator(lab.domain(ALPHA), lab.domain(BETA), lab.idp.entityId, credentials);
+  await assert.rejects(asAlpha.logIn(() => Promise.reject(new Error('a challenge came'))));
+  await log.next(
+    mark,
+    'it is refused',
+    ({ code, from }) => code === 'M4C_PARTNER_CERTIFICATE' && from === ALPHA,
+  );
+
+  await lab.domain(GAMMA).gateway.start();
+  await eventually(async () => (await linkOf(ALPHA, GAMMA)).state === 'up', 'the honest gateway of gamma');
 });

@@ -10,12 +10,10 @@ import { xml } from '@mom4c/xmpp';
 import { type AgentRange, createAgentRange } from '../support/agent-range.ts';
 import type { RangeAgent } from '../support/range-agent.ts';
 import { type Door, doorOf, openStream } from '../support/agent-streams.ts';
+import { OPENER, TAKER } from '../support/thirteen-steps.ts';
 import { recordTls } from '../support/tls-recorder.ts';
 
 const [ALPHA, BETA] = ['alpha.test', 'beta.test'] as const;
-/** As each side tells them: who opens the stream, and whom it is opened to. */
-const OPENER = [1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13];
-const TAKER = [1, 2, 3, 4, 5, 6, 8, 12, 12, 13];
 let range: AgentRange;
 const gateways: RangeAgent[] = [];
 const doors: Door[] = [];

@@ -3,13 +3,13 @@ import { type Log, Mom4cError, silentLog, systemClock as clock, systemRandom as 
 import {
   connectS2s,
   listenS2s,
+  type S2sCredentials,
   type S2sPolicy,
   type S2sStream,
   type SamlUser,
   type SamlVerdicts,
 } from '@mom4c/xmpp';
 import type { RangeAgent } from './range-agent.ts';
-import type { Issued } from './openssl-authority.ts';
 
 /** Looks at no certificate: of somebody who takes whoever comes, or goes wherever he is sent. */
 export const NAIVE_POLICY: S2sPolicy = {
@@ -30,7 +30,7 @@ export type Door = {
 export type DoorSettings = {
   readonly domain: string;
   readonly port: number;
-  readonly credentials: Pick<Issued, 'cert' | 'key'>;
+  readonly credentials: S2sCredentials;
   readonly policyFor: (remote: string) => S2sPolicy | undefined;
   readonly saml: SamlVerdicts;
   readonly log?: Log;
@@ -60,6 +60,24 @@ export async function openDoor({
     onRefused: (error) => void refused.push(error),
   });
   return { port: listener.port, streams, refused, stop: () => listener.stop() };
+}
+
+/** Of a partner who hands out as his own challenge the URL of one that somebody else has given him. */
+export function openThievingDoor(
+  url: string,
+  own: Pick<DoorSettings, 'domain' | 'port' | 'credentials'>,
+): Promise<Door> {
+  return openDoor({
+    ...own,
+    policyFor: () => NAIVE_POLICY,
+    saml: {
+      begin: async ({ signal }) => {
+        const { promise: verdict, reject } = Promise.withResolvers<void>();
+        signal.addEventListener('abort', () => reject(new Mom4cError('M4C_PARTNER_STREAM')), { once: true });
+        return { url, verdict };
+      },
+    },
+  });
 }
 
 /** The door of a gateway as it is. */
@@ -103,7 +121,7 @@ export function connect({
   readonly pair: S2sStream['pair'];
   readonly port: number;
   readonly policy?: S2sPolicy;
-  readonly credentials: Pick<Issued, 'cert' | 'key'>;
+  readonly credentials: S2sCredentials;
   readonly saml: SamlUser;
   readonly log?: Log;
   readonly signal: AbortSignal;

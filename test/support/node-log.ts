@@ -14,6 +14,10 @@ export type LogLine = {
   readonly by?: string;
   readonly attestedBy?: string;
   readonly state?: string;
+  readonly partner?: string;
+  /** Of a log-in to a partner, or of a partner: see thirteen-steps.ts. */
+  readonly step?: number;
+  readonly direction?: 'in' | 'out';
   /** Of `refused more`. */
   readonly count?: number;
 };

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import type { IncomingHttpHeaders } from 'node:http';
 import { request } from 'node:https';
 import { systemClock, systemRandom, type Log } from '@mom4c/core';
-import type { LabDomain } from '@mom4c/lab';
+import type { Lab, LabDomain } from '@mom4c/lab';
 import {
   PAOS_HEADER,
   PAOS_MEDIA_TYPE,
@@ -51,9 +51,13 @@ const silent: Log = {
   child: () => silent,
 } as unknown as Log;
 
-/** @param own whose gateway's key is used. @param idp entity id */
-export function createInitiator(own: LabDomain, partner: LabDomain, idp: string): Initiator {
-  const { certFile, keyFile } = filesOf(own);
+/** @param own as whom it comes. @param idp entity id. @param credentials of its gateway by default */
+export function createInitiator(
+  own: LabDomain,
+  partner: LabDomain,
+  idp: string,
+  credentials = credentialsOf(own),
+): Initiator {
   return {
     async logIn(answer) {
       const ending = new AbortController();
@@ -62,7 +66,7 @@ export function createInitiator(own: LabDomain, partner: LabDomain, idp: string)
         pair: { local: own.name, remote: partner.name },
         address: { host: '127.0.0.1', port: partner.gateway.s2sPort },
         policy: { tls: 'direct', minVersion: 'TLSv1.3', verify: () => {}, authentication: 'SAML20' },
-        credentials: { cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8') },
+        credentials,
         saml: {
           idp,
           async logIn({ url }) {
@@ -97,6 +101,11 @@ export async function challengeAt(url: string): Promise<Challenge> {
 
 /** What an identity provider is asked with, and where: its address for ECP. */
 export type Account = { readonly sso: string; readonly user: string; readonly password: string };
+
+export function accountOf({ federation }: Pick<Lab, 'federation'>, domain: string): Account {
+  const { passwordFile } = federation.account(domain);
+  return { sso: federation.idp.sso, user: domain, password: readFileSync(passwordFile, 'utf8').trimEnd() };
+}
 
 /**
  * As a client of ECP: has the request answered by the real identity provider, and brings that to the agent.
@@ -148,14 +157,14 @@ export function ask(
   });
 }
 
-/** As the configuration of its gateway names them. */
-function filesOf({ gateway }: LabDomain): { certFile: string; keyFile: string } {
+/** PEM, as the configuration of its gateway names them. */
+export function credentialsOf({ gateway }: LabDomain): { cert: string; key: string } {
   const text = readFileSync(gateway.config, 'utf8');
   const s2s = text.slice(text.search(/^"?s2s"?:/m));
-  const path = (name: string): string => {
+  const read = (name: string): string => {
     const found = new RegExp(`"?${name}"?: *"?([^"\\n,}]+)"?`).exec(s2s)?.[1];
     if (found === undefined) throw new Error(`${gateway.config} has no ${name}`);
-    return found.trim();
+    return readFileSync(found.trim(), 'utf8');
   };
-  return { certFile: path('certFile'), keyFile: path('keyFile') };
+  return { cert: read('certFile'), key: read('keyFile') };
 }
