@@ -6,9 +6,12 @@
  * Seen red: a changed configuration without the new partner; requests to an address that does not answer.
  */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
 import { after, before, test } from 'node:test';
 import { startLab, whenWritten } from '@mom4c/lab';
 import type { Lab, LabDomain } from '@mom4c/lab';
@@ -19,6 +22,8 @@ import type { ChatClient } from '../support/chat-client.ts';
 import { mom4c } from '../support/cli.ts';
 import { openClient, silent, stealIdentity } from '../support/hostile-client.ts';
 import type { HostileClient } from '../support/hostile-client.ts';
+import { openNodeLog } from '../support/node-log.ts';
+import { startProgram } from '../support/program.ts';
 import { XMPP_SERVER } from '../support/xmpp-server.ts';
 
 const ALPHA = 'alpha.test';
@@ -27,6 +32,8 @@ const ROOM = `meet@conference.${BETA}`;
 const folder = mkdtempSync(join(tmpdir(), 'mom4c-federation-'));
 const state = join(folder, 'lab');
 
+/** Of the certificate authority's own command line. */
+const AUTHORITY = join(import.meta.dirname, '../../apps/certificate-authority/src/main.ts');
 const NS_MUC_USER = 'http://jabber.org/protocol/muc#user';
 
 type Link = { partner: string; state: string; sent: number; received: number; reason?: { code: string } };
@@ -97,8 +104,11 @@ async function out(): Promise<readonly string[]> {
 /** Asking is the only way to know; each question takes as long as a log-in. */
 async function linked(): Promise<void> {
   for (const domain of [ALPHA, BETA]) {
-    const { code, stderr } = await ask(`federation connect ${domain === ALPHA ? BETA : ALPHA}`, domain);
-    assert.equal(code, 0, stderr);
+    const { code, stdout, stderr } = await ask(
+      `federation connect ${domain === ALPHA ? BETA : ALPHA}`,
+      domain,
+    );
+    assert.equal(code, 0, stdout + stderr);
   }
 }
 
@@ -218,6 +228,66 @@ test('a link that an administrator ends stays so over a restart, and tells whoev
   await linked();
   await ann.perform({ op: 'message', to: bob.jid, body: 'at last' });
   await bob.take({ name: 'message', body: 'at last' });
+});
+
+/** A certificate of the domain's authority, as its operator makes one. @returns its folder */
+async function anotherCertificate(): Promise<string> {
+  const authority = join(state, ALPHA, 'certificate-authority');
+  const out = join(authority, 'servers', 'federation-next');
+  const options = { config: join(authority, 'config.yaml'), name: 'federation', out, ip: '127.0.0.1' };
+  const dns = [ALPHA, `conference.${ALPHA}`, 'localhost'].join(',');
+  const args = Object.entries({ ...options, dns }).flatMap(([name, value]) => [`--${name}`, value]);
+  const { code, stderr } = await startProgram(AUTHORITY, ['server-certificate', ...args]).ended;
+  assert.equal(code, 0, stderr);
+  return out;
+}
+
+/** Serial number of what partners see there. */
+async function shownAt(port: number): Promise<string> {
+  const socket = connectTls({ host: '127.0.0.1', port, rejectUnauthorized: false, servername: ALPHA });
+  await once(socket, 'secureConnect');
+  const { serialNumber } = socket.getPeerCertificate();
+  socket.destroy();
+  return serialNumber;
+}
+
+test('the certificate that partners see is renewed: announced in the metadata, then changed while it runs', async () => {
+  const descriptor = async (domain: string): Promise<string> => {
+    const { code, stdout, stderr } = await ask('federation metadata', domain);
+    assert.equal(code, 0, stderr);
+    return stdout;
+  };
+  const next = await anotherCertificate();
+  const [cert, key] = [join(next, 'cert.pem'), join(next, 'key.pem')];
+  const { serialNumber } = new X509Certificate(readFileSync(cert));
+  await alpha.gateway.change(({ s2s }) => ({ s2s: { ...(s2s as object), nextCertFile: cert } }));
+  const [log, agentPort] = [
+    openNodeLog(alpha.gateway.process!.logFile),
+    Number(new URL(alpha.gateway.agentUrl).port),
+  ];
+  const doors = [alpha.gateway.s2sPort, agentPort];
+  for (const port of doors) assert.notEqual(await shownAt(port), serialNumber);
+
+  const taken = openNodeLog(beta.gateway.process!.logFile);
+  const before = taken.mark();
+  await lab.federation.write([await descriptor(ALPHA), await descriptor(BETA)]);
+  await taken.next(before, 'the metadata', ({ msg }) => msg === 'metadata of the federation taken');
+  const { stdout } = await ask('federation partners -o json', BETA);
+  assert.equal(JSON.parse(stdout).outcomes[0].result.partners[0].certificates, 2);
+
+  const mark = log.mark();
+  const own = join(dirname(next), 'federation');
+  writeFileSync(`${own}/new.pem`, readFileSync(cert));
+  writeFileSync(`${own}/new.key`, readFileSync(key), { mode: 0o600 });
+  renameSync(`${own}/new.key`, `${own}/key.pem`);
+  renameSync(`${own}/new.pem`, `${own}/cert.pem`);
+  await log.next(mark, 'the new certificate', ({ msg }) => msg === 'partners see a new certificate');
+  for (const port of doors) assert.equal(await shownAt(port), serialNumber);
+
+  await ask(`federation disconnect ${BETA}`);
+  await linked();
+  await ann.perform({ op: 'message', to: bob.jid, body: 'under the new one' });
+  await bob.take({ name: 'message', body: 'under the new one' });
 });
 
 test('who is no partner is none; what is below sso is warned about; partners are read again while it runs', async () => {

@@ -91,11 +91,16 @@ export function gatewaySettings({ folder, state, federation }: Own): Settings {
       connections: state.xmpp === 'ejabberd' ? 'one' : 'each',
     },
     hosts: ownHosts(state),
-    s2s: { host: LOOPBACK, port: gateway.s2sPort, certFile: cert, keyFile: key },
+    s2s: { ...s2sAddress(gateway), address: s2sAddress(gateway), certFile: cert, keyFile: key },
     ...(federation && singleSignOn(state.name, gateway, federation)),
     partners: gateway.partners.map(({ domain, level, settings }) => ({ domain, level, ...settings })),
     ...gateway.changes,
   };
+}
+
+/** Where the gateway listens for partners, and where they are told to connect. */
+function s2sAddress({ s2sPort: port }: GatewayState): { host: string; port: number } {
+  return { host: LOOPBACK, port };
 }
 
 function singleSignOn(domain: string, gateway: GatewayState, federation: Federation): Settings {
@@ -115,7 +120,7 @@ export function gatewayDescriptor({ folder, state }: Omit<Own, 'federation'>): s
     domain: state.name,
     hosts: ownHosts(state),
     certificates: [fromPem('CERTIFICATE', readFileSync(tlsFiles(folder).cert, 'utf8'))],
-    s2s: { host: LOOPBACK, port: gateway.s2sPort },
+    s2s: s2sAddress(gateway),
     ...agentUrls(agentUrl(gateway)),
   });
 }
