@@ -1,5 +1,5 @@
 /**
- * Single sign-on: five domains that federate with each other log in at the identity provider once each. Without it, links
+ * Single sign-on: five domains, all partners of each other but for two pairs at lower levels, log in at the identity provider once each. Without it, links
  * that are up go on and new ones wait for it; a session that it has lost costs one log-in. Between their running gateways also
  * the transcript of a log-in, and the relay of attacks-federation-relay.test.ts.
  *
@@ -11,21 +11,37 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { EXIT } from '@mom4c/core';
-import { type Lab, startLab, until } from '@mom4c/lab';
+import { type Lab, type PairLevel, startLab, until } from '@mom4c/lab';
+import { xml } from '@mom4c/xmpp';
 import { openThievingDoor } from '../support/agent-streams.ts';
 import { ask } from '../support/cli.ts';
+import { openClient, stealIdentity } from '../support/hostile-client.ts';
 import { openNodeLog, type NodeLog } from '../support/node-log.ts';
 import { accountOf, answerByIdp, createInitiator, credentialsOf } from '../support/saml-initiator.ts';
 import { OPENER, TAKER } from '../support/thirteen-steps.ts';
 
 const DOMAINS = ['alpha.test', 'beta.test', 'gamma.test', 'delta.test', 'epsilon.test'];
-const [ALPHA, BETA, GAMMA] = DOMAINS as [string, string, string, ...string[]];
+const [ALPHA, BETA, GAMMA, DELTA, EPSILON] = DOMAINS as [string, string, string, string, string];
+/** All others federate at `sso`. */
+const LOWER: PairLevel[] = [
+  { between: [GAMMA, EPSILON], level: 'encrypted' },
+  { between: [DELTA, EPSILON], level: 'verified' },
+];
+const ssoPartners = (domain: string): number =>
+  DOMAINS.length - 1 - LOWER.filter(({ between }) => between.includes(domain)).length;
 const LINK_MS = 120_000;
 const ALL = { timeout: 300_000 };
 
 type Status = {
   idp: { session: boolean; logins: number; fault?: string; means: string };
-  links: { partner: string; state: string; downs: number; reason?: { code: string } }[];
+  links: {
+    partner: string;
+    level: string;
+    warning?: string;
+    state: string;
+    downs: number;
+    reason?: { code: string };
+  }[];
 };
 
 let folder: string;
@@ -41,6 +57,7 @@ before(async () => {
     ),
     executors: 0,
     idp: true,
+    levels: LOWER,
   });
 }, ALL);
 after(async () => {
@@ -86,9 +103,28 @@ test('each of five domains logs in once for all of its partners', ALL, async () 
   const { password, session } = lab.idp.logins();
   assert.deepEqual({ ...password }, once);
   // Each further partner was reached with the session: n(n-1) log-ins in all, n of them with the password.
-  for (const domain of DOMAINS) assert.ok((session[domain] ?? 0) >= DOMAINS.length - 2, domain);
+  for (const domain of DOMAINS) assert.ok((session[domain] ?? 0) >= ssoPartners(domain) - 1, domain);
   for (const domain of DOMAINS) assert.equal((await status(domain)).idp.logins, 1);
 });
+
+for (const {
+  between: [one, other],
+  level,
+} of LOWER)
+  test(`a pair at the level ${level} has links of its own, and is warned of it`, ALL, async () => {
+    for (const [from, to] of [
+      [one, other],
+      [other, one],
+    ] as const) {
+      const link = await linkOf(from, to);
+      assert.deepEqual([link.level, link.state], [level, 'up']);
+      assert.ok(link.warning);
+      const identity = await stealIdentity(join(folder, 'lab'), from, 'nodes/cm1');
+      const manager = await openClient(lab.domain(from), identity, `cm1@${from}/levels`);
+      await manager.session.request(to, 'get', xml('ping', { xmlns: 'urn:xmpp:ping' }));
+      await manager.stop();
+    }
+  });
 
 test('without the identity provider links go on, and a new one waits for it and says so', ALL, async () => {
   const before = await linkOf(ALPHA, GAMMA);
