@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 
 const PYTHON = '/usr/bin/python3';
 const DRIVER = join(import.meta.dirname, 'chat_client.py');
+const TAKE_MS = 20_000;
 
 /** A stanza that came to the client. */
 export type Seen = {
@@ -39,7 +40,8 @@ export type ChatClient = {
   readonly version: string;
   /** @param task `op` and what it needs, see chat_client.py */
   perform(task: Readonly<Record<string, string>>): Promise<ChatAnswer>;
-  /** The first stanza that looks so, of those that came and were not taken before, or that are to come. */
+  /** The first stanza that looks so, of those that came and were not taken before, or that are to come.
+   *  @throws Error after 20 s, with what came instead */
   take(looks: Partial<Omit<Seen, 'codes'>>): Promise<Seen>;
   /** What came and was not taken. */
   readonly untaken: readonly Seen[];
@@ -97,7 +99,15 @@ export async function startChatClient(account: {
     take: (looks) => {
       const at = untaken.findIndex((seen) => fits(seen, looks));
       if (at >= 0) return Promise.resolve(untaken.splice(at, 1)[0]!);
-      return new Promise((take) => takers.add({ looks, take }));
+      const { promise, resolve, reject } = Promise.withResolvers<Seen>();
+      const taker = { looks, take: resolve };
+      takers.add(taker);
+      const limit = setTimeout(() => {
+        takers.delete(taker);
+        const [wish, came] = [JSON.stringify(looks), untaken.map((seen) => JSON.stringify(seen))];
+        reject(new Error([`${account.jid} got no ${wish}, but:`, ...came].join('\n')));
+      }, TAKE_MS);
+      return promise.finally(() => clearTimeout(limit));
     },
     async stop() {
       child.stdin.end();

@@ -1,5 +1,6 @@
 // Mutations seen red, one each: a second stream opened for a pair that has one; taken during a pause; never idle; an
-// older incoming stream left; asked again at once by who ends each stream; lost told with every failure.
+// older incoming stream left; asked again at once by who ends each stream; lost told with every failure; a pause that the
+// partner's coming does not end, or ends each time; his coming forgotten that fell into a try.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Mom4cError } from '@mom4c/core';
@@ -91,6 +92,45 @@ test('during the pause after a failure nothing is taken; the partner is lost onc
   await turns();
   assert.equal(link.state, 'waiting');
   assert.equal(dials.length, 3);
+});
+
+test('the coming of the partner ends the pauses, of a pair at most every 5 s', async () => {
+  const { link, clock, dials, events, opened, fails } = setUp();
+  const comes = (): void => link.accept(fakeStream('in', MAIN));
+  link.connect(MAIN);
+  link.wake(ROOMS);
+  await fails(0);
+  await fails(1);
+  comes();
+  assert.equal(dials.length, 3, 'the first one is asked again at once');
+  assert.equal(link.wake(ROOMS), undefined);
+  await fails(2);
+  comes();
+  assert.equal(link.wake(MAIN)!.code, 'M4C_PARTNER_DOWN', 'not so soon again');
+  clock.advance(2_000);
+  await fails(4);
+  comes();
+  clock.advance(2_999);
+  assert.equal(dials.length, 5);
+  clock.advance(1);
+  assert.equal(dials.length, 6, 'nor later than that');
+  await opened(5);
+  assert.equal(events.at(-1), 'open beta.test');
+});
+
+test('who comes while he is asked in vain is asked again', async () => {
+  const { link, dials, events, opened, fails } = setUp();
+  link.connect(MAIN);
+  link.accept(fakeStream('in', MAIN));
+  await fails(0);
+  assert.deepEqual([dials.length, events.length, link.state], [2, 0, 'connecting']);
+  link.accept(fakeStream('in', MAIN));
+  await fails(1);
+  assert.deepEqual([dials.length, link.state], [2, 'waiting']);
+  link.disconnect(LOST);
+  link.connect(MAIN);
+  await opened(2);
+  assert.equal(link.state, 'up');
 });
 
 test('of two incoming streams of a pair the newer stays; an administrator ends all', async () => {

@@ -4,7 +4,7 @@
  *
  * INVARIANTS
  * - For each pair one outgoing stream, or one being opened, or one pause before the next try. During a pause nothing
- *   is taken.
+ *   is taken. The partner's coming ends it, of a pair at most every 5 s.
  * - Of two incoming streams of a pair the newer stays.
  * - The partner counts as lost when a stream to him cannot be opened, not when one ends: idle streams do.
  * - Not wanted, or stopped: no stream, no try, no timer.
@@ -45,6 +45,7 @@ export type OnDemandLink = {
 const BACKOFF_BASE_MS = 1_000;
 const BACKOFF_CAP_MS = 60_000;
 const IDLE_MS = 300_000;
+const SHORTCUT_MS = 5_000;
 /** Open for that long it was a success. */
 const STEADY_MS = 1_000;
 
@@ -55,6 +56,12 @@ type Channel = {
   stream: S2sStream | undefined;
   /** What was counted when it was last looked at. */
   seen: number;
+  /** When the pause ends, by the monotonic clock. */
+  resumes: number;
+  /** When the partner's coming last ended a pause, or is to. */
+  hurried: number;
+  /** The partner has come while a stream to him was being opened. */
+  came: boolean;
   /** Ends what it does, or the timer that it waits for. */
   cancel: () => void;
 };
@@ -73,7 +80,10 @@ export function createOnDemandLink(settings: OnDemandSettings): OnDemandLink {
     const known = channels.get(keyOf(pair));
     if (known) return known;
     const backoff = jitteredBackoff({ baseMs: BACKOFF_BASE_MS, capMs: BACKOFF_CAP_MS, random });
-    const fresh: Channel = { pair, backoff, is: 'idle', stream: undefined, seen: 0, cancel: () => {} };
+    const fresh: Channel = {
+      ...{ pair, backoff, is: 'idle', stream: undefined, seen: 0, came: false, cancel: () => {} },
+      ...{ resumes: Number.NEGATIVE_INFINITY, hurried: Number.NEGATIVE_INFINITY },
+    };
     channels.set(keyOf(pair), fresh);
     return fresh;
   }
@@ -81,6 +91,7 @@ export function createOnDemandLink(settings: OnDemandSettings): OnDemandLink {
   function start(channel: Channel): void {
     const abort = new AbortController();
     channel.is = 'dialing';
+    channel.came = false;
     channel.cancel = () => abort.abort();
     Promise.try(dial, channel.pair, abort.signal).then(
       async (stream) => {
@@ -90,7 +101,10 @@ export function createOnDemandLink(settings: OnDemandSettings): OnDemandLink {
         opened(channel, stream);
       },
       (thrown: unknown) => {
-        if (!abort.signal.aborted) failed(channel, asError(thrown));
+        if (abort.signal.aborted) return;
+        if (!channel.came || !mayHurry(channel)) return failed(channel, asError(thrown));
+        channel.hurried = clock.monotonic();
+        start(channel);
       },
     );
   }
@@ -117,11 +131,7 @@ export function createOnDemandLink(settings: OnDemandSettings): OnDemandLink {
   }
 
   function failed(channel: Channel, error: Mom4cError): void {
-    channel.is = 'pause';
-    channel.cancel = clock.after(channel.backoff.next(), () => {
-      channel.is = 'idle';
-      if (kept === keyOf(channel.pair)) start(channel);
-    });
+    pause(channel, channel.backoff.next());
     if (!lost || reason?.code !== error.code)
       log.warn(
         { partner, ...channel.pair, code: error.code, detail: error.detail },
@@ -132,6 +142,34 @@ export function createOnDemandLink(settings: OnDemandSettings): OnDemandLink {
     if (lost) return;
     lost = true;
     onLost(error);
+  }
+
+  function pause(channel: Channel, ms: number): void {
+    channel.is = 'pause';
+    channel.resumes = clock.monotonic() + ms;
+    channel.cancel = clock.after(ms, () => resume(channel));
+  }
+
+  function resume(channel: Channel): void {
+    channel.is = 'idle';
+    if (kept === keyOf(channel.pair)) start(channel);
+  }
+
+  function mayHurry({ hurried }: Channel): boolean {
+    return clock.monotonic() - hurried >= SHORTCUT_MS;
+  }
+
+  /** The partner is there: why wait. */
+  function hurry(channel: Channel): void {
+    if (channel.is === 'dialing') channel.came = true;
+    if (channel.is !== 'pause') return;
+    const now = clock.monotonic();
+    const at = Math.max(now, channel.hurried + SHORTCUT_MS);
+    if (at >= channel.resumes) return;
+    channel.hurried = at;
+    channel.cancel();
+    if (at === now) resume(channel);
+    else pause(channel, at - now);
   }
 
   function watchIdle(channel: Channel, stream: S2sStream): void {
@@ -207,6 +245,7 @@ export function createOnDemandLink(settings: OnDemandSettings): OnDemandLink {
         if (incoming.get(key) === stream) incoming.delete(key);
       });
       stream.consume((stanza) => (incoming.get(key) === stream ? onStanza(stanza, stream) : undefined));
+      for (const channel of channels.values()) hurry(channel);
     },
     wake(pair) {
       if (!wanted) return reason ?? new Mom4cError('M4C_PARTNER_DOWN');
