@@ -6,7 +6,7 @@
  * Not mutated by itself, for the minutes that it takes: that a session is never shown turns identity-providers.test.ts red.
  */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -16,6 +16,7 @@ import { xml } from '@mom4c/xmpp';
 import { openThievingDoor } from '../support/agent-streams.ts';
 import { ask } from '../support/cli.ts';
 import { openClient, stealIdentity } from '../support/hostile-client.ts';
+import { assertNoSecret, secretsBelow, wordsOf } from '../support/lab-secrets.ts';
 import { openNodeLog, type NodeLog } from '../support/node-log.ts';
 import { accountOf, answerByIdp, createInitiator, credentialsOf } from '../support/saml-initiator.ts';
 import { OPENER, TAKER } from '../support/thirteen-steps.ts';
@@ -223,4 +224,20 @@ test('a partner to whom a gateway logs in does not get in elsewhere as that doma
 
   await lab.domain(GAMMA).gateway.start();
   await eventually(async () => (await linkOf(ALPHA, GAMMA)).state === 'up', 'the honest gateway of gamma');
+});
+
+test('no secret of a gateway, and nothing of an assertion, is in a log, an argument list or an environment', async () => {
+  const root = join(folder, 'lab');
+  const secrets = await secretsBelow(root);
+  for (const name of [`federation/accounts/${ALPHA}`, `${ALPHA}/gateway-secret`])
+    assert.ok(secrets.has(name), [...secrets.keys()].join());
+  const gateways = DOMAINS.flatMap((name) => lab.domain(name).gateway.process?.pid ?? []);
+  assert.equal(gateways.length, DOMAINS.length);
+  const { logs, processes } = wordsOf(root, gateways);
+  assertNoSecret(secrets, new Map([...logs, ...processes]));
+  for (const name of DOMAINS) {
+    const said = readFileSync(lab.domain(name).gateway.process!.logFile, 'utf8');
+    // As XML, and as what base64 makes of its beginning.
+    assert.doesNotMatch(said, /<(?:\w+:)?(?:Assertion|Response)\b|PHNhbWxw/, name);
+  }
 });

@@ -5,19 +5,18 @@
  * Mutation seen red: see each test's own line.
  */
 import assert from 'node:assert/strict';
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { familyOf, identify, startLab, type Lab, type LabDomain } from '@mom4c/lab';
-import { readKeystore } from '@mom4c/pki';
+import { startLab, type Lab, type LabDomain } from '@mom4c/lab';
 import { ask, enrolToken } from '../support/cli.ts';
 import { parseExposition, type Family } from '../support/exposition.ts';
 import { STARTED, makeNode, startTaskExecutor } from '../support/hand-made-node.ts';
+import { assertNoSecret, secretsBelow, wordsOf } from '../support/lab-secrets.ts';
 import type { Program } from '../support/program.ts';
 
 const DEBUG = { MOM4C_LOG_LEVEL: 'debug' };
-const SECRET_MIN = 12;
 
 let folder: string;
 let lab: Lab | undefined;
@@ -123,26 +122,15 @@ test('a scraper can read the metrics, and they say what happened', async () => {
 
 // Red with the token given to `log.debug` in first-start.ts, in a field whose name says nothing.
 test('no secret is in a log, an argument list or an environment', async () => {
-  const secrets = await secretsOfTheDomain();
+  const root = join(folder, 'lab');
+  const secrets = new Map([['token', token], ...(await secretsBelow(join(root, domain.name)))]);
   assert.ok(secrets.size >= 12, [...secrets.keys()].join());
-  const places = new Map<string, string>([
-    ['te9 stdout', te9.stdout],
-    ['te9 stderr', te9.stderr],
-    ['mom4c -v', spoken],
-    ...logFiles(join(folder, 'lab')).map((file) => [file, readFileSync(file, 'latin1')] as const),
-  ]);
+  const spokenOf = { 'te9 stdout': te9.stdout, 'te9 stderr': te9.stderr, 'mom4c -v': spoken };
   const leaders = [te9.pid, ...domain.components.flatMap(({ process: one }) => (one ? [one.pid] : []))];
-  const pids = new Set(
-    leaders.flatMap((pid) => [pid, ...familyOf(identify(pid)!).map((member) => member.pid)]),
-  );
-  for (const pid of pids)
-    for (const file of ['cmdline', 'environ'])
-      places.set(`/proc/${pid}/${file}`, readFileSync(`/proc/${pid}/${file}`, 'latin1'));
+  const { logs, processes } = wordsOf(root, leaders);
   // The servers, the authority, two nodes with supervisor, bus and agent each, and the manager.
-  assert.ok(pids.size >= 10, `${pids.size} processes`);
-  for (const [place, text] of places)
-    for (const [name, secret] of secrets)
-      assert.equal(text.includes(secret), false, `${name} is in ${place}`);
+  assert.ok(processes.size >= 20, `two files of ${processes.size / 2} processes`);
+  assertNoSecret(secrets, new Map([...Object.entries(spokenOf), ...logs, ...processes]));
 });
 
 const nodeFolder = (name: string): string => join(folder, 'lab', domain.name, 'nodes', name);
@@ -160,40 +148,4 @@ async function scrape(port: number): Promise<ReadonlyMap<string, Family>> {
   const response = await fetch(`http://127.0.0.1:${port}/metrics`);
   assert.equal(response.status, 200);
   return parseExposition(await response.text());
-}
-
-/** Each file below that a program may have written a log to. */
-function logFiles(below: string): string[] {
-  return readdirSync(below, { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.log'))
-    .map((name) => join(below, name))
-    .filter((name) => statSync(name).isFile());
-}
-
-/** By name: the token, every password, and every private key in the forms in which it could slip out. */
-async function secretsOfTheDomain(): Promise<ReadonlyMap<string, string>> {
-  const secrets = new Map([['token', token]]);
-  const root = join(folder, 'lab', domain.name);
-  for (const name of readdirSync(root, { recursive: true, encoding: 'utf8' })) {
-    const path = join(root, name);
-    if (/(^|\/)(password|\.erlang\.cookie)$/.test(name)) secrets.set(name, readFileSync(path, 'utf8').trim());
-    if (name.endsWith('key.pem')) addKey(name, readFileSync(path, 'utf8'));
-    if (name.endsWith('keystore.p12')) {
-      const password = readFileSync(path.replace('keystore.p12', 'password'), 'utf8').trim();
-      const { key } = await readKeystore(path, password).catch(() => ({ key: undefined }));
-      if (!key) continue;
-      addKey(name, key.export({ type: 'pkcs8', format: 'pem' }).toString());
-      const { d } = key.export({ format: 'jwk' });
-      secrets.set(`${name} base64url`, d!);
-      secrets.set(`${name} hex`, Buffer.from(d!, 'base64url').toString('hex'));
-    }
-  }
-  return secrets;
-
-  /** The second line of the PEM: the first one says little more than what kind of key it is. */
-  function addKey(name: string, pem: string): void {
-    const line = pem.split('\n')[2]!;
-    assert.ok(line.length >= SECRET_MIN);
-    secrets.set(`${name} PEM`, line);
-  }
 }
