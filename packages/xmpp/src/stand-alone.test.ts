@@ -1,5 +1,5 @@
 // Mutations seen red, one each: attributes not compared by their namespaces; the content namespace left in; the reserved
-// prefixes not looked at.
+// prefixes not looked at; what is bound further out forgotten where something is bound (by prefix, by namespace).
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Element } from './element.ts';
@@ -47,6 +47,12 @@ const CHANGED: readonly (readonly [what: string, root: string, stanza: string, r
     '<message><x xmlns:p="urn:own"/><p:x/></message>',
     '<message xmlns:p="urn:p"><x xmlns:p="urn:own"/><p:x/></message>',
   ],
+  [
+    'a prefix that is bound further out, below something that binds another',
+    "xmlns:p='urn:p'",
+    '<message><x xmlns:p="urn:own"><y xmlns:q="urn:q"><p:z q:a="1"/></y></x></message>',
+    '<message><x xmlns:p="urn:own"><y xmlns:q="urn:q"><p:z q:a="1"/></y></x></message>',
+  ],
   ['a language', '', '<message xml:lang="de"/>', '<message xml:lang="de"/>'],
   [
     "the stream's own namespace",
@@ -79,6 +85,11 @@ const REFUSED: readonly (readonly [what: string, root: string, stanza: string])[
   ['its namespace bound', '', '<message xmlns:p="http://www.w3.org/2000/xmlns/"/>'],
   ['an element in xmlns', '', '<message><xmlns:x/></message>'],
   ['an attribute twice by its namespace', '', '<message xmlns:a="u" xmlns:b="u" a:x="1" b:x="2"/>'],
+  [
+    'an attribute twice, with prefixes of two elements',
+    '',
+    '<message xmlns:a="u"><x xmlns:b="u" a:x="1" b:x="2"/></message>',
+  ],
   ['two colons', '', '<message xmlns:a="u"><a:b:c/></message>'],
   ['a colon before nothing', '', '<message xmlns:a="u"><a:/></message>'],
   ['a colon behind nothing', '', '<message><:a/></message>'],

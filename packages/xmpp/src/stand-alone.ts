@@ -37,46 +37,66 @@ export function standAlone(stanza: Element): Element {
   return stanza;
 }
 
-/** @param free gets each prefix that is used and not bound inside of the stanza */
+/** @param free gets each prefix that is used and not bound inside of the stanza
+ *  @param own those that are bound inside of it */
 function resolve(
   element: Element,
   outer: Scope,
   free: (prefix: string) => void,
-  own = new Set<string>(),
+  own: ReadonlySet<string> = NONE,
 ): void {
   const { attrs } = element;
-  const bound = new Map(outer.bound);
-  const inside = new Set(own);
-  for (const [name, value = ''] of Object.entries(attrs)) {
-    if (name !== 'xmlns' && !name.startsWith('xmlns:')) continue;
-    checkBinding(name, value);
-    if (name === 'xmlns') continue;
-    bound.set(name.slice(6), value);
-    inside.add(name.slice(6));
-  }
+  const names = Object.keys(attrs);
+  const declared = bindings(attrs, names);
+  const bound = declared.length === 0 ? outer.bound : new Map([...outer.bound, ...declared]);
+  const inside = declared.length === 0 ? own : new Set([...own, ...declared.map(([prefix]) => prefix)]);
   const use = (name: string): string | undefined => {
-    const [prefix, local, ...more] = name.split(':');
-    if (local === undefined ? !NAME.test(name) : !NAME.test(prefix!) || !NAME.test(local) || more.length > 0)
-      fault('not a name of XML');
-    if (local === undefined) return undefined;
+    const prefix = prefixOf(name);
+    if (prefix === undefined) return undefined;
     if (prefix === 'xmlns') fault('a reserved prefix');
-    if (!inside.has(prefix!)) free(prefix!);
-    return bound.get(prefix!);
+    if (!inside.has(prefix)) free(prefix);
+    return bound.get(prefix);
   };
   use(element.name);
-  const seen = new Set<string>();
-  for (const name of Object.keys(attrs)) {
-    if (name === 'xmlns' || name.startsWith('xmlns:')) continue;
+  let seen: Set<string> | undefined;
+  for (const name of names) {
+    if (isBinding(name)) continue;
     const space = use(name);
     if (space === undefined) continue;
     const expanded = `${name.slice(name.indexOf(':') + 1)} ${space}`;
-    if (seen.has(expanded)) fault('an attribute twice');
-    seen.add(expanded);
+    if (seen?.has(expanded)) fault('an attribute twice');
+    (seen ??= new Set()).add(expanded);
   }
   const inContent = outer.inContent && (attrs.xmlns === undefined || CONTENT.has(attrs.xmlns));
   if (inContent) delete attrs.xmlns;
   for (const child of element.children)
     if (typeof child !== 'string') resolve(child, { bound, inContent }, free, inside);
+}
+
+const NONE: ReadonlySet<string> = new Set();
+
+function isBinding(name: string): boolean {
+  return name === 'xmlns' || name.startsWith('xmlns:');
+}
+
+/** Prefixes that an element binds, with their namespaces. */
+function bindings(attrs: Element['attrs'], names: readonly string[]): [prefix: string, space: string][] {
+  const found: [string, string][] = [];
+  for (const name of names) {
+    if (!isBinding(name)) continue;
+    const value = attrs[name] ?? '';
+    checkBinding(name, value);
+    if (name !== 'xmlns') found.push([name.slice(6), value]);
+  }
+  return found;
+}
+
+/** Of a qualified name. */
+function prefixOf(name: string): string | undefined {
+  const colon = name.indexOf(':');
+  const [prefix, local] = colon < 0 ? [undefined, name] : [name.slice(0, colon), name.slice(colon + 1)];
+  if (!NAME.test(local) || (prefix !== undefined && !NAME.test(prefix))) fault('not a name of XML');
+  return prefix;
 }
 
 /** Namespaces in XML 1.0 §2.2, §3. */
