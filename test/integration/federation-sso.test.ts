@@ -90,7 +90,7 @@ async function eventually(check: () => Promise<boolean>, what: string): Promise<
 async function anew(domain: string, partner: string): Promise<void> {
   const state = join(folder, 'lab');
   await ask(state, `--domain ${domain} federation disconnect ${partner}`, 0);
-  await ask(state, `--domain ${domain} federation connect ${partner} --timeout 60s`, 0);
+  await ask(state, `--domain ${domain} federation connect ${partner}`, 0);
 }
 
 function passwords(): Record<string, number> {

@@ -6,12 +6,16 @@ import { FORMATS } from './formats.ts';
 import { interval, labelTerms, targets, timeout } from './option-values.ts';
 import type { PerformOptions } from './perform.ts';
 
+/** Seconds. */
+const USUAL_PATIENCE = 10;
+
 export function commandVerb(command: Command): Verb {
   const words = (command.verb ?? command.name).split(' ');
   const verb = new Verb(words.at(-1)).summary(command.summary).description(helpOf(command));
   const names = argumentsOf(command);
   for (const { name, description } of names) verb.addArgument(new Argument(`<${name}>`, description));
   const onNodes = command.runsOn === 'te';
+  const { patience = USUAL_PATIENCE } = command;
   if (onNodes)
     verb.addOption(
       new Option('-t, --target <names>', 'task executors, by comma; all where absent').argParser(targets),
@@ -27,7 +31,7 @@ export function commandVerb(command: Command): Verb {
     .addOption(
       new Option('--timeout <duration>', 'how long the targets have')
         .argParser(timeout)
-        .default(10_000, '10s'),
+        .default(patience * 1000, `${patience}s`),
     )
     .addOption(new Option('-o, --output <format>', 'form of the answer').choices(FORMATS).default('table'))
     .addOption(

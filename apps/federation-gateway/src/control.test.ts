@@ -160,7 +160,7 @@ test('whoever waits for the other side is answered in the end', async () => {
   const { ask, become, clock } = setUp();
   const connecting = assert.rejects(ask('connect', { domain: 'beta.test' }), isError('M4C_PARTNER_DOWN'));
   become('beta.test', { state: 'connecting' });
-  clock.advance(60_000);
+  clock.advance(50_000);
   await connecting;
 });
 

@@ -28,8 +28,8 @@ export type Controlled = {
 const nothing = z.strictObject({});
 const oneDomain = z.strictObject({ domain: z.string().refine(isDomain) });
 
-/** A cold log-in by way of the identity provider takes some seconds; whoever asks has a limit of its own. */
-const CONNECT_MS = 60_000;
+/** A cold log-in by way of the identity provider takes some seconds; less than whoever asks usually waits. */
+const CONNECT_MS = 50_000;
 
 export function createControl(controlled: Controlled): Readonly<Record<string, EndpointHandler>> {
   const { name, hosts, partners, links, wishes, agent, log, clock } = controlled;

@@ -78,6 +78,8 @@ export const federationconnect = defineCommand({
   description:
     'The wish stays, also when the link fails now or the gateway is restarted: it tries again by itself until ' +
     '`mom4c federation disconnect`.',
+  // A log-in by way of an identity provider that knows nobody yet.
+  patience: 60,
   args: domainArgument,
   result: linkSchema,
   errors: ['M4C_PARTNER_UNKNOWN', 'M4C_PARTNER_DOWN', ...GATEWAY_ERRORS],

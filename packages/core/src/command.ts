@@ -43,6 +43,8 @@ type CommandBase<Args extends z.ZodType, Result extends z.ZodType> = {
   readonly access: Access;
   /** May it be acted on twice? Only such commands may exist until task executors keep a record of ids. */
   readonly idempotent: boolean;
+  /** Seconds that the targets have where whoever asks says nothing; 10 by default. */
+  readonly patience?: number;
   /** A strict object. */
   readonly args: Args;
   readonly result: Result;
