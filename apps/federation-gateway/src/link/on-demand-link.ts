@@ -5,12 +5,13 @@
  * INVARIANTS
  * - For each pair one outgoing stream, or one being opened, or one pause before the next try. During a pause nothing
  *   is taken. The partner's coming ends it, of a pair at most every 5 s.
- * - Of two incoming streams of a pair the newer stays.
+ * - A newer incoming stream does not cut off the one before it: incoming-streams.ts.
  * - The partner counts as lost when a stream to him cannot be opened, not when one ends: idle streams do.
  * - Not wanted, or stopped: no stream, no try, no timer.
  */
 import { jitteredBackoff, Mom4cError, type Backoff, type Clock, type Log, type Random } from '@mom4c/core';
 import type { Element, HostPair, S2sStream } from '@mom4c/xmpp';
+import { createIncomingStreams, pairKey } from './incoming-streams.ts';
 
 export type OnDemandSettings = {
   readonly partner: string;
@@ -69,22 +70,21 @@ type Channel = {
 export function createOnDemandLink(settings: OnDemandSettings): OnDemandLink {
   const { partner, log, clock, random, dial, prepare, onOpen, onClosed, onLost, onStanza } = settings;
   const channels = new Map<string, Channel>();
-  const incoming = new Map<string, S2sStream>();
+  const incoming = createIncomingStreams(clock, onStanza);
   let wanted = false;
   let kept: string | undefined;
-  let replaced = 0;
   let reason: Mom4cError | undefined;
   let lost = false;
 
   function channelOf(pair: HostPair): Channel {
-    const known = channels.get(keyOf(pair));
+    const known = channels.get(pairKey(pair));
     if (known) return known;
     const backoff = jitteredBackoff({ baseMs: BACKOFF_BASE_MS, capMs: BACKOFF_CAP_MS, random });
     const fresh: Channel = {
       ...{ pair, backoff, is: 'idle', stream: undefined, seen: 0, came: false, cancel: () => {} },
       ...{ resumes: Number.NEGATIVE_INFINITY, hurried: Number.NEGATIVE_INFINITY },
     };
-    channels.set(keyOf(pair), fresh);
+    channels.set(pairKey(pair), fresh);
     return fresh;
   }
 
@@ -126,7 +126,7 @@ export function createOnDemandLink(settings: OnDemandSettings): OnDemandLink {
       if (clock.monotonic() - since < STEADY_MS) return failed(channel, error);
       channel.backoff.reset();
       onClosed(channel.pair, error);
-      if (kept === keyOf(channel.pair)) start(channel);
+      if (kept === pairKey(channel.pair)) start(channel);
     });
   }
 
@@ -152,7 +152,7 @@ export function createOnDemandLink(settings: OnDemandSettings): OnDemandLink {
 
   function resume(channel: Channel): void {
     channel.is = 'idle';
-    if (kept === keyOf(channel.pair)) start(channel);
+    if (kept === pairKey(channel.pair)) start(channel);
   }
 
   function mayHurry({ hurried }: Channel): boolean {
@@ -173,7 +173,7 @@ export function createOnDemandLink(settings: OnDemandSettings): OnDemandLink {
   }
 
   function watchIdle(channel: Channel, stream: S2sStream): void {
-    if (kept === keyOf(channel.pair)) {
+    if (kept === pairKey(channel.pair)) {
       channel.cancel = () => {};
       return;
     }
@@ -199,10 +199,10 @@ export function createOnDemandLink(settings: OnDemandSettings): OnDemandLink {
       return [...channels.values()].flatMap(({ stream }) => (stream ? [stream] : []));
     },
     get ins() {
-      return [...incoming.values()];
+      return incoming.all;
     },
     get replaced() {
-      return replaced;
+      return incoming.replaced;
     },
     get reason() {
       return reason;
@@ -210,7 +210,7 @@ export function createOnDemandLink(settings: OnDemandSettings): OnDemandLink {
     connect(pair) {
       if (wanted) return;
       wanted = true;
-      kept = keyOf(pair);
+      kept = pairKey(pair);
       start(channelOf(pair));
     },
     disconnect(error) {
@@ -226,25 +226,14 @@ export function createOnDemandLink(settings: OnDemandSettings): OnDemandLink {
         void stream?.close();
         onClosed(channel.pair, error);
       }
-      for (const stream of incoming.values()) void stream.close();
-      incoming.clear();
+      incoming.end();
       channels.clear();
       if (!lost) onLost(error);
       lost = true;
     },
     accept(stream) {
       if (!wanted) return void stream.close('policy-violation');
-      const key = keyOf(stream.pair);
-      const older = incoming.get(key);
-      incoming.set(key, stream);
-      if (older) {
-        replaced += 1;
-        older.destroy(new Mom4cError('M4C_PARTNER_STREAM', 'the partner has opened a newer stream'));
-      }
-      void stream.closed.then(() => {
-        if (incoming.get(key) === stream) incoming.delete(key);
-      });
-      stream.consume((stanza) => (incoming.get(key) === stream ? onStanza(stanza, stream) : undefined));
+      incoming.add(stream);
       for (const channel of channels.values()) hurry(channel);
     },
     wake(pair) {
@@ -255,10 +244,6 @@ export function createOnDemandLink(settings: OnDemandSettings): OnDemandLink {
       return undefined;
     },
   };
-}
-
-function keyOf({ local, remote }: HostPair): string {
-  return `${local} ${remote}`;
 }
 
 function asError(thrown: unknown): Mom4cError {

@@ -62,7 +62,10 @@ export function fakeStream(direction: 'in' | 'out', pair: HostPair): FakeStream 
     },
     destroy: (error) => end('destroyed', error),
     end: () => end(undefined, LOST),
-    arrive: (stanza) => handler?.(stanza),
+    arrive(stanza) {
+      counts.stanzas += 1;
+      return handler?.(stanza);
+    },
   };
 }
 
