@@ -1,10 +1,12 @@
 // Mutations seen red, one each: no bound of octets before log-in; the socket read on while a stanza is handled; what has
 // arrived given up at the end; connections pushed out though they have shown a certificate; no limit for an address, or for
 // two hosts; stanzas handed on as they came; the silent peer never given up; what ended a stream not told, or told twice; who
-// has proved nothing keeps the place of the two hosts that he names.
+// has proved nothing keeps the place of the two hosts that he names; streams that have been closed keep theirs.
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
+import { Mom4cError } from '@mom4c/core';
 import { MAX_STANZA_OCTETS, xml } from './element.ts';
+import type { S2sStream } from './s2s.ts';
 import { certificateFor, ENCRYPTED, PERMISSIVE, pinned, VERIFIED } from './test-certificates.ts';
 import { fakeClock, isError } from './test-fakes.ts';
 import { authOf, BETA, connectAsBeta, headerOf, listenAsAlpha, rawPeer, tlsPeer } from './test-s2s.ts';
@@ -106,6 +108,26 @@ test('two hosts have eight streams at a time, and no more', async (context) => {
   ninth.write(headerOf(BETA));
   await ninth.read('<resource-constraint');
   assert.equal((await alpha.refusal()).error.code, 'M4C_BUSY');
+});
+
+test('of two hosts only the streams count that are open', async (context) => {
+  // Nothing is closed by force.
+  const alpha = await listenAsAlpha(context, PERMISSIVE, { clock: fakeClock() });
+  const streams: S2sStream[] = [];
+  for (let count = 0; count < 9; count += 1) {
+    const peer = await tlsPeer(alpha.listener.port, undefined);
+    peer.write(headerOf(BETA));
+    await peer.read('</stream:features>');
+    peer.pause();
+    const stream = await alpha.stream();
+    stream.consume(() => {});
+    void stream.close();
+    streams.push(stream);
+  }
+  assert.equal(alpha.listener.connections, 9);
+  for (const stream of streams) stream.destroy(new Mom4cError('M4C_STOPPED'));
+  await settles(Promise.all(streams.map(({ closed }) => closed)), 'the end');
+  assert.deepEqual(alpha.refused, []);
 });
 
 test('who only says that he is the partner shuts nobody out, where there are no certificates', async (context) => {

@@ -26,7 +26,8 @@ type Guest = {
 };
 
 const LIMITS: S2sLimits = { connections: 1_024, halfOpen: 256, halfOpenPerAddress: 64 };
-/** Streams, and log-ins on their way. More than one: the former may be dead and not yet noticed. */
+/** Streams, and log-ins on their way, but for those that are ending. More than one: the former may be dead and not yet
+ *  noticed. */
 const MAX_OF_PAIR = 8;
 
 /** @throws Mom4cError M4C_CONFIG (the port cannot be had), M4C_CERTIFICATE_INVALID */
@@ -68,7 +69,7 @@ export async function listenS2s(listening: S2sListening): Promise<S2sListener> {
         listening: { ...listening, credentials },
         onClaim: (remote) => (claimed = remote),
         onAdmitted(pair, isVerified) {
-          const isOfPair = (other: Guest): boolean => samePair(other.pair, pair);
+          const isOfPair = (other: Guest): boolean => samePair(other.pair, pair) && other.link.isOpen;
           if (countOf(isOfPair) >= MAX_OF_PAIR && !giveWay(isOfPair)) return false;
           guest.pair = pair;
           if (isVerified) guest.state = 'verified';

@@ -55,6 +55,9 @@ export type XmlLink = {
    *  @param before what is still to be said */
   close(error: Mom4cError, condition?: string, before?: string): Promise<void>;
   destroy(error: Mom4cError): void;
+  /** Neither side has ended it. */
+  readonly isOpen: boolean;
+  /** Resolves also when what has arrived before was handled. */
   readonly closed: Promise<StreamEnd>;
   /** Monotonic milliseconds of the last octets that came in. */
   readonly lastHeard: number;
@@ -411,6 +414,9 @@ export function createXmlLink(first: Socket, settings: XmlLinkSettings): XmlLink
     send: async (element) => write(serialise(element)),
     close,
     destroy,
+    get isOpen() {
+      return !closing && !end;
+    },
     closed,
     get lastHeard() {
       return lastHeard;
