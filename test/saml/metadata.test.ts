@@ -1,9 +1,11 @@
-// Mutation seen red: the form of a signature not checked.
+// Mutations seen red: the form of a signature not checked; the end of an entity not kept, or not looked at; scopes of the role not
+// read; patterns taken as names, or as no scope; metadata from the future taken.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Mom4cError } from '@mom4c/core';
 import {
   readMetadata,
+  validAt,
   writeGatewayDescriptor,
   type FederationMetadata,
   type GatewayDescriptor,
@@ -148,6 +150,60 @@ test('an entity or a role that has expired is not there', () => {
   );
   assert.deepEqual(read(metadata({ inside: IDP.replace('protocol">', `protocol" ${past}>`) })).idps, []);
   assert.deepEqual(read(metadata({ inside: entity(ALPHA).replace('/sp">', `/sp" ${past}>`) })).gateways, []);
+});
+
+test('what ends while it is known says so, and is left out from then on', () => {
+  const until = (ms: number): string => `validUntil="${new Date(NOW + ms).toISOString()}"`;
+  const short = IDP.replace('.test/">', `.test/" ${until(3)}>`).replace(
+    'protocol">',
+    `protocol" ${until(2)}>`,
+  );
+  const found = read(metadata({ inside: short + entity(ALPHA).replace('/sp">', `/sp" ${until(1)}>`) }));
+  assert.deepEqual([found.idps[0]?.validUntil, found.gateways[0]?.validUntil], [NOW + 2, NOW + 1]);
+  const left = (now: number): number[] => {
+    const { idps, gateways } = validAt(found, now);
+    return [idps.length, gateways.length];
+  };
+  assert.deepEqual(
+    [left(NOW), left(NOW + 1), left(NOW + 2)],
+    [
+      [1, 1],
+      [1, 0],
+      [0, 0],
+    ],
+  );
+  assert.deepEqual(validAt(read(metadata()), NOW + 2 * DAY).gateways, [ALPHA]);
+});
+
+test('the scopes of an identity provider: of the role and of the entity, and no patterns', () => {
+  const scoped = (ofRole: string, ofEntity = ''): readonly string[] | undefined => {
+    const extensions = (text: string): string => `<md:Extensions>${text}</md:Extensions>`;
+    const inside = IDP.replace('protocol">', `protocol">${extensions(ofRole)}`).replace(
+      '.test/">',
+      `.test/">${extensions(ofEntity)}`,
+    );
+    return read(metadata({ inside })).idps[0]?.scopes;
+  };
+  const scope = (text: string, attributes = ''): string =>
+    `<shibmd:Scope xmlns:shibmd="urn:mace:shibboleth:metadata:1.0"${attributes}>${text}</shibmd:Scope>`;
+  assert.equal(scoped(''), undefined);
+  assert.deepEqual(
+    scoped(scope('alpha.test', ' regexp="false"') + scope('Beta.Test'), scope('gamma.test'))?.toSorted(),
+    ['alpha.test', 'beta.test', 'gamma.test'],
+  );
+  for (const regexp of ['true', '1', 'maybe'])
+    assert.deepEqual(scoped(scope('alpha.test', ` regexp="${regexp}"`)), [], regexp);
+});
+
+test('when they were made, where they say so, and not in the future', () => {
+  const made = (time: number): string => {
+    const info = `<mdrpi:PublicationInfo xmlns:mdrpi="urn:oasis:names:tc:SAML:metadata:rpi" creationInstant="${new Date(time).toISOString()}" publisher="f.test"></mdrpi:PublicationInfo>`;
+    return metadata({ inside: `<md:Extensions>${info}</md:Extensions>${IDP}` });
+  };
+  assert.equal(read(made(NOW - DAY)).createdAt, NOW - DAY);
+  assert.equal(read(metadata()).createdAt, undefined);
+  assert.equal(read(made(NOW + 300_000)).createdAt, NOW + 300_000);
+  refuses(made(NOW + 300_001), /future/);
 });
 
 test('an identity provider that cannot be used is left out, and named', () => {

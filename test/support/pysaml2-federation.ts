@@ -76,6 +76,7 @@ export function openPysaml2Federation(settings: FederationSettings): FederationU
           name: NAME,
           id: `_${Buffer.from(random.bytes(16)).toString('hex')}`,
           validUntil: clock.now() + 86_400_000,
+          createdAt: clock.now(),
           entities: [own.text.replace(/^<\?xml[^>]*\?>\s*/, ''), ...descriptors],
         },
         { key: readFileSync(keys.signing, 'utf8'), certificate: readFileSync(files.signer, 'utf8') },

@@ -8,6 +8,8 @@ export { createHttpsClient } from './agent/https-client.ts';
 export type { HttpsClient, Trust } from './agent/https-client.ts';
 export type { IdpStatus } from './agent/idp-session.ts';
 export type { IdpCredentials } from './agent/log-in-settings.ts';
+export { createRelyingParty } from './agent/relying-party.ts';
+export { openUsedAssertions } from './agent/used-assertions.ts';
 export { policyOf } from './level.ts';
 export { createS2sManager } from './link/index.ts';
 export type { S2sManager } from './link/index.ts';

@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { Mom4cError } from '@mom4c/core';
+import { isError } from './test-fakes.ts';
 import { policyOf, warningOf } from './level.ts';
 import { LEVELS } from './partner.ts';
 import type { Level, Partner } from './partner.ts';
@@ -132,13 +133,22 @@ for (const level of ['sso', 'encrypted'] as const)
     assert.equal(said(pinned, other), undefined);
     assert.match(said(pinned, byAddress) ?? '', /not one of beta.test/);
     assert.match(said(pinned, undefined) ?? '', /there is none/);
-    assert.match(said(partner(level), good) ?? '', /not one of/);
+    assert.match(said(partner(level, { certificates: [other.raw] }), good) ?? '', /not one of/);
     assert.match(said(pinned, good, 'beta.test', NOW - DAY) ?? '', /not valid yet/);
     assert.match(said(pinned, good, 'beta.test', NOW + 3 * DAY) ?? '', /expired/);
   });
 
 test('sso pins: the authority of a partner does not count there', () => {
-  assert.match(said(partner('sso', { authority: pem('ca') }), good) ?? '', /not one of/);
+  const pinned = partner('sso', { authority: pem('ca'), certificates: [byAddress.raw] });
+  assert.match(said(pinned, good) ?? '', /not one of/);
+});
+
+test('sso: where no certificate is known, it is said that the metadata have none', () => {
+  const { verify } = policyOf(partner('sso'), { now: () => NOW });
+  assert.throws(
+    () => verify?.({ der: good.raw, chain: [] }, 'beta.test'),
+    isError('M4C_METADATA', /beta\.test/),
+  );
 });
 
 test('encrypted: under the authority, for the host, by DNS name or XMPP address', () => {

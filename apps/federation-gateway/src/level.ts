@@ -46,6 +46,11 @@ export function policyOf(partner: Partner, clock: Pick<Clock, 'now'>): S2sPolicy
 type Checked = Pick<Partner, 'domain' | 'hosts' | 'certificates' | 'authority'>;
 
 function checkPinned(partner: Checked, peer: PeerCertificate | undefined, now: number): void {
+  if (partner.certificates.length === 0)
+    throw new Mom4cError(
+      'M4C_METADATA',
+      `no certificate of ${partner.domain} is known: they have expired, or lack its gateway`,
+    );
   const certificate = read(peer);
   if (!isPinned(partner, certificate)) throw refused(`it is not one of ${partner.domain}`);
   checkTime(certificate, now);

@@ -20,6 +20,8 @@ export type Partner = {
   readonly agent: GatewayDescriptor | undefined;
   /** Of its assertions: name → allowed values; all must be met. */
   readonly attributes: Readonly<Record<string, readonly string[]>>;
+  /** Entity ids: which alone may vouch for it, or which the configuration names for others. Absent: it names none. */
+  readonly identityProviders?: { readonly only: readonly string[] } | { readonly allBut: readonly string[] };
   /** `manual`: only once an administrator has said so. */
   readonly connect: 'always' | 'manual';
 };

@@ -1,4 +1,5 @@
-// Mutations seen red, one each: the level from metadata; hosts of metadata not compared with ours; nor with another
+// Mutations seen red, one each: the level from metadata; hosts outside of the domain of the partner taken from metadata, or
+// below that of another, or below ours; an identity provider that is named for one partner left to another; hosts of metadata not compared with ours; nor with another
 // partner's; metadata's certificates in place of the configured ones; `use` that changes before it has read the files;
 // listeners not called; metadata of a level that looks at no certificate used.
 import assert from 'node:assert/strict';
@@ -115,13 +116,48 @@ test('certificates of configuration and metadata count side by side: one of them
 test('metadata cannot give a partner our hosts, nor those of another', () => {
   const { current } = start(
     [setting('beta.test'), setting('gamma.test')],
-    gateway('beta.test', ['beta.test', 'conference.alpha.test', 'gamma.test', 'shared.test']),
-    gateway('gamma.test', ['gamma.test', 'alpha.test', 'shared.test']),
+    gateway('beta.test', ['beta.test', 'conference.alpha.test', 'gamma.test', 'rooms.beta.test']),
+    gateway('gamma.test', ['gamma.test', 'alpha.test', 'conference.beta.test']),
   );
-  assert.deepEqual(current.find('beta.test')?.hosts, ['beta.test', 'shared.test']);
+  assert.deepEqual(current.find('beta.test')?.hosts, ['beta.test', 'rooms.beta.test']);
   assert.deepEqual(current.find('gamma.test')?.hosts, ['gamma.test']);
-  assert.equal(current.ofHost('shared.test')?.domain, 'beta.test');
   assert.equal(current.ofHost('alpha.test'), undefined);
+});
+
+test('metadata give a partner its domain and what lies below, and nothing at or below that of another or ours', () => {
+  const { current } = start(
+    [setting('test'), setting('beta.test'), setting('sub.alpha.test')],
+    gateway('test', [
+      'test',
+      'x.test',
+      'rooms.beta.test',
+      'x.alpha.test',
+      'x.sub.alpha.test',
+      'mytest',
+      'x.org',
+    ]),
+    gateway('beta.test', ['beta.test', 'x.rooms.beta.test']),
+    gateway('sub.alpha.test', ['sub.alpha.test', 'rooms.sub.alpha.test']),
+  );
+  assert.deepEqual(current.find('test')?.hosts, ['test', 'x.test']);
+  assert.deepEqual(current.find('beta.test')?.hosts, ['beta.test', 'x.rooms.beta.test']);
+  assert.deepEqual(current.find('sub.alpha.test')?.hosts, ['sub.alpha.test', 'rooms.sub.alpha.test']);
+});
+
+test('an identity provider that is named for one partner is kept from all that do not name it', () => {
+  const { current, settings } = start([
+    setting('beta.test', { identityProviders: ['https://one/', 'https://two/'] }),
+    setting('gamma.test', { identityProviders: ['https://two/'] }),
+    setting('delta.test'),
+  ]);
+  const vouchers = (): unknown[] => current.all().map(({ identityProviders }) => identityProviders);
+  assert.deepEqual(vouchers(), [
+    { only: ['https://one/', 'https://two/'] },
+    { only: ['https://two/'] },
+    { allBut: ['https://one/', 'https://two/', 'https://two/'] },
+  ]);
+  current.use({ ...settings, partners: [setting('delta.test')] });
+  assert.deepEqual(vouchers(), [undefined]);
 });
 
 test('below encrypted metadata say nothing: they describe gateways', () => {

@@ -3,7 +3,8 @@
  *
  * INVARIANTS:
  *  - Only domains that the configuration names are partners; metadata add to what is known of them, and never a level.
- *  - A host belongs to one of them at most, and never to one if it is ours: what metadata claim beyond that is left out.
+ *  - A host belongs to one of them at most, and never to one if it is ours. Metadata give a partner only its domain and names
+ *    below that, and none at or below the domain of another or ours: what they claim beyond that is left out.
  */
 import { Mom4cError, isDomain } from '@mom4c/core';
 import type { Log } from '@mom4c/core';
@@ -47,23 +48,37 @@ export function createPartners(options: {
     // What the configuration writes out goes before what metadata claim.
     for (const { setting } of configured)
       for (const host of setting.hosts ?? [setting.domain]) owners.set(host, setting.domain);
+    const domains = [settings.domain, ...configured.map(({ setting }) => setting.domain)];
+    const named = configured.flatMap(({ setting }) => setting.identityProviders ?? []);
     return configured.map((one) => {
       const { setting } = one;
       const gateway = gateways.find(({ domain }) => domain === setting.domain);
-      const claimed = setting.hosts ?? gateway?.hosts ?? usualHosts(setting.domain);
-      const hosts = claimed.filter((host) => take(owners, host, setting.domain));
-      return partnerOf(one, gateway, hosts);
+      const claimed = gateway?.hosts.filter((host) => lies(host, setting.domain, domains));
+      const hosts = (setting.hosts ?? claimed ?? usualHosts(setting.domain)).filter((host) =>
+        take(owners, host, setting.domain),
+      );
+      return { ...partnerOf(one, gateway, hosts), ...providersOf(setting, named) };
     });
+  }
+
+  /** Is it the domain that is nearest above the host? */
+  function lies(host: string, domain: string, domains: readonly string[]): boolean {
+    const [nearest] = domains
+      .filter((one) => host === one || host.endsWith(`.${one}`))
+      .toSorted((one, other) => other.length - one.length);
+    if (nearest === domain) return true;
+    log.warn(
+      { partner: domain, host, owner: nearest },
+      'a host that metadata claim is left out: it does not lie in the domain of the partner',
+    );
+    return false;
   }
 
   function take(owners: Map<string, string>, host: string, domain: string): boolean {
     const owner = owners.get(host) ?? domain;
     owners.set(host, owner);
     if (owner === domain && isDomain(host)) return true;
-    log.warn(
-      { partner: domain, host, owner },
-      'a host that metadata claim is left out: it belongs to another',
-    );
+    log.warn({ partner: domain, host, owner }, 'a host of a partner is left out: it belongs to another');
     return false;
   }
 
@@ -108,6 +123,15 @@ function partnerOf(
     attributes,
     connect,
   };
+}
+
+/** @param named for some partner, all of them */
+function providersOf(
+  { identityProviders }: Configured['setting'],
+  named: readonly string[],
+): Pick<Partner, 'identityProviders'> {
+  if (identityProviders) return { identityProviders: { only: identityProviders } };
+  return named.length === 0 ? {} : { identityProviders: { allBut: named } };
 }
 
 function readFiles({ partners }: PartnerSettings): Configured[] {

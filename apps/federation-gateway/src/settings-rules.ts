@@ -28,6 +28,7 @@ export type Ruled = {
     readonly certificateFiles: readonly string[];
     readonly authorityFile?: string | undefined;
     readonly attributes: Readonly<Record<string, unknown>>;
+    readonly identityProviders?: readonly string[] | undefined;
   }[];
 };
 
@@ -105,7 +106,7 @@ function partnerFaults(settings: Ruled, partner: Ruled['partners'][number], inde
   const faults: Fault[] = [];
   const add = (setting: string, message: string): void =>
     void faults.push({ path: ['partners', index, setting], message });
-  const { domain, level, hosts, certificateFiles, authorityFile, attributes } = partner;
+  const { domain, level, hosts, certificateFiles, authorityFile, attributes, identityProviders } = partner;
   const evidence = certificateFiles.length > 0 || authorityFile !== undefined;
   if (domain === settings.domain) add('domain', 'is the domain of this gateway itself');
   if (hosts && !hosts.includes(domain)) add('hosts', `must hold ${domain}`);
@@ -123,6 +124,8 @@ function partnerFaults(settings: Ruled, partner: Ruled['partners'][number], inde
     );
   if (level !== 'sso' && Object.keys(attributes).length > 0)
     add('attributes', 'need the level sso: only an assertion has attributes');
+  if (level !== 'sso' && identityProviders !== undefined)
+    add('identityProviders', 'need the level sso: none is asked below it');
   return faults;
 }
 

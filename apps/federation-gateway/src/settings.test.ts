@@ -53,7 +53,12 @@ test('all rules between settings are told together', () => {
       { domain: 'beta.test', authorityFile: 'b.pem' },
       { domain: 'beta.test' },
       { domain: 'c.test', hosts: ['conference.beta.test'], level: 'verified', certificateFiles: ['c.pem'] },
-      { domain: 'conference.beta.test', level: 'permissive', attributes: { a: ['b'] } },
+      {
+        domain: 'conference.beta.test',
+        level: 'permissive',
+        attributes: { a: ['b'] },
+        identityProviders: ['i'],
+      },
     ],
   };
   assert.deepEqual(faultsOf(settings), [
@@ -71,6 +76,7 @@ test('all rules between settings are told together', () => {
     'partners.3.level: looks at no certificate: name no certificateFiles or authorityFile, or take the level encrypted',
     'partners.4.attributes: need the level sso: only an assertion has attributes',
     'partners.4.domain: conference.beta.test belongs to beta.test already',
+    'partners.4.identityProviders: need the level sso: none is asked below it',
   ]);
 });
 

@@ -140,6 +140,10 @@ const partner = z.strictObject({
     .meta({
       description: 'What its assertions must say: name of an attribute to allowed values; for `sso`.',
     }),
+  identityProviders: z.array(z.string().min(1).max(1000)).min(1).max(16).optional().meta({
+    description:
+      'entityIDs of the identity providers that may vouch for it, and then for no partner that does not name them; for `sso`. Where absent: all that the metadata list.',
+  }),
   connect: z.enum(['always', 'manual']).default('always').meta({
     description: '`manual`: no link before `mom4c federation connect`.',
   }),

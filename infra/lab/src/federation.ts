@@ -131,6 +131,7 @@ export function openFederation(settings: FederationSettings): Federation {
         name,
         id: `_${Buffer.from(random.bytes(16)).toString('hex')}`,
         validUntil: clock.now() + METADATA_DAYS * DAY,
+        createdAt: clock.now(),
         discovery: settings.discovery ? discoveryUrl(idp) : undefined,
         entities: [await fetchDescriptor(idp.metadata, files.ca), ...descriptors()],
       },

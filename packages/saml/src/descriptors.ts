@@ -10,6 +10,10 @@ export type IdpDescriptor = {
     readonly post?: string | undefined;
     readonly soap?: string | undefined;
   };
+  /** Domains for which alone it may speak; undefined: the metadata do not say. */
+  readonly scopes?: readonly string[];
+  /** Milliseconds; undefined: as long as the metadata. */
+  readonly validUntil?: number;
 };
 
 export type GatewayDescriptor = {
@@ -28,6 +32,8 @@ export type GatewayDescriptor = {
   readonly consumerUrls: { readonly post: string; readonly paos: string };
   /** Where a discovery service sends its answer; https. */
   readonly discoveryUrl?: string | undefined;
+  /** Milliseconds; undefined: as long as the metadata. */
+  readonly validUntil?: number;
 };
 
 export type FederationMetadata = {
@@ -37,6 +43,8 @@ export type FederationMetadata = {
   readonly discovery?: string | undefined;
   /** Milliseconds. */
   readonly validUntil: number;
+  /** Milliseconds; undefined: they do not say when they were made. */
+  readonly createdAt?: number;
   /** SHA-256 of what is signed, in hexadecimal. */
   readonly digest: string;
   /** Identity providers without a key or an address that can be used, and why. */

@@ -4,7 +4,7 @@ export type { Assertion, Expected } from './assertion.ts';
 export type { FederationMetadata, GatewayDescriptor, IdpDescriptor } from './descriptors.ts';
 export { readForms } from './forms.ts';
 export type { Form, LogInFields } from './forms.ts';
-export { readMetadata } from './metadata-reader.ts';
+export { readMetadata, validAt } from './metadata-reader.ts';
 export type { MetadataOptions } from './metadata-reader.ts';
 export { writeGatewayDescriptor } from './metadata-writer.ts';
 export {

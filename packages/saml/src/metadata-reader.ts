@@ -11,19 +11,19 @@ import {
   attributeOf,
   childrenNamed,
   childrenOf,
-  exactlyOne,
   isElement,
   mandatoryAttribute,
   MAX_URI,
   nameOf,
   rootOf,
-  textOf,
   timeOf,
 } from './elements.ts';
+import { idpOf } from './idp-reader.ts';
+import { certificatesOf, endOfAll, entityIdOf, isValid, roleOf } from './metadata-roles.ts';
 import { BINDING, NS } from './namespaces.ts';
 import { parseXml, type XmlLimits } from './restricted-xml.ts';
 import { checkIds, verifiedOctets, type SigningKey } from './signed-element.ts';
-import { certificateDer, MAX_CERTIFICATE_CHARACTERS, signingKey } from './signing-key.ts';
+import { certificateDer, signingKey } from './signing-key.ts';
 import { isHttpsUrl } from './urls.ts';
 
 /** For a federation of a thousand entities, with room to spare. */
@@ -35,7 +35,7 @@ export const METADATA_LIMITS: XmlLimits = {
 };
 export const MAX_ENTITIES = 2_000;
 const MAX_HOSTS = 64;
-const MAX_CERTIFICATES = 8;
+const CLOCK_SKEW_MS = 5 * 60 * 1000;
 /** Metadata that are good for longer are as good as never revoked. */
 export const MAX_VALIDITY_MS = 366 * 24 * 60 * 60 * 1000;
 
@@ -72,11 +72,13 @@ export function readMetadata(xml: string, options: MetadataOptions): FederationM
   const gateways = entities.flatMap((entity) => gatewayOf(entity, options.now) ?? []);
   checkHosts(gateways);
   const discovery = discoveryOf(signed);
+  const createdAt = creationOf(signed, options.now);
   return {
     idps,
     gateways,
     ...(discovery === undefined ? {} : { discovery }),
     validUntil,
+    ...(createdAt === undefined ? {} : { createdAt }),
     digest: createHash('sha256').update(octets).digest('hex'),
     leftOut,
   };
@@ -99,9 +101,15 @@ function validityOf(root: Element, now: number): number {
   return validUntil;
 }
 
-/** Of an entity, or of a role of it. */
-function isValid(element: Element, now: number): boolean {
-  return (timeOf(element, 'validUntil', CODE) ?? Number.POSITIVE_INFINITY) > now;
+/** Metadata extension for registration and publication information, §2.2. */
+function creationOf(root: Element, now: number): number | undefined {
+  const extensions = atMostOne(root, NS.metadata, 'Extensions', CODE);
+  const publication = extensions && atMostOne(extensions, NS.publication, 'PublicationInfo', CODE);
+  const createdAt = publication && timeOf(publication, 'creationInstant', CODE);
+  // Once taken, it would keep all honest ones out.
+  if (createdAt !== undefined && createdAt > now + CLOCK_SKEW_MS)
+    throw new Mom4cError(CODE, 'they are from the future');
+  return createdAt;
 }
 
 function entitiesOf(root: Element): readonly Element[] {
@@ -118,65 +126,6 @@ function entitiesOf(root: Element): readonly Element[] {
   }
   if (entities.length > MAX_ENTITIES) throw new Mom4cError(CODE, `more than ${MAX_ENTITIES} entities`);
   return entities;
-}
-
-function entityIdOf(entity: Element): string {
-  return mandatoryAttribute(entity, 'entityID', MAX_URI, CODE);
-}
-
-/** The role of that name, if it speaks SAML 2.0 and has not expired. */
-function roleOf(entity: Element, name: string, now: number): Element | undefined {
-  return childrenNamed(entity, NS.metadata, name, CODE).find(
-    (role) =>
-      mandatoryAttribute(role, 'protocolSupportEnumeration', MAX_URI, CODE)
-        .split(/[ \t\r\n]+/)
-        .includes(NS.protocol) && isValid(role, now),
-  );
-}
-
-/** @returns why it cannot be used, if so: one old entity shall not cost a federation all others */
-function idpOf(entity: Element, role: Element): IdpDescriptor | string {
-  const signingCertificates = certificatesOf(role).filter(isUsable);
-  const sso: { redirect?: string; post?: string; soap?: string } = {};
-  for (const service of childrenNamed(role, NS.metadata, 'SingleSignOnService', CODE)) {
-    const binding = bindingName(attributeOf(service, 'Binding', MAX_URI, CODE));
-    const location = mandatoryAttribute(service, 'Location', MAX_URI, CODE);
-    if (binding !== undefined && isHttpsUrl(location)) sso[binding] ??= location;
-  }
-  if (signingCertificates.length === 0) return 'no key for signing that is accepted';
-  if (Object.keys(sso).length === 0)
-    return 'no single sign-on service over https with a binding that is known';
-  return { entityId: entityIdOf(entity), signingCertificates, sso };
-}
-
-function bindingName(binding: string | undefined): 'redirect' | 'post' | 'soap' | undefined {
-  if (binding === BINDING.redirect) return 'redirect';
-  if (binding === BINDING.post) return 'post';
-  return binding === BINDING.soap ? 'soap' : undefined;
-}
-
-/** Base64 without white space, for signing or for everything, each once. */
-function certificatesOf(role: Element): readonly string[] {
-  const found = new Set<string>();
-  for (const key of childrenNamed(role, NS.metadata, 'KeyDescriptor', CODE)) {
-    if ((attributeOf(key, 'use', 16, CODE) ?? 'signing') !== 'signing') continue;
-    const info = exactlyOne(key, NS.signature, 'KeyInfo', CODE);
-    for (const data of childrenNamed(info, NS.signature, 'X509Data', CODE))
-      for (const certificate of childrenNamed(data, NS.signature, 'X509Certificate', CODE))
-        found.add(textOf(certificate, MAX_CERTIFICATE_CHARACTERS, CODE).replace(/[ \t\r\n]/g, ''));
-  }
-  if (found.size > MAX_CERTIFICATES)
-    throw new Mom4cError(CODE, `more than ${MAX_CERTIFICATES} keys of one entity`);
-  return [...found];
-}
-
-function isUsable(certificate: string): boolean {
-  try {
-    signingKey(certificate);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** @returns undefined if the entity is no gateway. */
@@ -207,6 +156,7 @@ function gatewayOf(entity: Element, now: number): GatewayDescriptor | undefined 
     agentUrl: urlOf(gateway, 'agent'),
     consumerUrls: { post: consumerOf(role, BINDING.post), paos: consumerOf(role, BINDING.paos) },
     ...(discovery ? { discoveryUrl: urlOf(discovery, 'Location') } : {}),
+    ...endOfAll(entity, role),
   };
 }
 
@@ -262,4 +212,15 @@ function discoveryOf(root: Element): string | undefined {
   const extensions = atMostOne(root, NS.metadata, 'Extensions', CODE);
   const discovery = extensions && atMostOne(extensions, NS.federation, 'Discovery', CODE);
   return discovery && urlOf(discovery, 'location');
+}
+
+/** @returns without the entities that have ended since they were read */
+export function validAt(metadata: FederationMetadata, now: number): FederationMetadata {
+  const isGood = ({ validUntil = Infinity }: { validUntil?: number | undefined }): boolean =>
+    validUntil > now;
+  return {
+    ...metadata,
+    idps: metadata.idps.filter(isGood),
+    gateways: metadata.gateways.filter(isGood),
+  };
 }

@@ -7,6 +7,10 @@ export const NS = {
   ecp: 'urn:oasis:names:tc:SAML:2.0:profiles:SSO:ecp',
   /** Identity Provider Discovery Service Protocol and Profile. */
   discovery: 'urn:oasis:names:tc:SAML:profiles:SSO:idp-discovery-protocol',
+  /** Metadata Extensions for Registration and Publication Information. */
+  publication: 'urn:oasis:names:tc:SAML:metadata:rpi',
+  /** Shibboleth's extension: for which domains an identity provider may speak. */
+  scope: 'urn:mace:shibboleth:metadata:1.0',
   paos: 'urn:liberty:paos:2003-08',
   soap: 'http://schemas.xmlsoap.org/soap/envelope/',
   signature: 'http://www.w3.org/2000/09/xmldsig#',

@@ -10,6 +10,8 @@ export type Aggregate = {
   readonly id: string;
   /** Milliseconds since 1970. */
   readonly validUntil: number;
+  /** Milliseconds since 1970: an older edition of equal `validUntil` is told by it. */
+  readonly createdAt: number;
   /** EntityDescriptors, without XML declarations. */
   readonly entities: readonly string[];
   /** Where the user chooses an identity provider. */
@@ -26,12 +28,17 @@ const SHA256 = 'http://www.w3.org/2001/04/xmlenc#sha256';
 
 /** For `readMetadata`. @returns an EntitiesDescriptor whose signature, its first child, covers it as a whole */
 export function signMetadata(aggregate: Aggregate, signer: MetadataSigner): string {
-  const { name, id, validUntil, entities, discovery } = aggregate;
+  const { name, id, validUntil, createdAt, entities, discovery } = aggregate;
   const attributes = { ID: id, Name: name, validUntil: new Date(validUntil).toISOString() };
   const root = markup(
     'md:EntitiesDescriptor',
     { 'xmlns:md': NS.metadata, ...attributes },
-    ...(discovery === undefined ? [] : [markup('md:Extensions', {}, discoveryService(discovery))]),
+    markup(
+      'md:Extensions',
+      {},
+      publicationInfo(name, createdAt),
+      ...(discovery === undefined ? [] : [discoveryService(discovery)]),
+    ),
     ...entities,
   );
   const signed = new SignedXml({
@@ -54,4 +61,9 @@ export function signMetadata(aggregate: Aggregate, signer: MetadataSigner): stri
 
 function discoveryService(location: string): string {
   return markup('m4c:Discovery', { 'xmlns:m4c': NS.federation, location });
+}
+
+function publicationInfo(publisher: string, createdAt: number): string {
+  const creationInstant = new Date(createdAt).toISOString();
+  return markup('mdrpi:PublicationInfo', { 'xmlns:mdrpi': NS.publication, publisher, creationInstant });
 }

@@ -1,14 +1,16 @@
-// Mutations that it is for, not tried yet: older metadata taken; the floor forgotten at a restart; expired ones given; what cannot be read puts
-// the good ones away; a change of the file not noticed; nobody told of a change; the kept ones not used at a start; a path
-// that cannot be looked at, or a folder that cannot be written, ends the program.
+// Mutations seen red: older metadata taken, by their end, by their time, or because their place was taken; the floor forgotten
+// at a restart; expired ones given; the end of an entity not told, or told late; what cannot be read puts the good ones away;
+// a change of the file not noticed; nobody told of a change; the kept ones not used at a start; a folder that cannot be
+// written ends the program.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { X509Certificate } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { silentLog, systemRandom } from '@mom4c/core';
-import { signMetadata } from '@mom4c/saml';
+import { signMetadata, writeGatewayDescriptor } from '@mom4c/saml';
 import { type FederationSource, followFederation } from './federation-metadata.ts';
 import { type FakeClock, fakeClock, isError } from '../test-fakes.ts';
 
@@ -23,11 +25,18 @@ function signer(folder: string, name: string): { key: string; certificate: strin
   return { key: readFileSync(file('key'), 'utf8'), certificate: readFileSync(file('pem'), 'utf8') };
 }
 
+type Edition = {
+  readonly as: { key: string; certificate: string };
+  /** From now. */
+  readonly madeMs: number;
+  readonly entities: readonly string[];
+};
+
 type Setting = {
   readonly clock: FakeClock;
   readonly path: string;
   /** Signed metadata that are good for so long from now. */
-  readonly write: (forMs: number, as?: { key: string; certificate: string }) => void;
+  readonly write: (forMs: number, edition?: Partial<Edition>) => void;
   readonly open: () => Promise<FederationSource>;
 };
 
@@ -42,12 +51,13 @@ function setUp(context: TestContext): Setting & { readonly stranger: { key: stri
     clock,
     path,
     stranger: signer(folder, 'stranger'),
-    write(forMs, as = own) {
+    write(forMs, { as = own, madeMs = 0, entities = [] } = {}) {
       const aggregate = {
         name: 'f.test',
         id: `_${(edition += 1)}`,
         validUntil: clock.now() + forMs,
-        entities: [],
+        createdAt: clock.now() + madeMs,
+        entities,
       };
       writeFileSync(path, signMetadata(aggregate, as));
     },
@@ -96,8 +106,9 @@ test('what cannot be used changes nothing: garbage, another signer, an older edi
   const { signal } = new AbortController();
   for (const spoil of [
     () => writeFileSync(path, '<x/>'),
-    () => write(3 * HOUR, stranger),
+    () => write(3 * HOUR, { as: stranger }),
     () => write(HOUR),
+    () => write(3 * HOUR, { madeMs: -1 }),
     () => rmSync(path),
   ]) {
     spoil();
@@ -157,4 +168,59 @@ test('metadata that have expired are not given', async (context) => {
   source.get();
   clock.advance(1);
   assert.throws(() => source.get(), isError('M4C_METADATA', /expired/));
+});
+
+test('an edition whose place another has taken does not come back, also after a restart', async (context) => {
+  const { path, write, open } = setUp(context);
+  const { signal } = new AbortController();
+  write(HOUR);
+  const old = readFileSync(path);
+  const first = await open();
+  write(HOUR);
+  const { digest } = first.get();
+  await first.refresh(signal);
+  assert.notEqual(first.get().digest, digest, 'of equal times, the one that was not seen is the newer one');
+  writeFileSync(path, old);
+  await assert.rejects(first.refresh(signal), isError('M4C_METADATA', /taken their place/));
+  await first.stop();
+  const second = await open();
+  assert.equal(second.status().fault?.code, 'M4C_METADATA');
+  assert.notEqual(second.get().digest, digest);
+  write(HOUR + 1);
+  await second.refresh(signal);
+  assert.equal(second.status().fault, undefined);
+});
+
+test('what ends is gone at its time, and that is told: an entity, then all', async (context) => {
+  const { clock, write, open } = setUp(context);
+  const folder = mkdtempSync(join(tmpdir(), 'mom4c-pin-'));
+  context.after(() => rmSync(folder, { recursive: true }));
+  const { certificate } = signer(folder, 'gateway');
+  const end = new Date(clock.now() + HOUR).toISOString();
+  const [short, long] = ['beta.test', 'gamma.test'].map((domain) =>
+    writeGatewayDescriptor({
+      domain,
+      hosts: [domain],
+      entityId: `https://gw.${domain}/metadata`,
+      certificates: [new X509Certificate(certificate).raw],
+      s2s: undefined,
+      agentUrl: `https://gw.${domain}/log-in/`,
+      consumerUrls: { post: `https://gw.${domain}/assertion`, paos: `https://gw.${domain}/paos` },
+    }),
+  ) as [string, string];
+  write(2 * HOUR, { entities: [short.replace(' entityID', ` validUntil="${end}" entityID`), long] });
+  const source = await open();
+  const domains = (): readonly string[] => source.get().gateways.map(({ domain }) => domain);
+  const told: number[] = [];
+  const begin = clock.now();
+  source.onChange(() => void told.push(clock.now() - begin));
+  clock.advance(HOUR - 1);
+  assert.deepEqual([domains(), told], [['beta.test', 'gamma.test'], []]);
+  clock.advance(1);
+  assert.deepEqual([domains(), told], [['gamma.test'], [HOUR]]);
+  clock.advance(HOUR);
+  assert.throws(domains, isError('M4C_METADATA', /expired/));
+  assert.deepEqual(told, [HOUR, 2 * HOUR]);
+  clock.advance(HOUR);
+  assert.equal(told.length, 2);
 });

@@ -4,16 +4,20 @@
  *
  * INVARIANTS:
  *  - what `get` gives was signed by one of the signers and is valid now;
- *  - metadata that end earlier than some that were seen before are refused, also after a restart;
+ *  - what ends is told as a change at its time;
+ *  - metadata that end earlier, or were made earlier, than some that were seen before are refused, and so are those whose
+ *    place others have taken; also after a restart;
  *  - what cannot be used changes nothing.
  */
 import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { asMom4cError, type Clock, type Log, Mom4cError, pause, type Random } from '@mom4c/core';
-import { type FederationMetadata, readMetadata } from '@mom4c/saml';
+import { type FederationMetadata, validAt } from '@mom4c/saml';
 import * as z from 'zod';
 import { stampOf } from '../file-watch.ts';
 import type { HttpsClient, Trust } from './https-client.ts';
+import { checkNewer, floorAfter, floorSchema, NO_FLOOR } from './metadata-floor.ts';
+import { readInThread } from './metadata-thread.ts';
 
 export type MetadataSource =
   | { readonly kind: 'file'; readonly path: string }
@@ -32,7 +36,7 @@ export type FederationSource = {
   /** @throws Mom4cError M4C_METADATA if there are none, or none that are still valid */
   get(): FederationMetadata;
   status(): FederationStatus;
-  /** After other metadata have been taken. */
+  /** After other metadata have been taken, or some have ended. */
   onChange(listener: () => void): () => void;
   /** Reads them now. @throws Mom4cError */
   refresh(signal: AbortSignal): Promise<void>;
@@ -58,7 +62,9 @@ const MAX_OCTETS = 8 * 1024 * 1024;
 /** A look at the file's time costs nothing; a reading only if that has changed. */
 const FILE_LOOK_MS = 2_000;
 const KEPT_FILE = 'federation-metadata.json';
-const keptSchema = z.strictObject({ validUntil: z.number(), xml: z.string() });
+/** The longest time between two looks at what has ended: the wall clock may be set. */
+const END_LOOK_MS = 60_000;
+const keptSchema = z.strictObject({ floor: floorSchema, xml: z.string() });
 
 type Kept = z.output<typeof keptSchema>;
 
@@ -68,17 +74,20 @@ export async function followFederation(settings: FederationSettings): Promise<Fe
   const stopping = new AbortController();
   const listeners = new Set<() => void>();
   let current: FederationMetadata | undefined;
-  let floor = 0;
+  let floor = NO_FLOOR;
   let lastRead: number | undefined;
   let fault: FederationStatus['fault'];
   let fileSeen = '';
+  /** Size of what was good when it was last told. */
+  let told = 0;
+  let cancelEnd = (): void => {};
 
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const kept = readKept(join(folder, KEPT_FILE), log);
   if (kept) {
-    floor = kept.validUntil;
+    ({ floor } = kept);
     try {
-      current = readMetadata(kept.xml, { signers, now: clock.now() });
+      current = await read(kept.xml, stopping.signal);
     } catch (error) {
       log.warn(
         { code: codeOf(error), detail: detailOf(error) },
@@ -97,13 +106,22 @@ export async function followFederation(settings: FederationSettings): Promise<Fe
     }
   }
 
-  function take(xml: string): void {
-    const metadata = readMetadata(xml, { signers, now: clock.now() });
-    if (metadata.validUntil < floor)
-      throw new Mom4cError('M4C_METADATA', 'they end earlier than others that were seen before');
+  function read(xml: string, signal: AbortSignal): Promise<FederationMetadata> {
+    return readInThread({ xml, signers, now: clock.now() }, signal, clock);
+  }
+
+  /** What is good now of the current ones. */
+  function good(): FederationMetadata | undefined {
+    const now = clock.now();
+    return current && current.validUntil > now ? validAt(current, now) : undefined;
+  }
+
+  async function take(xml: string, signal: AbortSignal): Promise<void> {
+    const metadata = await read(xml, signal);
+    checkNewer(metadata, floor);
     const isNew = metadata.digest !== current?.digest;
-    if (isNew) keep({ validUntil: metadata.validUntil, xml });
-    floor = metadata.validUntil;
+    floor = floorAfter(floor, metadata, current);
+    if (isNew) keep({ floor, xml });
     current = metadata;
     lastRead = clock.now();
     fault = undefined;
@@ -113,12 +131,35 @@ export async function followFederation(settings: FederationSettings): Promise<Fe
       { validUntil: new Date(validUntil).toISOString(), idps: idps.length, gateways: gateways.length },
       'metadata of the federation taken',
     );
+    tell();
+  }
+
+  function tell(): void {
+    told = sizeOf(good());
+    awaitEnd();
     for (const listener of listeners) listener();
+  }
+
+  function awaitEnd(): void {
+    cancelEnd();
+    const left = current ? endAfter(current, clock.now()) - clock.now() : END_LOOK_MS;
+    cancelEnd = clock.after(Math.min(left, END_LOOK_MS), () => {
+      const now = good();
+      if (sizeOf(now) === told) return awaitEnd();
+      if (now)
+        log.info(
+          { idps: now.idps.length, gateways: now.gateways.length },
+          'entities of the federation have ended',
+        );
+      else
+        log.warn({ code: 'M4C_METADATA' }, 'the metadata of the federation have expired: no partner logs in');
+      tell();
+    });
   }
 
   async function refresh(signal: AbortSignal): Promise<void> {
     try {
-      take(await fetchXml(settings, signal));
+      await take(await fetchXml(settings, signal), signal);
     } catch (thrown) {
       if (!(thrown instanceof Mom4cError)) throw thrown;
       const { code, detail } = thrown;
@@ -150,6 +191,8 @@ export async function followFederation(settings: FederationSettings): Promise<Fe
     }
   }
 
+  told = sizeOf(good());
+  awaitEnd();
   isDue();
   await refresh(stopping.signal).catch(ignoreRefusal);
   const watching = watch().catch((error: unknown) =>
@@ -160,8 +203,9 @@ export async function followFederation(settings: FederationSettings): Promise<Fe
     get() {
       if (!current)
         throw new Mom4cError('M4C_METADATA', `there are none yet${fault?.detail ? `: ${fault.detail}` : ''}`);
-      if (current.validUntil <= clock.now()) throw new Mom4cError('M4C_METADATA', 'they have expired');
-      return current;
+      const now = good();
+      if (!now) throw new Mom4cError('M4C_METADATA', 'they have expired');
+      return now;
     },
     status: () => ({
       source: source.kind === 'file' ? source.path : source.url.href,
@@ -176,9 +220,20 @@ export async function followFederation(settings: FederationSettings): Promise<Fe
     refresh,
     async stop() {
       stopping.abort();
+      cancelEnd();
       await watching;
     },
   };
+}
+
+function sizeOf(metadata: FederationMetadata | undefined): number {
+  return metadata ? 1 + metadata.idps.length + metadata.gateways.length : 0;
+}
+
+/** The next time at which something of them ends. */
+function endAfter({ validUntil, idps, gateways }: FederationMetadata, now: number): number {
+  const ends = [...idps, ...gateways].map((entity) => entity.validUntil ?? validUntil);
+  return Math.min(...[validUntil, ...ends].filter((end) => end > now));
 }
 
 async function fetchXml({ source, https }: FederationSettings, signal: AbortSignal): Promise<string> {

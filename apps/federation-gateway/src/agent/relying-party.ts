@@ -3,8 +3,8 @@
  *
  * INVARIANTS:
  *  - a request is for one stream; its handle is good for one visit, its id for one answer, good or bad;
- *  - a verdict is good only if an assertion answers this request, comes from the identity provider that it was sent to,
- *    was never used before, and names the domain that the stream's certificate names;
+ *  - a verdict is good only if an assertion answers this request, comes from the identity provider that it was sent to and
+ *    that may vouch for the partner, was never used before, and names the domain that the stream's certificate names;
  *  - open requests are bounded, in all and for each partner, and end by themselves.
  */
 import { type Clock, type Log, Mom4cError, type Random } from '@mom4c/core';
@@ -19,10 +19,11 @@ import {
   writePaosRequest,
 } from '@mom4c/saml';
 import type { HostPair, SamlVerdicts } from '@mom4c/xmpp';
-import type { Partners } from '../partner.ts';
+import type { Partner, Partners } from '../partner.ts';
 import type { AgentUrls } from './agent-urls.ts';
 import type { FederationSource } from './federation-metadata.ts';
 import type { UsedAssertions } from './used-assertions.ts';
+import { mayVouch } from './vouching.ts';
 
 export type RelyingPartySettings = {
   /** Of our own agent. */
@@ -111,26 +112,28 @@ export function createRelyingParty(settings: RelyingPartySettings): RelyingParty
     return pending;
   }
 
-  /** The one that the partner names, if the federation knows it; the only one, if it names none. */
-  function idpOf(named: string): IdpDescriptor | undefined {
+  /** The one that the partner names; the only one that may vouch for it, if it names none. */
+  function idpOf(named: string, partner: Partner): IdpDescriptor | undefined {
     const { idps } = federation.get();
-    const idp =
-      named === ''
-        ? idps.length === 1
-          ? idps[0]
-          : undefined
-        : idps.find(({ entityId }) => entityId === named);
-    if (!idp && named !== '')
-      throw new Mom4cError('M4C_PARTNER_LOGIN', 'the identity provider is not one of the federation');
+    if (named === '') {
+      const able = idps.filter((idp) => mayVouch(idp, partner));
+      return able.length === 1 ? able[0] : undefined;
+    }
+    const idp = idps.find(({ entityId }) => entityId === named);
+    if (!idp) throw new Mom4cError('M4C_PARTNER_LOGIN', 'the identity provider is not one of the federation');
+    if (!mayVouch(idp, partner))
+      throw new Mom4cError('M4C_PARTNER_LOGIN', `the identity provider may not vouch for ${partner.domain}`);
     return idp;
   }
 
   function check(pending: Pending, text: string): void {
     const request = pending.request!;
     const now = clock.now();
+    // As they are now: keys, scopes and configuration may have changed since it was asked.
+    const idps = federation.get().idps.filter(({ entityId }) => entityId === request.idp);
+    const partner = partnerOf(pending.pair.remote);
     const assertion = readResponse(text, {
-      // As they are now: its keys may have changed since it was asked.
-      idps: federation.get().idps.filter(({ entityId }) => entityId === request.idp),
+      idps,
       audience: urls.entityId,
       recipients: [urls.consumerUrls[request.binding]],
       requestId: request.id,
@@ -142,10 +145,12 @@ export function createRelyingParty(settings: RelyingPartySettings): RelyingParty
       throw new Mom4cError('M4C_ASSERTION_TIME', 'it is good for more than a day');
     used.use({ issuer: assertion.issuer, id: assertion.id, until });
     checkSubject(assertion, pending);
-    checkAttributes(assertion, partnerOf(pending.pair.remote).attributes);
+    if (!idps.some((idp) => mayVouch(idp, partner)))
+      throw new Mom4cError('M4C_ASSERTION_SUBJECT', 'its identity provider may not vouch for it');
+    checkAttributes(assertion, partner.attributes);
   }
 
-  function partnerOf(domain: string): NonNullable<ReturnType<Partners['find']>> {
+  function partnerOf(domain: string): Partner {
     const partner = partners.find(domain);
     if (!partner) throw new Mom4cError('M4C_PARTNER_UNKNOWN', domain);
     if (partner.level !== 'sso') throw new Mom4cError('M4C_PARTNER_LEVEL', domain);
@@ -154,8 +159,7 @@ export function createRelyingParty(settings: RelyingPartySettings): RelyingParty
 
   return {
     async begin({ stream, pair, authzid, idp: named, signal }) {
-      partnerOf(pair.remote);
-      const idp = idpOf(named);
+      const idp = idpOf(named, partnerOf(pair.remote));
       if (!idp && discovery === undefined)
         throw new Mom4cError('M4C_PARTNER_LOGIN', 'it names no identity provider');
       if (signal.aborted) throw new Mom4cError('M4C_PARTNER_STREAM', 'it ended');
@@ -211,11 +215,12 @@ export function createRelyingParty(settings: RelyingPartySettings): RelyingParty
     discovered(handle, idp) {
       const pending = take(handle);
       return orEnd(pending, () => {
-        const found = federation.get().idps.find(({ entityId }) => entityId === idp);
+        const partner = partnerOf(pending.pair.remote);
+        const found = federation.get().idps.find((one) => one.entityId === idp && mayVouch(one, partner));
         if (found) return ask(pending, found, 'post');
         throw new Mom4cError(
           'M4C_IDP_ANSWER',
-          'the discovery service found no identity provider of the federation',
+          'the discovery service found no identity provider that may vouch for the partner',
         );
       });
     },
