@@ -16,6 +16,7 @@ import { xml } from '@mom4c/xmpp';
 import { openThievingDoor } from '../support/agent-streams.ts';
 import { ask } from '../support/cli.ts';
 import { openClient, stealIdentity } from '../support/hostile-client.ts';
+import { parseExposition } from '../support/exposition.ts';
 import { assertNoSecret, secretsBelow, wordsOf } from '../support/lab-secrets.ts';
 import { openNodeLog, type NodeLog } from '../support/node-log.ts';
 import { accountOf, answerByIdp, createInitiator, credentialsOf } from '../support/saml-initiator.ts';
@@ -93,6 +94,13 @@ async function anew(domain: string, partner: string): Promise<void> {
   await ask(state, `--domain ${domain} federation connect ${partner}`, 0);
 }
 
+/** As the gateway counts streams that it tried. */
+async function dials(domain: string, partner: string, result: string): Promise<number> {
+  const answer = await fetch(`http://127.0.0.1:${lab.domain(domain).gateway.port}/metrics`);
+  const samples = parseExposition(await answer.text()).get('mom4c_federation_dials_total')?.samples ?? [];
+  return samples.find(({ labels }) => labels.partner === partner && labels.result === result)?.value ?? 0;
+}
+
 function passwords(): Record<string, number> {
   return { ...lab.idp.logins().password };
 }
@@ -145,8 +153,11 @@ test('without the identity provider links go on, and a new one waits for it and 
   assert.match(idp.means, /Links that are up go on\. No new link .* no log-in is needed then/);
   const after = await linkOf(ALPHA, GAMMA);
   assert.deepEqual([after.state, after.downs], ['up', before.downs]);
+  assert.ok((await dials(ALPHA, BETA, 'M4C_IDP_UNREACHABLE')) > 0);
   await lab.idp.start();
+  const opened = await dials(ALPHA, BETA, 'ok');
   await eventually(async () => (await linkOf(ALPHA, BETA)).state === 'up', 'it comes by itself');
+  assert.equal(await dials(ALPHA, BETA, 'ok'), opened + 1);
   assert.deepEqual(passwords(), once);
 });
 

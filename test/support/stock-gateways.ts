@@ -115,7 +115,7 @@ async function openDomain(
     },
     ...{ listen: { host: '127.0.0.1', port: s2s }, ledgerFile: join(folder, name, 'ledger.sqlite') },
     ...{ isWanted: () => true, policyOf: (partner) => policyOf(partner, clock), agent: undefined },
-    ...{ dialback: createDialbackKeys(random), refused: () => {} },
+    ...{ dialback: createDialbackKeys(random), refused: () => {}, onDialed: () => {} },
   });
   started.defer(() => component.stop());
   started.defer(() => gateway.stop());

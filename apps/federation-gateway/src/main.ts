@@ -14,7 +14,7 @@ import { readCredentials } from './credentials.ts';
 import { watchFiles } from './file-watch.ts';
 import { policyOf, warningOf } from './level.ts';
 import { createS2sManager } from './link/index.ts';
-import { watchGateway } from './metrics.ts';
+import { federationGatewayMetrics, watchGateway } from './metrics.ts';
 import type { Partner } from './partner.ts';
 import { createPartners } from './partners.ts';
 import type { CurrentPartners } from './partners.ts';
@@ -65,6 +65,7 @@ async function start(running: Gateway): Promise<Started> {
     ...around,
   });
   onStop('component', () => component.stop());
+  const dials = metrics.counter(federationGatewayMetrics.dials);
   const links = await createS2sManager({
     domain,
     hosts: ownHosts(settings),
@@ -79,6 +80,7 @@ async function start(running: Gateway): Promise<Started> {
     ledgerFile: join(state, 'presences.sqlite'),
     ...around,
     refused: refusals.note,
+    onDialed: (partner, error) => dials.add({ partner, result: error?.code ?? 'ok' }),
   });
   onStop('links', () => links.stop());
   const untold = partners.onChange(() => component.follow(hostsOf(partners)));

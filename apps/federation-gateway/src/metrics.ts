@@ -30,6 +30,12 @@ export const federationGatewayMetrics = {
     help: 'Times that a link came up or was lost.',
     labels: { partner: PARTNER, to: '`up` or `down`' },
   },
+  dials: {
+    name: 'federation_dials_total',
+    type: 'counter',
+    help: 'Streams to the partner that were tried. Streams from partners that were refused are in `mom4c_refused_total`.',
+    labels: { partner: PARTNER, result: '`ok`: logged in; else the code of the error' },
+  },
   stanzas: {
     name: 'federation_stanzas_total',
     type: 'counter',

@@ -48,6 +48,8 @@ export type S2sManagerSettings = {
   readonly random: Random;
   /** Streams and stanzas that were refused, to be counted and logged. @param from a domain, an address, or an account */
   readonly refused: (error: Mom4cError, from: string) => void;
+  /** A stream to a partner was opened and logged in, or was not. */
+  readonly onDialed: (partner: string, error: Mom4cError | undefined) => void;
 };
 
 export type S2sManager = {
@@ -75,8 +77,20 @@ const STOP_MS = 5_000;
 /** Listens at once; opens links once the component is online.
  *  @throws Mom4cError M4C_CONFIG (port, file of the ledger), M4C_CERTIFICATE_INVALID */
 export async function createS2sManager(settings: S2sManagerSettings): Promise<S2sManager> {
-  const { domain, partners, component, isWanted, policyOf, agent, dialback, log, clock, random, refused } =
-    settings;
+  const {
+    domain,
+    partners,
+    component,
+    isWanted,
+    policyOf,
+    agent,
+    dialback,
+    log,
+    clock,
+    random,
+    refused,
+    onDialed,
+  } = settings;
   const ours: ReadonlySet<string> = new Set(settings.hosts);
   const ledger = openPresenceLedger(settings.ledgerFile);
   const links = new Map<string, { readonly link: PartnerLink; readonly facts: string }>();
@@ -93,15 +107,22 @@ export async function createS2sManager(settings: S2sManagerSettings): Promise<S2
     const partner = known(of);
     const { address } = partner;
     const around = { log, clock, random, signal };
-    return connectS2s({
-      pair,
-      address,
-      policy: policyOf(partner),
-      credentials,
-      saml: agent?.user,
-      dialback,
-      ...around,
-    });
+    try {
+      const stream = await connectS2s({
+        pair,
+        address,
+        policy: policyOf(partner),
+        credentials,
+        saml: agent?.user,
+        dialback,
+        ...around,
+      });
+      onDialed(of, undefined);
+      return stream;
+    } catch (thrown) {
+      if (thrown instanceof Mom4cError && !signal.aborted) onDialed(of, thrown);
+      throw thrown;
+    }
   }
 
   /** @throws Mom4cError M4C_PARTNER_UNKNOWN */
