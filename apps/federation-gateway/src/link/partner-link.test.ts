@@ -3,7 +3,8 @@
 // the partner; what was left of before not told when the link comes up; a stream not closed that speaks for others;
 // reading goes on for ever for a partner that is stuck; no probes; below sso what was just told taken back;
 // a partner that takes nothing waited for without limit, by the taking back or by what is sent; probes piled up; a
-// file that cannot be written keeps a sender from its answer.
+// file that cannot be written keeps a sender from its answer; what stood in the file forgotten with a second join that
+// is lost, or with a leave; a room not told of who had asked it, or he told twice.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -20,6 +21,7 @@ import { fakeStream, longestPause, rememberingLog, turns, type FakeStream } from
 const ALPHA = 'alpha.test';
 const BETA = 'beta.test';
 const PAIR = { local: ALPHA, remote: BETA };
+const ROOMS = { local: ALPHA, remote: `conference.${BETA}` };
 const CM = `cm@${ALPHA}/x`;
 const TE9 = `te9@${BETA}/y`;
 const THEIR_ROOM = `r@conference.${BETA}`;
@@ -89,6 +91,11 @@ function brief({ name, attrs }: Element): string {
   return `${name} ${attrs.from} ${attrs.to} ${attrs.type ?? ''}`.trimEnd();
 }
 
+/** Nothing of what is sent from now on is written. */
+function stall(out: FakeStream): void {
+  out.send = () => new Promise((_resolve, reject) => void out.closed.then(({ error }) => reject(error)));
+}
+
 test('while the link is down stanzas go back at once, and while it is up they pass', async (context) => {
   const { link, server, up } = setUp(context);
   await link.send(message('1'), PAIR);
@@ -112,7 +119,7 @@ test('while the link is down stanzas go back at once, and while it is up they pa
 
 test('what was not written when the link goes down goes back, all of it, once', async (context) => {
   const { link, server, out } = await online(context);
-  out.send = () => new Promise((_resolve, reject) => void out.closed.then(({ error }) => reject(error)));
+  stall(out);
   for (const id of ['1', '2', '3']) await link.send(message(id), PAIR);
   assert.equal(link.status().queue.stanzas, 2);
   out.end();
@@ -125,8 +132,7 @@ test('what was not written when the link goes down goes back, all of it, once', 
 async function everybodyIn(context: TestContext) {
   const parts = await online(context);
   const { link, incoming } = parts;
-  const pairOfRooms = { local: ALPHA, remote: `conference.${BETA}` };
-  await link.send(joins(CM, `${THEIR_ROOM}/cm`), pairOfRooms);
+  await link.send(joins(CM, `${THEIR_ROOM}/cm`), ROOMS);
   await incoming.arrive(self(`${THEIR_ROOM}/cm`, CM));
   await incoming.arrive(joins(TE9, `${OUR_ROOM}/te9`));
   await link.send(self(`${OUR_ROOM}/te9`, TE9), { local: `conference.${ALPHA}`, remote: BETA });
@@ -200,7 +206,7 @@ test('what our server and the partner believed before is taken back before anyth
 test('who still waits for a room to let him in is told once that nobody can', async (context) => {
   const { link, server, out } = await online(context);
   await link.send(joins(CM, `${THEIR_ROOM}/cm`), PAIR);
-  out.send = () => new Promise((_resolve, reject) => void out.closed.then(({ error }) => reject(error)));
+  stall(out);
   await link.send(joins(CM, `other@conference.${BETA}/cm`), PAIR);
   await turns();
   out.end();
@@ -209,6 +215,46 @@ test('who still waits for a room to let him in is told once that nobody can', as
     `presence other@conference.${BETA}/cm ${CM} error`,
     `presence ${THEIR_ROOM}/cm ${CM} error`,
   ]);
+});
+
+test('who was in a room, and whose second join or leave is lost, is taken out of it', async (context) => {
+  for (const last of [joins(CM, `${THEIR_ROOM}/cm`), presence(CM, `${THEIR_ROOM}/cm`, 'unavailable')]) {
+    const { link, out, clock, up } = await everybodyIn(context);
+    stall(out);
+    for (let count = 0; count < 2; count++) await link.send(last, ROOMS);
+    await turns();
+    out.end();
+    await turns();
+    clock.advance(1_000);
+    const again = await up();
+    assert.ok(again.out.sent.map(brief).includes(`presence ${CM} ${THEIR_ROOM}/cm unavailable`), brief(last));
+  }
+});
+
+test('who was in a room, and whose second join finds no room to wait, is still in it', async (context) => {
+  const { link, ledger, server, out, clock } = await everybodyIn(context);
+  stall(out);
+  for (let count = 0; count < 1_025; count++) await link.send(message('x'), PAIR);
+  const busy = link.send(joins(CM, `${THEIR_ROOM}/cm`), ROOMS);
+  await turns(1);
+  clock.advance(250);
+  await busy;
+  assert.equal(stanzaError(server.told[0]!).code, 'M4C_BUSY');
+  assert.equal(ledger.find(BETA, { side: 'out', from: CM, to: `${THEIR_ROOM}/cm` })?.kind, 'directed');
+});
+
+test('who has asked a room that nobody can hear now is taken out of it when it can be told', async (context) => {
+  const { link, server, out, clock, up } = await online(context);
+  await link.send(joins(CM, `${THEIR_ROOM}/cm`), ROOMS);
+  await turns();
+  out.end();
+  await turns();
+  link.serverFound();
+  await link.settled();
+  assert.deepEqual(server.told.map(brief), [`presence ${THEIR_ROOM}/cm ${CM} error`]);
+  clock.advance(1_000);
+  const again = await up();
+  assert.deepEqual(again.out.sent.map(brief), [`presence ${CM} ${THEIR_ROOM}/cm unavailable`]);
 });
 
 test('a stream that speaks for others is closed, and nothing of it is heard', async (context) => {
@@ -356,4 +402,25 @@ test('below sso a stream that opens takes nothing back of what is true', async (
   await link.send(more, pair);
   assert.deepEqual((await opened()).sent.map(brief), [brief(more)]);
   assert.equal(ledger.count(BETA), 1);
+});
+
+test('below sso a leave that is lost is told with the next stream', async (context) => {
+  const { link, ledger, clock, dials } = setUp(context, 'encrypted');
+  link.connect();
+  await link.send(joins(CM, `${THEIR_ROOM}/cm`), ROOMS);
+  const first = fakeStream('out', ROOMS);
+  dials.at(-1)!(first);
+  await turns();
+  clock.advance(10_000);
+  first.send = () => Promise.reject(new Mom4cError('M4C_PARTNER_STREAM'));
+  await link.send(presence(CM, `${THEIR_ROOM}/cm`, 'unavailable'), ROOMS);
+  await turns();
+  first.end();
+  await turns();
+  const next = fakeStream('out', ROOMS);
+  await link.send(xml('message', { from: CM, to: THEIR_ROOM }), ROOMS);
+  dials.at(-1)!(next);
+  await turns();
+  assert.equal(next.sent.map(brief)[0], `presence ${CM} ${THEIR_ROOM}/cm unavailable`);
+  assert.equal(ledger.count(BETA), 0);
 });

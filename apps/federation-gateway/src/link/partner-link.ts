@@ -11,7 +11,7 @@
 import { Mom4cError, type Clock, type Log, type Random } from '@mom4c/core';
 import { weightOf, type ComponentHosts, type Element, type HostPair, type S2sStream } from '@mom4c/xmpp';
 import type { Partner } from '../partner.ts';
-import { bounce, isJoin } from './bounce.ts';
+import { bounce } from './bounce.ts';
 import { partnerLost, probes, serverLost } from './ghosts.ts';
 import { createLink } from './link.ts';
 import { streamStatus, type LinkCounts, type LinkState, type LinkStatus } from './link-status.ts';
@@ -20,6 +20,7 @@ import { OutboundQueue, QUEUE_LIMITS } from './outbound-queue.ts';
 import type { PresenceLedger } from './presence-ledger.ts';
 import { bareOf, pairOf, readPresence, type Presence } from './presence-reading.ts';
 import { routeIncoming } from './router.ts';
+import { entryOf, UnwrittenPresences } from './unwritten-presences.ts';
 
 export type PartnerLinkSettings = {
   readonly partner: Partner;
@@ -71,6 +72,7 @@ export function createPartnerLink(settings: PartnerLinkSettings): PartnerLink {
   const counts = { sent: 0, received: 0, bouncedOut: 0, bouncedIn: 0, dropped: 0, ups: 0, downs: 0 };
   /** By pair of hosts; for sso one for all. */
   const queues = new Map<string, OutboundQueue>();
+  const unwritten = new UnwrittenPresences();
   const octets = { out: streamOctets(), in: streamOctets() };
   let stuck = false;
   /** The taking back of presences, one after the other. */
@@ -134,8 +136,9 @@ export function createPartnerLink(settings: PartnerLinkSettings): PartnerLink {
     const known = queues.get(key);
     if (known) return known;
     const fresh = new OutboundQueue(
-      () => {
+      (stanza) => {
         counts.sent += 1;
+        unwritten.written(stanza);
         if (stuck && isHalfEmpty(fresh)) stuck = false;
       },
       (stanza, error) => void lost(stanza, error),
@@ -163,14 +166,26 @@ export function createPartnerLink(settings: PartnerLinkSettings): PartnerLink {
 
   /** Taken by the queue, and not written. */
   async function lost(stanza: Element, error: Mom4cError): Promise<void> {
-    const { from = '', to = '' } = stanza.attrs;
-    // The sender is told; else he would be told once more with those who were let in.
     try {
-      if (isJoin(stanza)) ledger.forget(partner.domain, { side: 'out', from, to });
+      unsay(stanza);
     } catch (thrown) {
       log.error({ err: thrown, partner: partner.domain }, 'the file of presences cannot be written');
     }
     await back(stanza, error.code === 'M4C_PARTNER_STREAM' ? new Mom4cError('M4C_PARTNER_DOWN') : error);
+  }
+
+  /** The partner has not heard it. */
+  function unsay(stanza: Element): void {
+    const entry = entryOf(stanza);
+    const undone = unwritten.lost(stanza);
+    if (!entry || !undone) return;
+    const { stood } = undone;
+    const now = ledger.find(partner.domain, entry);
+    if (stood && (!now || now.kind === 'join')) ledger.restore(partner.domain, stood);
+    // Its sender is told; else he would be told once more with those who were let in.
+    else if (!stood && now?.kind === 'join') ledger.forget(partner.domain, entry);
+    // To be told when he can hear.
+    if (stood && !now) doubtful.add(keyOf(stood));
   }
 
   async function back(stanza: Element, error: Mom4cError): Promise<void> {
@@ -203,7 +218,10 @@ export function createPartnerLink(settings: PartnerLinkSettings): PartnerLink {
     if (why) return back(stanza, why);
     try {
       const change = readPresence(stanza, 'out');
+      const entry = entryOf(stanza);
+      const stood = entry && ledger.find(partner.domain, entry);
       ledger.apply(partner.domain, change);
+      if (entry) unwritten.take(stanza, entry, stood);
       if (change.note) doubtful.delete(keyOf(change.note));
     } catch (error) {
       return back(stanza, asError(error));
@@ -345,7 +363,8 @@ export function createPartnerLink(settings: PartnerLinkSettings): PartnerLink {
     const waiting = ledger.of(partner.domain, 'out').filter(({ kind }) => kind === 'join');
     for (const stanza of partnerLost(gone, waiting)) await component.send(stanza);
     for (const one of gone) ledger.forget(partner.domain, one);
-    for (const one of waiting) ledger.forget(partner.domain, one);
+    // They wait no more, but a room may have let them in and not been heard.
+    for (const one of waiting) ledger.restore(partner.domain, { ...one, kind: 'directed' });
   }
 
   async function forgetServer(): Promise<void> {

@@ -37,6 +37,9 @@ export type PresenceLedger = {
   /** @throws Mom4cError M4C_BUSY if there is no room for it; nothing is changed then */
   apply(partner: string, change: Change): void;
   forget(partner: string, presence: Between): void;
+  /** It is to be as it was. @throws Mom4cError M4C_BUSY */
+  restore(partner: string, presence: Presence): void;
+  find(partner: string, presence: Between): Presence | undefined;
   /** In the order in which they came. */
   of(partner: string, side: Side): readonly Presence[];
   count(partner: string): number;
@@ -131,6 +134,11 @@ export function openPresenceLedger(file: string, limits: LedgerLimits = LEDGER_L
       for (const between of gone) forget(partner, between);
     },
     forget,
+    restore(partner, presence) {
+      forget(partner, presence);
+      note(partner, presence);
+    },
+    find: (partner, presence) => books.get(partner)?.entries.get(keyOf(presence)),
     of: (partner, side) =>
       [...(books.get(partner)?.entries.values() ?? [])].filter((one) => one.side === side),
     count: (partner) => books.get(partner)?.entries.size ?? 0,
