@@ -39,6 +39,7 @@ import {
   samlResponse,
 } from './targets/saml.ts';
 import { stanzaParser } from './targets/stanza-parser.ts';
+import { challengeAddress, cookieJar } from './targets/user.ts';
 
 export const TARGETS: readonly Target[] = [
   stanzaParser,
@@ -83,6 +84,8 @@ export const TARGETS: readonly Target[] = [
   samlAnswer,
   samlRedirect,
   htmlForms,
+  cookieJar,
+  challengeAddress,
 ];
 
 /** @throws Error if there is none of that name */

@@ -2,6 +2,14 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { type Agent, request } from 'node:https';
 
+let asked = 0;
+
+/** An address of this machine, another one each time: agents count requests by address. */
+export function nextLoopbackAddress(): string {
+  asked += 1;
+  return `127.0.${2 + (Math.floor(asked / 250) % 250)}.${1 + (asked % 250)}`;
+}
+
 export type Asked = { readonly status: number; readonly headers: IncomingHttpHeaders; readonly text: string };
 
 export function ask(
@@ -12,7 +20,7 @@ export function ask(
     readonly body?: string | Uint8Array;
     /** As it stands in the request line; default: that of the URL. */
     readonly path?: string;
-    /** For many requests; default: a connection for each. */
+    /** For many requests; default: a connection for each, from an address of its own. */
     readonly agent?: Agent;
   } = {},
 ): Promise<Asked> {
@@ -25,6 +33,7 @@ export function ask(
         headers,
         agent,
         rejectUnauthorized: false,
+        ...(agent === false && { localAddress: nextLoopbackAddress() }),
         ...(path !== undefined && { path }),
       },
       (response) => {

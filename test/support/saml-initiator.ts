@@ -19,6 +19,7 @@ import {
   type AuthnRequest,
 } from '@mom4c/saml';
 import { connectS2s, type S2sStream } from '@mom4c/xmpp';
+import { nextLoopbackAddress } from './https-ask.ts';
 
 export type Answered = {
   readonly status: number;
@@ -133,7 +134,7 @@ export function post(url: string, response: string, relayState: string): Promise
   return ask(url, { 'content-type': 'application/x-www-form-urlencoded' }, form.toString());
 }
 
-/** Follows nothing, looks at no certificate. */
+/** Follows nothing, looks at no certificate; each time from another address. */
 export function ask(
   url: string,
   headers: Readonly<Record<string, string>> = {},
@@ -141,7 +142,14 @@ export function ask(
 ): Promise<Answered> {
   return new Promise((resolve, reject) => {
     const method = body === undefined ? 'GET' : 'POST';
-    const asking = request(url, { method, headers, agent: false, rejectUnauthorized: false }, (response) => {
+    const options = {
+      method,
+      headers,
+      agent: false,
+      rejectUnauthorized: false,
+      localAddress: nextLoopbackAddress(),
+    };
+    const asking = request(url, options, (response) => {
       let text = '';
       response.setEncoding('utf8');
       response.on('data', (chunk: string) => {

@@ -91,6 +91,13 @@ test('a log-in by password needs user and password; metadata have one source', (
   assert.deepEqual(faultsOf({ ...sso, login }).length, 2);
   const federation = { ...sso.federation, metadataUrl: 'https://federation.test/metadata.xml' };
   assert.deepEqual(faultsOf({ ...sso, federation }).length, 1);
+  const { signerFiles } = federation;
+  for (const [metadataUrl, faults] of [
+    ['https://federation.test/metadata.xml', 0],
+    ['http://federation.test/metadata.xml', 1],
+    ['file:///metadata.xml', 1],
+  ] as const)
+    assert.equal(faultsOf({ ...sso, federation: { signerFiles, metadataUrl } }).length, faults, metadataUrl);
 });
 
 test('a host of this domain cannot be a partner’s; the link to the own server stays on the machine', () => {

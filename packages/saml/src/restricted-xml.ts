@@ -13,7 +13,7 @@ export type XmlLimits = MarkupLimits & { readonly characters: number };
 export const MESSAGE_LIMITS: XmlLimits = {
   characters: 64 * 1024,
   depth: 32,
-  elements: 2_000,
+  elements: 400,
   attributes: 32,
 };
 

@@ -5,7 +5,12 @@
 import { isIPv6 } from 'node:net';
 import type { Clock } from '@mom4c/core';
 
-export type AddressRate = { admits(address: string): boolean };
+export type AddressRate = {
+  /** @param cost in tokens, all of which must be there */
+  admits(address: string, cost?: number): boolean;
+  /** Of what was admitted, what it has not cost. */
+  giveBack(address: string, tokens: number): void;
+};
 
 type Bucket = { readonly tokens: number; readonly at: number };
 
@@ -16,19 +21,24 @@ const MAX_ADDRESSES = 2000;
 export function createAddressRate(clock: Pick<Clock, 'monotonic'>): AddressRate {
   /** In the order of use. */
   const buckets = new Map<string, Bucket>();
+
+  /** @param tokens to be added; what would be less than none is left out. @returns was it not? */
+  function change(address: string, tokens: number): boolean {
+    const now = clock.monotonic();
+    const key = networkOf(address);
+    const bucket = buckets.get(key) ?? { tokens: BURST, at: now };
+    const present = Math.min(BURST, bucket.tokens + ((now - bucket.at) * PER_SECOND) / 1000);
+    buckets.delete(key);
+    const [first] = buckets.keys();
+    if (buckets.size >= MAX_ADDRESSES && first !== undefined) buckets.delete(first);
+    const isPossible = present + tokens >= 0;
+    buckets.set(key, { tokens: isPossible ? present + tokens : present, at: now });
+    return isPossible;
+  }
+
   return {
-    admits(address) {
-      const now = clock.monotonic();
-      const key = networkOf(address);
-      const bucket = buckets.get(key) ?? { tokens: BURST, at: now };
-      const tokens = Math.min(BURST, bucket.tokens + ((now - bucket.at) * PER_SECOND) / 1000);
-      buckets.delete(key);
-      const [first] = buckets.keys();
-      if (buckets.size >= MAX_ADDRESSES && first !== undefined) buckets.delete(first);
-      const admitted = tokens >= 1;
-      buckets.set(key, { tokens: admitted ? tokens - 1 : tokens, at: now });
-      return admitted;
-    },
+    admits: (address, cost = 1) => change(address, -cost),
+    giveBack: (address, tokens) => void change(address, tokens),
   };
 }
 

@@ -52,6 +52,8 @@ const MAX_URL_CHARACTERS = 2048;
 const MAX_CONNECTIONS = 200;
 /** Or of a network of IPv6. */
 const MAX_CONNECTIONS_OF_ADDRESS = 50;
+/** In tokens of the rate: SAML is parsed on the thread of the links. */
+const REFUSED_POST_COST = 10;
 const HANDLE = /^[A-Za-z0-9_-]{43}$/;
 const FORM_TYPE = 'application/x-www-form-urlencoded';
 const TEXT = { 'content-type': 'text/plain; charset=utf-8' };
@@ -82,12 +84,16 @@ export async function serveEndpoints(settings: EndpointSettings): Promise<Endpoi
   const rate = createAddressRate(clock);
 
   async function answerTo(request: IncomingMessage): Promise<Answer> {
-    if (!rate.admits(addressOf(request.socket))) throw new HttpRefusal(429, { 'retry-after': '5' });
+    const address = addressOf(request.socket);
+    const cost = request.method === 'GET' ? 1 : REFUSED_POST_COST;
+    if (!rate.admits(address, cost)) throw new HttpRefusal(429, { 'retry-after': '5' });
     const url = urlOf(request);
     const route = routeOf(url);
     if (request.method !== route.method) throw new HttpRefusal(405, { allow: route.method });
     if (route.type !== undefined && typeOf(request) !== route.type) throw new HttpRefusal(415);
-    return route.answer({ url, headers: request.headers, body: await readBody(request) });
+    const answer = route.answer({ url, headers: request.headers, body: await readBody(request) });
+    rate.giveBack(address, cost - 1);
+    return answer;
   }
 
   function refusal(thrown: unknown, from: string): Answer {
