@@ -7,9 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { X509Certificate } from 'node:crypto';
 import { systemClock as clock, systemRandom as random } from '@mom4c/core';
-import { agentUrls } from '@mom4c/federation-gateway';
 import { type Federation, type FederationSettings, freePort, openFederation } from '@mom4c/lab';
-import { type GatewayDescriptor, writeGatewayDescriptor } from '@mom4c/saml';
+import { agentUrls, type GatewayDescriptor, writeGatewayDescriptor } from '@mom4c/saml';
 import { createOpensslAuthority, type Issued } from './openssl-authority.ts';
 import { type AgentOptions, type AgentPlan, type RangeAgent, startAgent } from './range-agent.ts';
 

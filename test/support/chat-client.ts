@@ -55,7 +55,15 @@ export async function startChatClient(account: {
   readonly port: number;
   readonly ca: string;
 }): Promise<ChatClient> {
-  const args = [DRIVER, account.jid, account.passwordFile, '127.0.0.1', String(account.port), account.ca];
+  const args = [
+    '-B',
+    DRIVER,
+    account.jid,
+    account.passwordFile,
+    '127.0.0.1',
+    String(account.port),
+    account.ca,
+  ];
   const child = spawn(PYTHON, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const waiting = new Map<number, (answer: ChatAnswer) => void>();

@@ -6,24 +6,11 @@ the answer to each line in.
 """
 
 import asyncio
-import json
-import logging
-import sys
 
-logging.disable(logging.CRITICAL)  # It warns of a slower stringprep while it is imported.
-
-import slixmpp
+from slixmpp_driver import DrivenClient, drive, local, say, slixmpp
 
 STANZAS = "urn:ietf:params:xml:ns:xmpp-stanzas"
 USER = "http://jabber.org/protocol/muc#user"
-
-
-def say(value):
-    print(json.dumps(value), flush=True)
-
-
-def local(element):
-    return element.tag.rsplit("}", 1)[-1]
 
 
 def told(stanza):
@@ -44,20 +31,13 @@ def told(stanza):
     }
 
 
-class ChatClient(slixmpp.ClientXMPP):
+class ChatClient(DrivenClient):
     def __init__(self, jid, password, ca):
-        super().__init__(jid, password)
-        for plugin in ("xep_0004", "xep_0030", "xep_0045", "xep_0092", "xep_0199"):
-            self.register_plugin(plugin)
-        self.ca_certs = ca
+        super().__init__(jid, password, ca, ("xep_0004", "xep_0030", "xep_0045", "xep_0092", "xep_0199"))
         # Who asks is let in, and asked in return, as most clients do after a click.
         self.auto_authorize = True
         self.auto_subscribe = True
-        self.started = self.loop.create_future()
         self.joining = {}
-        self.add_event_handler("session_start", self.on_start)
-        for event in ("failed_all_auth", "no_auth", "connection_failed", "ssl_invalid_chain", "disconnected"):
-            self.add_event_handler(event, lambda _, event=event: self.settle({"failed": event}))
         self.add_filter("in", self.on_stanza)
 
     def on_stanza(self, stanza):
@@ -80,14 +60,10 @@ class ChatClient(slixmpp.ClientXMPP):
             del self.joining[room]
             waiting.cancel()
 
-    async def on_start(self, _):
+    async def on_start(self):
         await self.get_roster()
         self.send_presence()
-        self.settle({"ready": {"version": slixmpp.__version__, "jid": str(self.boundjid)}})
-
-    def settle(self, value):
-        if not self.started.done():
-            self.started.set_result(value)
+        return {"version": slixmpp.__version__, "jid": str(self.boundjid)}
 
     async def perform(self, task):
         operation, to = task["op"], task.get("to")
@@ -132,26 +108,4 @@ class ChatClient(slixmpp.ClientXMPP):
         say({"id": task["id"], **outcome})
 
 
-async def main():
-    jid, password_file, host, port, ca = sys.argv[1:]
-    with open(password_file, encoding="ascii") as file:
-        client = ChatClient(jid, file.read().strip(), ca)
-    client.connect((host, int(port)), use_ssl=True, disable_starttls=True)
-    started = await client.started
-    say(started)
-    if "failed" in started:
-        client.abort()
-        return
-    reader = asyncio.StreamReader(limit=2**20)
-    await client.loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    tasks = set()
-    while line := await reader.readline():
-        task = client.loop.create_task(client.answer(json.loads(line)))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-    client.disconnect()
-    # Not for ever: the server may have ended the stream before.
-    await asyncio.wait([client.disconnected], timeout=2)
-
-
-asyncio.get_event_loop().run_until_complete(main())
+drive(ChatClient)

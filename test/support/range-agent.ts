@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import { type Log, type Mom4cError, systemClock as clock, systemRandom as random } from '@mom4c/core';
 import {
   type AgentSettings,
-  agentUrls,
   type AuthenticationAgent,
   createAuthenticationAgent,
   createHttpsClient,
@@ -19,7 +18,7 @@ import {
   policyOf,
 } from '@mom4c/federation-gateway';
 import type { Federation } from '@mom4c/lab';
-import type { GatewayDescriptor } from '@mom4c/saml';
+import { agentUrls, type GatewayDescriptor } from '@mom4c/saml';
 import type { S2sPolicy } from '@mom4c/xmpp';
 import type { Issued } from './openssl-authority.ts';
 

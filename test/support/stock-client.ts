@@ -62,7 +62,7 @@ export async function startStockClient(
   { xmpp, caCertificate, people }: DomainDescription,
   { jid, passwordFile }: { jid: string; passwordFile: string },
 ): Promise<StockClient> {
-  const args = [DRIVER, jid, passwordFile, xmpp.host, String(xmpp.port), caCertificate];
+  const args = ['-B', DRIVER, jid, passwordFile, xmpp.host, String(xmpp.port), caCertificate];
   const child = spawn(PYTHON, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const waiting = new Map<number, (answer: StockAnswer) => void>();

@@ -4,15 +4,9 @@ Usage: stock_client.py JID PASSWORD_FILE HOST PORT CA_FILE
 First line out: {"ready": {"mechanism": …, "tls": …}} or {"failed": reason}. Then one answer for each line in, under its id.
 """
 
-import asyncio
-import json
-import logging
-import sys
 from xml.etree import ElementTree
 
-logging.disable(logging.CRITICAL)  # It warns of a slower stringprep while it is imported.
-
-import slixmpp
+from slixmpp_driver import DrivenClient, drive, local, say, slixmpp
 from slixmpp.xmlstream.handler import Callback
 from slixmpp.xmlstream.matcher import MatcherId
 
@@ -20,14 +14,6 @@ COMMANDS = "http://jabber.org/protocol/commands"
 STANZAS = "urn:ietf:params:xml:ns:xmpp-stanzas"
 DATA = "jabber:x:data"
 CLIENT = "jabber:client"
-
-
-def say(value):
-    print(json.dumps(value), flush=True)
-
-
-def local(element):
-    return element.tag.rsplit("}", 1)[-1]
 
 
 def error_of(xml):
@@ -75,27 +61,13 @@ def command_of(xml):
     return answer
 
 
-class StockClient(slixmpp.ClientXMPP):
+class StockClient(DrivenClient):
     def __init__(self, jid, password, ca):
-        super().__init__(jid, password)
-        for plugin in ("xep_0004", "xep_0030", "xep_0050"):
-            self.register_plugin(plugin)
-        self.ca_certs = ca
-        self.started = self.loop.create_future()
-        self.add_event_handler("session_start", self.on_start)
-        for event in ("failed_all_auth", "no_auth", "connection_failed", "ssl_invalid_chain"):
-            self.add_event_handler(event, lambda _, event=event: self.fail(event))
-        self.add_event_handler("disconnected", lambda _: self.fail("disconnected"))
+        super().__init__(jid, password, ca, ("xep_0004", "xep_0030", "xep_0050"))
 
-    def on_start(self, _):
-        if not self.started.done():
-            tls = self.transport.get_extra_info("ssl_object")
-            mechanism = self["feature_mechanisms"].mech.name
-            self.started.set_result({"ready": {"mechanism": mechanism, "tls": tls.version()}})
-
-    def fail(self, reason):
-        if not self.started.done():
-            self.started.set_result({"failed": reason})
+    async def on_start(self):
+        tls = self.transport.get_extra_info("ssl_object")
+        return {"mechanism": self["feature_mechanisms"].mech.name, "tls": tls.version()}
 
     async def perform(self, task):
         operation = task["op"]
@@ -149,26 +121,4 @@ class StockClient(slixmpp.ClientXMPP):
         say({"id": task["id"], **outcome})
 
 
-async def main():
-    jid, password_file, host, port, ca = sys.argv[1:]
-    with open(password_file, encoding="ascii") as file:
-        client = StockClient(jid, file.read().strip(), ca)
-    client.connect((host, int(port)), use_ssl=True, disable_starttls=True)
-    started = await client.started
-    say(started)
-    if "failed" in started:
-        client.abort()
-        return
-    reader = asyncio.StreamReader(limit=2**22)
-    await client.loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    tasks = set()
-    while line := await reader.readline():
-        task = client.loop.create_task(client.answer(json.loads(line)))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-    client.disconnect()
-    # Not for ever: the server may have ended the stream before.
-    await asyncio.wait([client.disconnected], timeout=2)
-
-
-asyncio.get_event_loop().run_until_complete(main())
+drive(StockClient)

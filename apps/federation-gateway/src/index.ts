@@ -1,5 +1,3 @@
-export { agentUrls } from './agent/agent-urls.ts';
-export type { AgentUrls } from './agent/agent-urls.ts';
 export { createAuthenticationAgent } from './agent/authentication-agent.ts';
 export type { AgentSettings, AgentStatus, AuthenticationAgent } from './agent/authentication-agent.ts';
 export { followFederation } from './agent/federation-metadata.ts';

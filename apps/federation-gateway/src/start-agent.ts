@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Mom4cError } from '@mom4c/core';
 import type { Clock, Log, Random } from '@mom4c/core';
 import { readSecret } from '@mom4c/runtime';
-import { agentUrls } from './agent/agent-urls.ts';
+import { agentUrls } from '@mom4c/saml';
 import { createAuthenticationAgent } from './agent/authentication-agent.ts';
 import type { AuthenticationAgent } from './agent/authentication-agent.ts';
 import { followFederation } from './agent/federation-metadata.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Mom4cError } from '@mom4c/core';
 import type { Level } from './level.ts';
 import { fromPem } from '@mom4c/pki';
-import { writeGatewayDescriptor } from '@mom4c/saml';
+import { agentUrls, writeGatewayDescriptor } from '@mom4c/saml';
 import { serverFolder } from './authority.ts';
 import type { Component } from './component.ts';
 import type { Federation } from './federation.ts';
@@ -180,16 +180,6 @@ export function labGateway(
 
 function agentUrl({ agentPort }: GatewayState): string {
   return `https://${LOOPBACK}:${agentPort}/`;
-}
-
-/** Where the authentication agent has what, below its base: the metadata must say the same. */
-function agentUrls(base: string) {
-  return {
-    entityId: `${base}metadata`,
-    agentUrl: `${base}log-in/`,
-    consumerUrls: { post: `${base}assertion`, paos: `${base}assertion/paos` },
-    discoveryUrl: `${base}discovery`,
-  };
 }
 
 function tlsFiles(folder: string): TlsFiles {

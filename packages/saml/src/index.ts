@@ -1,3 +1,5 @@
+export { agentUrls } from './agent-urls.ts';
+export type { AgentUrls } from './agent-urls.ts';
 export { readAuthnRequest, readRedirect, redirectUrl, writeAuthnRequest } from './authn-request.ts';
 export type { AuthnRequest, Redirect } from './authn-request.ts';
 export type { Assertion, Expected } from './assertion.ts';

@@ -4,10 +4,9 @@
  */
 import { X509Certificate } from 'node:crypto';
 import type { Clock, Log, Mom4cError, Random } from '@mom4c/core';
-import { writeGatewayDescriptor } from '@mom4c/saml';
+import { type AgentUrls, writeGatewayDescriptor } from '@mom4c/saml';
 import type { SamlUser, SamlVerdicts } from '@mom4c/xmpp';
 import type { Partners } from '../partner.ts';
-import type { AgentUrls } from './agent-urls.ts';
 import { type ServerCredentials, serveEndpoints } from './endpoints.ts';
 import type { FederationSource, FederationStatus } from './federation-metadata.ts';
 import { createHttpsClient, type Trust } from './https-client.ts';

@@ -15,7 +15,7 @@ import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { after, type TestContext, test } from 'node:test';
 import { Mom4cError, silentLog, systemRandom } from '@mom4c/core';
 import { fakeClock } from '../test-fakes.ts';
-import { agentUrls } from './agent-urls.ts';
+import { agentUrls } from '@mom4c/saml';
 import { type EndpointSettings, serveEndpoints } from './endpoints.ts';
 
 const PAOS = 'application/vnd.paos+xml';

@@ -7,8 +7,7 @@ import { createServer, type Server } from 'node:https';
 import type { Socket } from 'node:net';
 import { type Clock, type Log, Mom4cError, uuidv7, type Random } from '@mom4c/core';
 import { HTTPS_LIMITS, type HttpService, listen } from '@mom4c/runtime';
-import { PAOS_MEDIA_TYPE } from '@mom4c/saml';
-import type { AgentUrls } from './agent-urls.ts';
+import { type AgentUrls, PAOS_MEDIA_TYPE } from '@mom4c/saml';
 import { createAddressRate, networkOf } from './address-rate.ts';
 import type { RelyingParty, StartAnswer } from './relying-party.ts';
 

@@ -9,6 +9,7 @@
  */
 import { type Clock, type Log, Mom4cError, type Random } from '@mom4c/core';
 import {
+  type AgentUrls,
   type Assertion,
   type IdpDescriptor,
   readPaosResponse,
@@ -20,7 +21,6 @@ import {
 } from '@mom4c/saml';
 import type { HostPair, SamlVerdicts } from '@mom4c/xmpp';
 import type { Partner, Partners } from '../partner.ts';
-import type { AgentUrls } from './agent-urls.ts';
 import type { FederationSource } from './federation-metadata.ts';
 import type { UsedAssertions } from './used-assertions.ts';
 import { mayVouch } from './vouching.ts';
