@@ -46,7 +46,7 @@ const AUTHORITY: Program = {
   title: 'Certificate authority',
   about:
     'Started as `node apps/certificate-authority/src/main.ts serve --config FILE`. Its other verbs (`init`, `token`, ' +
-    '`server-certificate`) read the same file.',
+    '`server-certificate`, and `batch` for many of them in one process) read the same file.',
   schema: certificateAuthorityConfig,
 };
 

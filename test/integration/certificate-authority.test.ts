@@ -160,6 +160,25 @@ test("a name keeps its role while its certificate is valid; reserved names are n
   await assert.rejects(service.verb('token', '--name', 'te6'), /M4C_USAGE/);
 });
 
+// Red with a failure that does not end the batch, and with a line that cannot be read left out.
+test('a batch does one order after the other, none after one that fails, and none if one cannot be read', async () => {
+  const order = (name: string) => ['token', '--name', name, '--role', 'te'];
+  const done = await service.batch(order('batch1'), order('batch2'));
+  const tokens = done.stdout.trimEnd().split('\n');
+  assert.equal(done.code, 0);
+  assert.equal(tokens.length, 2);
+  await enrolWith(tokens[1]!, 'batch2', 'te');
+  await enrolWith(tokens[0]!, 'batch1', 'te');
+
+  const half = await service.batch(order('batch3'), order('cm'), order('batch4'));
+  assert.notEqual(half.code, 0);
+  assert.match(half.stdout, /^[\w-]{27}\n$/, 'the first one alone');
+
+  const none = await service.batch(order('batch5'), ['token', '--name', 'batch6']);
+  assert.notEqual(none.code, 0);
+  assert.equal(none.stdout, '');
+});
+
 test('a renewal needs a standing certificate of ours, and keeps its subject', async () => {
   const identity = await enrol('te7', 'te');
   await renew({ url, authority, identity, signal, clock, random });

@@ -1,6 +1,6 @@
 /** The certificate authority alone, as its operator runs it: a process, its configuration, its verbs, its log. */
 import assert from 'node:assert/strict';
-import { execFile, fork } from 'node:child_process';
+import { execFile, fork, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -8,6 +8,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
+import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 
 export type LogLine = { readonly msg?: string } & Readonly<Record<string, unknown>>;
@@ -32,6 +33,8 @@ export type StandaloneAuthority = {
   stop(): Promise<void>;
   /** A verb of the operator. @returns what it printed */
   verb(name: string, ...args: string[]): Promise<string>;
+  /** The verb `batch`. @returns what it printed, and its exit code */
+  batch(...orders: (readonly string[])[]): Promise<{ stdout: string; code: number }>;
   token(name: string, role: string, ...args: string[]): Promise<string>;
   /** Resolves with the next line of that message which also contains the text. */
   logged(message: string, text: string): Promise<LogLine>;
@@ -92,6 +95,17 @@ export async function createStandaloneAuthority(
     lines: () => output.split('\n').flatMap(parseLine),
     configure,
     verb,
+
+    async batch(...orders) {
+      const child = spawn(process.execPath, [MAIN, 'batch', '--config', config], {
+        stdio: ['pipe', 'pipe', 'ignore'],
+      });
+      const ended = once(child, 'exit');
+      child.stdin.end(orders.map((order) => `${JSON.stringify(order)}\n`).join(''));
+      const stdout = await text(child.stdout);
+      const [code] = (await ended) as [number];
+      return { stdout, code };
+    },
 
     async start() {
       const child = fork(MAIN, ['serve', '--config', config], { silent: true });

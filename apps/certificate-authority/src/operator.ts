@@ -17,41 +17,36 @@ export async function initialise(config: CertificateAuthorityConfig): Promise<st
   return fingerprint;
 }
 
-export async function makeToken(
-  config: CertificateAuthorityConfig,
-  wish: TokenWish,
-  log: Log,
-): Promise<string> {
-  const stores = openStores(config, await openAuthority(config), log);
-  try {
-    const orders = createOrders({ ...stores, issuing: createIssuing(stores), onChange() {} });
-    return orders.makeToken(wish, 'operator').token;
-  } finally {
-    stores.database.close();
-  }
-}
+export type Operator = {
+  /** @returns the token @throws Mom4cError M4C_BAD_ARGUMENTS */
+  makeToken(wish: TokenWish): string;
+  /** Writes `cert.pem`, `key.pem` (mode 0600) and `ca.pem` to the folder, each as a whole. */
+  makeServerCertificate(server: {
+    name: string;
+    dns: string[];
+    ips: string[];
+    folder: string;
+  }): Promise<void>;
+  close(): void;
+};
 
-/** Writes `cert.pem`, `key.pem` (mode 0600) and `ca.pem` to the folder, each as a whole. */
-export async function makeServerCertificate(
-  config: CertificateAuthorityConfig,
-  server: { name: string; dns: string[]; ips: string[]; folder: string },
-  log: Log,
-): Promise<void> {
+export async function openOperator(config: CertificateAuthorityConfig, log: Log): Promise<Operator> {
   const stores = openStores(config, await openAuthority(config), log);
-  try {
-    const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    const certificate = await createIssuing(stores).issueServer({ ...server, publicKey });
-    mkdirSync(server.folder, { recursive: true, mode: 0o700 });
-    write(
-      join(server.folder, 'key.pem'),
-      privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
-      0o600,
-    );
-    write(join(server.folder, 'cert.pem'), toPem('CERTIFICATE', certificate.der), 0o644);
-    write(join(server.folder, 'ca.pem'), stores.authority.pem, 0o644);
-  } finally {
-    stores.database.close();
-  }
+  const issuing = createIssuing(stores);
+  const orders = createOrders({ ...stores, issuing, onChange() {} });
+  return {
+    makeToken: (wish) => orders.makeToken(wish, 'operator').token,
+    async makeServerCertificate(server) {
+      const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+      const certificate = await issuing.issueServer({ ...server, publicKey });
+      const at = (name: string): string => join(server.folder, name);
+      mkdirSync(server.folder, { recursive: true, mode: 0o700 });
+      write(at('key.pem'), privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(), 0o600);
+      write(at('cert.pem'), toPem('CERTIFICATE', certificate.der), 0o644);
+      write(at('ca.pem'), stores.authority.pem, 0o644);
+    },
+    close: () => stores.database.close(),
+  };
 }
 
 function write(file: string, content: string, mode: number): void {

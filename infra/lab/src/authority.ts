@@ -1,11 +1,10 @@
 /** The certificate authority of a domain, through its program. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { systemRandom } from '@mom4c/core';
+import { Mom4cError, systemRandom } from '@mom4c/core';
 import type { Random, Role } from '@mom4c/core';
 import { runVerb, startProgram } from './program.ts';
 import type { OnStart } from './server.ts';
-import type { TlsFiles } from './server-folder.ts';
 import { toYaml } from './yaml.ts';
 
 export type AuthoritySettings = {
@@ -16,11 +15,17 @@ export type AuthoritySettings = {
   directory: { url: string; base: string };
 };
 
+/** Of a new domain. */
+export type Beginning = {
+  /** Servers by the name of their certificate; each for these DNS names beside the domain, and 127.0.0.1. */
+  servers: Readonly<Record<string, readonly string[]>>;
+  /** Who gets a one-time token, by name. */
+  members: Readonly<Record<string, Role>>;
+};
+
 export type Authority = {
-  /** Makes its key and certificate. @returns its fingerprint */
-  init(): Promise<string>;
-  /** A server's certificate for these DNS names and 127.0.0.1. */
-  serverCertificate(name: string, dns: readonly string[]): Promise<TlsFiles>;
+  /** Makes its key and certificate, and what a new domain needs of it. @returns its fingerprint, and the tokens by name */
+  create(beginning: Beginning): Promise<{ fingerprint: string; tokens: ReadonlyMap<string, string> }>;
   /** A one-time token. */
   token(name: string, role: Role): Promise<string>;
   serve(onStart: OnStart): Promise<unknown>;
@@ -48,23 +53,34 @@ export function openAuthority(settings: AuthoritySettings, random: Random = syst
   const { folder, domain } = settings;
   const config = join(folder, 'config.yaml');
   const call = { program: 'certificate-authority', name: 'certificate-authority', folder } as const;
-  const verb = (name: string, ...args: string[]) =>
-    runVerb({ ...call, args: [name, '--config', config, ...args] });
+  /** Several in one process, since its start takes longer than any verb. @returns the lines that they print */
+  const run = (orders: readonly (readonly string[])[]): Promise<string[]> => {
+    const lines = orders.map((order) => `${JSON.stringify(order)}\n`);
+    return runVerb({ ...call, args: ['batch', '--config', config] }, lines.join(''));
+  };
+  const token = (name: string, role: Role) => ['token', '--name', name, '--role', role, '--ttl', TOKEN_TTL];
+  const serverCertificate = (name: string, dns: readonly string[]): string[] => {
+    const out = serverFolder(folder, name);
+    mkdirSync(out, { recursive: true, mode: 0o700 });
+    const names = [domain, ...dns, 'localhost'].join(',');
+    return ['server-certificate', '--name', name, '--dns', names, '--ip', '127.0.0.1', '--out', out];
+  };
   return {
-    init() {
+    async create({ servers, members }) {
       mkdirSync(folder, { mode: 0o700 });
       writePassword(join(folder, 'password'), random);
       writeFileSync(config, toYaml(settingsOf(settings)), { mode: 0o600 });
-      return verb('init');
+      const [fingerprint, ...tokens] = await run([
+        ['init'],
+        ...Object.entries(servers).map(([name, dns]) => serverCertificate(name, dns)),
+        ...Object.entries(members).map(([name, role]) => token(name, role)),
+      ]);
+      const names = Object.keys(members);
+      if (fingerprint === undefined || tokens.length !== names.length)
+        throw new Mom4cError('M4C_LAB', `the authority of ${domain} has not printed all that it should`);
+      return { fingerprint, tokens: new Map(names.map((name, index) => [name, tokens[index]!])) };
     },
-    async serverCertificate(name, dns) {
-      const out = serverFolder(folder, name);
-      mkdirSync(out, { recursive: true, mode: 0o700 });
-      const names = [domain, ...dns, 'localhost'].join(',');
-      await verb('server-certificate', '--name', name, '--dns', names, '--ip', '127.0.0.1', '--out', out);
-      return { cert: join(out, 'cert.pem'), key: join(out, 'key.pem'), ca: join(out, 'ca.pem') };
-    },
-    token: (name, role) => verb('token', '--name', name, '--role', role, '--ttl', TOKEN_TTL),
+    token: async (name, role) => (await run([token(name, role)]))[0] ?? '',
     serve: (onStart) => startProgram({ ...call, args: ['serve', '--config', config], onStart }),
   };
 }

@@ -177,7 +177,7 @@ export function openDomain(context: DomainContext): LabDomain {
     const added = wrap(part);
     components.push(added);
     save();
-    await prepareNode(context, part);
+    prepareNode(context, part, await authority.token(name, role));
     await added.start();
     return added;
   };
@@ -220,51 +220,58 @@ export function openDomain(context: DomainContext): LabDomain {
   };
 }
 
-/** Makes the authority of a new domain in its empty folder, and its servers' certificates. @throws Mom4cError M4C_LAB */
-export async function prepareDomain(context: DomainContext): Promise<void> {
-  const { folder, state, save, checkOpen, progress } = context;
-  const authority = authorityOf(context);
-  state.fingerprint = await authority.init();
-  save();
+/**
+ * Makes the authority of a new domain in its empty folder, its servers' certificates, and the folders of its nodes.
+ * @returns the token of its administrator @throws Mom4cError M4C_LAB
+ */
+export async function prepareDomain(context: DomainContext): Promise<string> {
+  const { folder, state, save, checkOpen, progress, random } = context;
   const people = peopleOf(context)?.host;
-  if (people) writeSecrets(join(folder, 'people'), people, context.random);
-  if (state.gateway) writePassword(linkSecret(folder), context.random);
+  if (people) writeSecrets(join(folder, 'people'), people, random);
+  if (state.gateway) writePassword(linkSecret(folder), random);
+  const nodes = state.components.filter(({ kind }) => isNode(kind));
+  const { fingerprint, tokens } = await authorityOf(context).create({
+    servers: {
+      ...Object.fromEntries(SERVER_CERTIFICATES.map((name) => [name, []])),
+      xmpp: xmppNames(state.name, people),
+      ...(state.gateway && { [GATEWAY_CERTIFICATE]: ownHosts(state) }),
+    },
+    members: {
+      ...Object.fromEntries(nodes.map(({ name, kind }) => [name, kind as NodeRole])),
+      [ADMINISTRATOR]: 'admin',
+    },
+  });
+  state.fingerprint = fingerprint;
+  save();
   checkOpen();
-  await all([
-    ...SERVER_CERTIFICATES.map((name) =>
-      authority.serverCertificate(name, name === 'xmpp' ? xmppNames(state.name, people) : []),
-    ),
-    ...(state.gateway ? [authority.serverCertificate(GATEWAY_CERTIFICATE, ownHosts(state))] : []),
-  ]);
+  for (const node of nodes) prepareNode(context, node, tokens.get(node.name)!);
   progress(`${state.name}: authority and server certificates made`);
+  return tokens.get(ADMINISTRATOR)!;
 }
 
-/** Starts a domain that is prepared, and makes what it needs for that. @throws Mom4cError M4C_LAB, M4C_PACKAGE_MISSING */
-export async function startDomain(context: DomainContext): Promise<LabDomain> {
+/**
+ * Starts a domain that is prepared. @param token of its administrator
+ * @throws Mom4cError M4C_LAB, M4C_PACKAGE_MISSING
+ */
+export async function startDomain(context: DomainContext, token: string): Promise<LabDomain> {
   const { folder, state, checkOpen } = context;
-  const authority = authorityOf(context);
   const domain = openDomain(context);
   const start = (...kinds: Component['kind'][]) =>
     all(domain.components.filter((part) => kinds.includes(part.kind)).map((part) => part.start()));
-  const nodes = state.components.filter(({ kind }) => isNode(kind));
-  const prepared = all(nodes.map((node) => prepareNode(context, node)));
-  const token = authority.token(ADMINISTRATOR, 'admin');
-  await all<unknown>([start('server'), prepared, token]);
+  await start('server');
   // It publishes its certificate in the directory.
   await start('authority');
   checkOpen();
   // The managers make the rooms that the others join.
   await start('cm');
   const services = { ...servicesOf(context), admin: { url: adminUrl(state) } };
-  const administrator = enrollAdministrator(adminFolder(folder), services, await token, context.random);
+  const administrator = enrollAdministrator(adminFolder(folder), services, token, context.random);
   await all<unknown>([start('te', 'adapter', 'gateway'), administrator]);
   return domain;
 }
 
-async function prepareNode(context: DomainContext, part: ComponentState): Promise<void> {
-  const { folder, random } = context;
-  const token = await authorityOf(context).token(part.name, part.kind as NodeRole);
-  writeMember(nodeFolder(folder, part.name), settingsOfNode(context, part), token, random);
+function prepareNode(context: DomainContext, part: ComponentState, token: string): void {
+  writeMember(nodeFolder(context.folder, part.name), settingsOfNode(context, part), token, context.random);
 }
 
 function settingsOfNode(

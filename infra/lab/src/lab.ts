@@ -90,7 +90,9 @@ export async function startLab(options: LabOptions): Promise<Lab> {
     const idpReady = createIdp(folder, state, { random, progress, checkOpen }).catch(failing);
     await all<unknown>([...prepared, idpReady]);
     await publishMetadata(folder, state, progress);
-    return labOf(folder, state, await all(contexts().map((context) => startDomain(context).catch(failing))));
+    const tokens = await all(prepared);
+    const started = contexts().map((context, index) => startDomain(context, tokens[index]!).catch(failing));
+    return labOf(folder, state, await all(started));
   } catch (error) {
     await stopEverything(folder, state, contexts().map(openDomain));
     throw error;

@@ -70,8 +70,11 @@ export async function startProgram(start: ProgramStart): Promise<ProcessRecord> 
   throw new Mom4cError('M4C_LAB', `${name} ${failure}, see ${record.logFile}:\n${tailOf(record.logFile)}`);
 }
 
-/** Runs a program to its end. @returns the last line that it printed @throws Mom4cError M4C_LAB */
-export async function runVerb(start: Omit<ProgramStart, 'onStart'>): Promise<string> {
+/**
+ * Runs a program to its end. @param input of its standard input @returns the lines that it printed
+ * @throws Mom4cError M4C_LAB
+ */
+export async function runVerb(start: Omit<ProgramStart, 'onStart'>, input: string): Promise<string[]> {
   const logFile = join(start.folder, 'output.log');
   const options = {
     cwd: start.folder,
@@ -80,11 +83,12 @@ export async function runVerb(start: Omit<ProgramStart, 'onStart'>): Promise<str
     maxBuffer: MAX_OUTPUT,
   };
   return new Promise((resolve, reject) => {
-    execFile(process.execPath, [mainOf(start.program), ...start.args], options, (cause, stdout, stderr) => {
+    const args = [mainOf(start.program), ...start.args];
+    const child = execFile(process.execPath, args, options, (cause, stdout, stderr) => {
       // What it prints may be a secret (a token); what it logs is not.
       appendFileSync(logFile, stderr);
       chmodSync(logFile, 0o600);
-      if (!cause) return resolve(stdout.trimEnd().split('\n').at(-1) ?? '');
+      if (!cause) return resolve(stdout.split('\n').slice(0, -1));
       const what = `${start.name} ${start.args[0] ?? ''} failed`;
       reject(
         new Mom4cError(
@@ -93,6 +97,8 @@ export async function runVerb(start: Omit<ProgramStart, 'onStart'>): Promise<str
         ),
       );
     });
+    // If it ends without reading, the callback has the reason.
+    child.stdin!.on('error', () => {}).end(input);
   });
 }
 
