@@ -200,7 +200,7 @@ test('the honest assertion of another domain, to a request that was stolen, open
   }
 });
 
-test('an answer is good once, and so is an assertion', async () => {
+test('an answer is good once, and so is an assertion, also on another stream and after a restart', async () => {
   let used: Claims | undefined;
   let again: (() => Promise<Answered>) | undefined;
   const stream = await alpha.logIn(async (url) => {
@@ -213,11 +213,16 @@ test('an answer is good once, and so is an assertion', async () => {
   const { text } = await again!();
   assert.equal(text, 'M4C_ASSERTION_REQUEST\n');
   await stream.close();
-  await refused('M4C_ASSERTION_REPLAY', async (url) => {
-    const challenge = await challengeAt(url);
-    const fresh = claimsFor(challenge);
-    return challenge.bring(honestResponse({ ...fresh, assertionId: used!.assertionId }, idp));
-  });
+  const onAnotherStream = (): Promise<void> =>
+    refused('M4C_ASSERTION_REPLAY', async (url) => {
+      const challenge = await challengeAt(url);
+      const fresh = claimsFor(challenge);
+      return challenge.bring(honestResponse({ ...fresh, assertionId: used!.assertionId }, idp));
+    });
+  await onAnotherStream();
+  await honest();
+  await lab.domain(BETA).gateway.change(() => ({}));
+  await onAnotherStream();
   await honest();
 });
 

@@ -1,5 +1,6 @@
-// Mutations that it is for, not tried yet: a rule left out of ruleFaults (each of the six); only the first fault reported; usual
-// hosts not looked at for overlaps; the check of the level encrypted without regard to the federation's metadata.
+// Mutations seen red: a rule left out of ruleFaults (each of the six); only the first fault reported; usual hosts not looked at
+// for overlaps; the check of the level encrypted without regard to the federation's metadata; identity providers named below
+// sso; metadata by plain http.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { federationGatewaySettings } from './settings.ts';

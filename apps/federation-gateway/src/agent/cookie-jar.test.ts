@@ -1,5 +1,5 @@
-// Mutations that it is for, not tried yet: cookies taken from, or sent to, another origin; no expiry; Expires before Max-Age; a path that
-// matches without the slash; no limit of their number; values with control characters accepted.
+// Mutations seen red: cookies taken from, or sent to, another origin; no expiry; Expires before Max-Age; a path that matches
+// without the slash; no limit of their number; values with control characters accepted.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createCookieJar } from './cookie-jar.ts';

@@ -1,6 +1,5 @@
-// Mutations that it is for, not tried yet: no turn (two log-ins at once); who waited logs in again; credentials sent again at once after they
-// were refused; the pause not doubled, not reset, or kept for other credentials; a session shown after its end; the old jar
-// used for a new log-in; a session kept that the identity provider has forgotten.
+// Mutations seen red: no turn (two log-ins at once); who waited logs in again; credentials sent again at once after they were
+// refused; the pause not doubled, not reset, or kept for other credentials; a session shown after its end.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Mom4cError } from '@mom4c/core';

@@ -1,5 +1,5 @@
-// Mutations that it is for, not tried yet: the origin not compared; the path not compared; user and password allowed; a fragment allowed;
-// encoded dots and slashes allowed.
+// Mutations seen red: the origin not compared; the path not compared, below or at a place; a user allowed; a fragment allowed;
+// encoded dots and slashes allowed; no limit of length; the very text not compared.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { at, below, same } from './pinned-address.ts';
@@ -35,6 +35,12 @@ for (const url of [
   test(`not ${url}`, () => {
     assert.throws(() => below(AGENT, url, 'the challenge'), refused);
   });
+
+test('an address is not longer than the longest that a request makes', () => {
+  const long = (length: number): string => AGENT.padEnd(length, 'a');
+  assert.equal(below(AGENT, long(8192), 'x').href.length, 8192);
+  assert.throws(() => below(AGENT, long(8193), 'x'), refused);
+});
 
 test('a place may have another query, and nothing else of another', () => {
   const consumer = 'https://gateway.beta.test:8443/saml/discovery';

@@ -1,4 +1,4 @@
-// Mutations that it is for, not tried yet: nothing remembered; forgotten before its time; never forgotten; remembered without the issuer; no
+// Mutations seen red: nothing remembered; forgotten before its time; never forgotten; remembered without the issuer; no
 // limit.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
