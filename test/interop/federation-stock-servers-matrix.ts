@@ -11,6 +11,7 @@ import type { LowLevel, StockFederation } from '../support/stock-federation.ts';
 import { refusalOf, versionOf } from './federation-matrix.ts';
 import type { Cell, Matrix, Row } from './federation-matrix.ts';
 
+const NS_PING = 'urn:xmpp:ping';
 const NS_MUC = 'http://jabber.org/protocol/muc';
 const DIALBACK = "<dialback xmlns='urn:xmpp:features:dialback'/>";
 const MADE_UP = '0123456789abcdef';
@@ -65,6 +66,16 @@ function honestCells(
         ours.streams.map(({ pair }) => pair.remote).filter((host) => host.endsWith(theirs)),
       );
       return { seen: `streams from ${[...hosts].toSorted().join(' and ')}`, outcome: 'works' };
+    }),
+    cell(`${level}: its hosts answer the ping by which we see that they are there`, 'works', async () => {
+      const answers = [theirs, `conference.${theirs}`].map(async (to) => {
+        const id = `is-there-${to}`;
+        await ours.send(xml('iq', { type: 'get', id, from: ours.host, to }, xml('ping', { xmlns: NS_PING })));
+        const { attrs } = await ours.take((stanza) => stanza.attrs.id === id);
+        assert.deepEqual([attrs.from, attrs.to], [to, ours.host]);
+        return `\`${attrs.type}\` of ${to}`;
+      });
+      return { seen: (await Promise.all(answers)).join(', '), outcome: 'works' };
     }),
     configured('starttls'),
     configured('direct'),

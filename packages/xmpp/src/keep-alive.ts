@@ -7,13 +7,15 @@ export const PING_AFTER_MS = 30_000;
 export const PING_ANSWER_MS = 10_000;
 export const LAST_LOOK_MS = 250;
 
-/** Destroys the stream if it stays silent. Any octets count as an answer.
+/** Destroys the stream if it stays silent. Whatever moves `lastHeard` (monotonic, ms) counts as an answer.
  *  @param ping sends a ping and deals with its outcome
+ *  @param answerMs what it has for the answer
  *  @returns stops asking */
 export function keepAlive(
   stream: Pick<XmlStream, 'lastHeard' | 'destroy'>,
   clock: Clock,
   ping: (timeoutMs: number) => void,
+  answerMs = PING_ANSWER_MS,
 ): () => void {
   let cancel = clock.after(PING_AFTER_MS, check);
 
@@ -28,7 +30,7 @@ export function keepAlive(
       if (stream.lastHeard >= asked) check();
       else otherwise();
     };
-    cancel = clock.after(PING_ANSWER_MS, () =>
+    cancel = clock.after(answerMs, () =>
       heard(() => {
         // Timers come before octets: after a pause of our own the answer may lie in the socket, unread.
         cancel = clock.after(LAST_LOOK_MS, () =>
@@ -36,7 +38,7 @@ export function keepAlive(
         );
       }),
     );
-    ping(PING_ANSWER_MS);
+    ping(answerMs);
   }
 
   return () => cancel();

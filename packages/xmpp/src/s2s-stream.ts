@@ -102,6 +102,9 @@ export function createS2sStream(negotiated: NegotiatedStream, waiting: readonly 
     close,
     destroy: (error) => link.destroy(error),
     closed: link.closed,
+    get isWatched() {
+      return enabled;
+    },
     get counts() {
       return { stanzas, octets: link.octets[direction] - started[direction] };
     },

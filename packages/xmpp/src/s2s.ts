@@ -29,8 +29,8 @@ export type S2sPolicy = {
  * One direction, authenticated; it carries stanzas of the initiator only.
  *
  * Whether the addresses of a stanza are ones that `pair` may use is for the router to say: the stream does not look.
- * Silence: TCP keep-alive notices within 30 s that the peer's machine is gone; where both sides know XEP-0198 they ask
- * each other, and a frozen peer is noticed within 40 s.
+ * Silence: TCP keep-alive notices within 30 s that the peer's machine is gone, unless something is on its way to it; where
+ * both sides know XEP-0198 they ask each other, and a frozen peer is noticed within 40 s. Else who uses the stream must ask.
  */
 export type S2sStream = {
   readonly id: string;
@@ -53,5 +53,7 @@ export type S2sStream = {
   close(condition?: string): Promise<void>;
   destroy(error: Mom4cError): void;
   readonly closed: Promise<StreamEnd>;
+  /** A peer that is silent is asked (XEP-0198), and the stream ends if it stays so. */
+  readonly isWatched: boolean;
   readonly counts: { readonly stanzas: number; readonly octets: number };
 };

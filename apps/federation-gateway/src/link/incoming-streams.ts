@@ -12,6 +12,8 @@ import type { Element, HostPair, S2sStream } from '@mom4c/xmpp';
 
 export type IncomingStreams = {
   readonly all: readonly S2sStream[];
+  /** A stanza of one of them is being handled, and nothing behind it has been read. */
+  readonly isBusy: boolean;
   /** Streams that came while there was one of their pair. */
   readonly replaced: number;
   add(stream: S2sStream): void;
@@ -76,6 +78,9 @@ export function createIncomingStreams(
   return {
     get all() {
       return [...pairs.values()].flatMap((ofPair) => ofPair.map(({ stream }) => stream));
+    },
+    get isBusy() {
+      return [...pairs.values()].some((ofPair) => ofPair.some(({ busy }) => busy));
     },
     get replaced() {
       return replaced;

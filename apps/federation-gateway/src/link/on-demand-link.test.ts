@@ -1,9 +1,10 @@
-// Mutations seen red, one each: a second stream opened for a pair that has one; taken during a pause; never idle; asked again at once by who ends each stream; lost told with every failure; a pause that the
-// partner's coming does not end, or ends each time; his coming forgotten that fell into a try.
+// Mutations seen red, one each: a second stream opened for a pair that has one; taken during a pause; never idle; asked
+// again at once by who ends each stream; lost told with every failure; a pause that the partner's coming does not end, or
+// ends each time; his coming forgotten that fell into a try; a silent peer not asked; his answer handed on.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Mom4cError } from '@mom4c/core';
-import type { HostPair } from '@mom4c/xmpp';
+import { xml, type Element, type HostPair } from '@mom4c/xmpp';
 import { createOnDemandLink } from './on-demand-link.ts';
 import { fakeClock } from '../test-fakes.ts';
 import { fakeStream, longestPause, LOST, rememberingLog, turns, type FakeStream } from './test-streams.ts';
@@ -15,6 +16,7 @@ function setUp() {
   const clock = fakeClock();
   const dials: { pair: HostPair; signal: AbortSignal; outcome: PromiseWithResolvers<FakeStream> }[] = [];
   const events: string[] = [];
+  const heard: Element[] = [];
   const link = createOnDemandLink({
     ...{ partner: 'beta.test', clock, log: rememberingLog(), random: longestPause },
     dial(pair, signal) {
@@ -26,7 +28,7 @@ function setUp() {
     onOpen: ({ remote }) => void events.push(`open ${remote}`),
     onClosed: ({ remote }) => void events.push(`closed ${remote}`),
     onLost: () => void events.push('lost'),
-    onStanza() {},
+    onStanza: (stanza) => void heard.push(stanza),
   });
   const opened = async (index: number): Promise<FakeStream> => {
     const stream = fakeStream('out', dials[index]!.pair);
@@ -38,7 +40,7 @@ function setUp() {
     dials[index]!.outcome.reject(LOST);
     await turns();
   };
-  return { link, clock, dials, events, opened, fails };
+  return { link, clock, dials, events, heard, opened, fails };
 }
 
 test('a stream for each pair of hosts, when something is to be sent', async () => {
@@ -130,6 +132,24 @@ test('who comes while he is asked in vain is asked again', async () => {
   link.connect(MAIN);
   await opened(2);
   assert.equal(link.state, 'up');
+});
+
+test('a peer that says nothing any more is lost once it cannot be reached anew', async () => {
+  const { link, clock, dials, events, heard, opened, fails } = setUp();
+  link.connect(MAIN);
+  const out = await opened(0);
+  out.isWatched = false;
+  const incoming = fakeStream('in', MAIN);
+  link.accept(incoming);
+  clock.advance(30_000);
+  const { id } = out.sent[0]!.attrs;
+  await incoming.arrive(xml('iq', { type: 'result', id, from: 'beta.test', to: 'alpha.test' }));
+  assert.deepEqual(heard, []);
+  clock.advance(60_250);
+  await turns();
+  assert.deepEqual([out.ended, dials.length], ['destroyed', 2]);
+  await fails(1);
+  assert.equal(events.at(-1), 'lost');
 });
 
 test('an administrator ends all, whoever opened it', async () => {

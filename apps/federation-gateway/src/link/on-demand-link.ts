@@ -7,11 +7,13 @@
  *   is taken. The partner's coming ends it, of a pair at most every 5 s.
  * - A newer incoming stream does not cut off the one before it: incoming-streams.ts.
  * - The partner counts as lost when a stream to him cannot be opened, not when one ends: idle streams do.
+ * - Each stream is watched for a peer that has gone silent: by XEP-0198, else by peer-pings.ts.
  * - Not wanted, or stopped: no stream, no try, no timer.
  */
 import { jitteredBackoff, Mom4cError, type Backoff, type Clock, type Log, type Random } from '@mom4c/core';
 import type { Element, HostPair, S2sStream } from '@mom4c/xmpp';
 import { createIncomingStreams, pairKey } from './incoming-streams.ts';
+import { createPeerPings } from './peer-pings.ts';
 
 export type OnDemandSettings = {
   readonly partner: string;
@@ -70,7 +72,10 @@ type Channel = {
 export function createOnDemandLink(settings: OnDemandSettings): OnDemandLink {
   const { partner, log, clock, random, dial, prepare, onOpen, onClosed, onLost, onStanza } = settings;
   const channels = new Map<string, Channel>();
-  const incoming = createIncomingStreams(clock, onStanza);
+  const incoming = createIncomingStreams(clock, (stanza, stream) =>
+    pings.answers(stanza, stream) ? undefined : onStanza(stanza, stream),
+  );
+  const pings = createPeerPings(clock, random, () => incoming.isBusy);
   let wanted = false;
   let kept: string | undefined;
   let reason: Mom4cError | undefined;
@@ -113,6 +118,7 @@ export function createOnDemandLink(settings: OnDemandSettings): OnDemandLink {
     Object.assign(channel, { is: 'open', stream, seen: 0 });
     const since = clock.monotonic();
     watchIdle(channel, stream);
+    pings.watch(stream, () => kept === pairKey(channel.pair));
     reason = undefined;
     lost = false;
     log.info({ partner, ...channel.pair, address: stream.peer.address, tls: stream.peer.tls }, 'stream up');

@@ -17,6 +17,7 @@ export function rememberingLog(): Log & { readonly lines: string[] } {
 export type FakeStream = S2sStream & {
   readonly isOpen: boolean;
   readonly sent: Element[];
+  isWatched: boolean;
   /** How it was closed from our side. */
   readonly ended: string | undefined;
   /** What it has sent becomes false: sends fail. */
@@ -41,7 +42,7 @@ export function fakeStream(direction: 'in' | 'out', pair: HostPair): FakeStream 
     resolve({ error });
   };
   return {
-    ...{ id: 'x', pair, direction, closed, sent, counts },
+    ...{ id: 'x', pair, direction, closed, sent, counts, isWatched: true },
     peer: { address: '127.0.0.1:1', tls: 'TLSv1.3', certificate: undefined },
     get isOpen() {
       return isOpen;
