@@ -53,6 +53,7 @@ describe('a breach is found', () => {
   for (const [library, door] of [
     ['node-forge', 'packages/pki'],
     ['node-forge/lib/asn1.js', 'packages/pki'],
+    ['@peculiar/x509', 'packages/pki'],
     ['ldapts', 'packages/pki'],
     ['@xmpp/client', 'packages/xmpp'],
     ['nats', 'packages/bus'],

@@ -25,7 +25,7 @@ const FLOORS: Record<string, number> = {
 
 /** An outside library is imported by one workspace only, so that replacing it is one place's work. */
 const DOORS: { library: RegExp; door: string }[] = [
-  { library: /^(node-forge|ldapts)$/, door: 'packages/pki' },
+  { library: /^(node-forge|@peculiar\/.*|reflect-metadata|ldapts)$/, door: 'packages/pki' },
   { library: /^@xmpp\//, door: 'packages/xmpp' },
   { library: /^(nats|@nats-io\/.*)$/, door: 'packages/bus' },
   { library: /^(pino|prom-client|yaml)$/, door: 'packages/runtime' },

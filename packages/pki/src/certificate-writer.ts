@@ -1,6 +1,8 @@
-/** Making certificates (RFC 5280 §4.1): version 3, signed with SHA-256. */
-import { createHash, type KeyObject } from 'node:crypto';
+/** Making certificates with @peculiar/x509's generator. */
+import 'reflect-metadata';
+import { createHash, type KeyObject, type webcrypto } from 'node:crypto';
 import type { Random } from '@mom4c/core';
+import * as x509 from '@peculiar/x509';
 import {
   authorityKeyIdentifier,
   basicConstraints,
@@ -12,18 +14,7 @@ import {
   subjectAltName,
   subjectKeyIdentifier,
 } from './certificate-extensions.ts';
-import {
-  decode,
-  type Der,
-  readBitString,
-  readSequence,
-  sequence,
-  smallInteger,
-  tagged,
-  time,
-  unsignedInteger,
-} from './der.ts';
-import { extension, publicKeyInfo, signatureAlgorithm, signedObject } from './signed-object.ts';
+import { type Der, decode, readBitString, readSequence } from './der.ts';
 
 export type CertificateContent = {
   /** DER Names. */
@@ -45,51 +36,72 @@ export type CertificateContent = {
   readonly random: Random;
 };
 
-const MAX_NAME_OCTETS = 2_048;
-const VERSION_3 = 2;
-
 /** @returns DER */
-export function writeCertificate(content: CertificateContent): Promise<Uint8Array> {
-  const tbs = sequence(
-    tagged(0, smallInteger(VERSION_3)),
-    unsignedInteger(serialNumber(content.random)),
-    signatureAlgorithm(content.signingKey),
-    decode(content.issuer, MAX_NAME_OCTETS),
-    sequence(time(content.notBefore), time(content.notAfter)),
-    decode(content.subject, MAX_NAME_OCTETS),
-    publicKeyInfo(content.publicKey),
-    tagged(3, sequence(...extensionsOf(content))),
-  );
-  return signedObject(tbs, content.signingKey);
+export async function writeCertificate(content: CertificateContent): Promise<Uint8Array> {
+  const certificate = await x509.X509CertificateGenerator.create({
+    serialNumber: serialNumber(content.random),
+    subject: new x509.Name(exact(content.subject)),
+    issuer: new x509.Name(exact(content.issuer)),
+    notBefore: wholeSeconds(content.notBefore),
+    notAfter: wholeSeconds(content.notAfter),
+    publicKey: exact(spkiOf(content.publicKey)),
+    extensions: extensionsOf(content),
+    ...signingKey(content.signingKey),
+  });
+  return new Uint8Array(certificate.rawData);
 }
 
 /** RFC 7093 §2 method 1: the leftmost 160 bits of the SHA-256 of the key. */
 export function keyIdOf(publicKey: KeyObject): Uint8Array {
-  const [, key] = readSequence(publicKeyInfo(publicKey), 'SubjectPublicKeyInfo', 2);
+  const [, key] = readSequence(decode(spkiOf(publicKey), 2_048), 'SubjectPublicKeyInfo', 2);
   return createHash('sha256').update(readBitString(key, 'SubjectPublicKeyInfo')).digest().subarray(0, 20);
 }
 
-function extensionsOf(content: CertificateContent): Der[] {
+function extensionsOf(content: CertificateContent): x509.Extension[] {
+  const extension = (type: keyof typeof EXTENSION, critical: boolean, value: Uint8Array) =>
+    new x509.Extension(EXTENSION[type], critical, exact(value));
   const extensions = [
-    extension(EXTENSION.basicConstraints, true, basicConstraints(content.ca)),
-    extension(EXTENSION.keyUsage, true, keyUsage(...content.usage)),
-    extension(EXTENSION.subjectKeyIdentifier, false, subjectKeyIdentifier(keyIdOf(content.publicKey))),
+    extension('basicConstraints', true, basicConstraints(content.ca)),
+    extension('keyUsage', true, keyUsage(...content.usage)),
+    extension('subjectKeyIdentifier', false, subjectKeyIdentifier(keyIdOf(content.publicKey))),
   ];
-  const { authorityKeyId, extendedUsage, altNames } = content;
-  if (authorityKeyId)
+  if (content.authorityKeyId)
     extensions.push(
-      extension(EXTENSION.authorityKeyIdentifier, false, authorityKeyIdentifier(authorityKeyId)),
+      extension('authorityKeyIdentifier', false, authorityKeyIdentifier(content.authorityKeyId)),
     );
-  if (extendedUsage.length > 0)
-    extensions.push(extension(EXTENSION.extendedKeyUsage, false, extendedKeyUsage(...extendedUsage)));
-  if (altNames.length > 0)
-    extensions.push(extension(EXTENSION.subjectAltName, false, subjectAltName(...altNames)));
+  if (content.extendedUsage.length > 0)
+    extensions.push(extension('extendedKeyUsage', false, extendedKeyUsage(...content.extendedUsage)));
+  if (content.altNames.length > 0)
+    extensions.push(extension('subjectAltName', false, subjectAltName(...content.altNames)));
   return extensions;
 }
 
 /** 16 octets, positive and without a leading zero, so that every tool prints it alike. */
-function serialNumber(random: Random): Buffer {
+function serialNumber(random: Random): string {
   const octets = Buffer.from(random.bytes(16));
   octets[0] = 0x40 | (octets[0]! & 0x3f);
-  return octets;
+  return octets.toString('hex');
 }
+
+/** The key as web cryptography has it, and the algorithm under which it signs. */
+export function signingKey(key: KeyObject): {
+  signingKey: webcrypto.CryptoKey;
+  signingAlgorithm: { name: string; hash: string };
+} {
+  const hash = 'SHA-256';
+  if (key.asymmetricKeyType === 'ec') {
+    const name = 'ECDSA';
+    const converted = key.toCryptoKey({ name, namedCurve: 'P-256' }, false, ['sign']);
+    return { signingKey: converted, signingAlgorithm: { name, hash } };
+  }
+  const name = 'RSASSA-PKCS1-v1_5';
+  return {
+    signingKey: key.toCryptoKey({ name, hash }, false, ['sign']),
+    signingAlgorithm: { name, hash },
+  };
+}
+
+const spkiOf = (key: KeyObject): Buffer => key.export({ format: 'der', type: 'spki' });
+export const wholeSeconds = (milliseconds: number): Date => new Date(Math.floor(milliseconds / 1000) * 1000);
+/** Web cryptography wants octets of an ArrayBuffer, and node's pool shares one between buffers. */
+export const exact = (octets: Uint8Array): ArrayBuffer => Uint8Array.from(octets).buffer;

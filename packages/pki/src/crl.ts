@@ -1,21 +1,12 @@
 /** Making certificate revocation lists (RFC 5280 §5): version 2, complete, signed by the authority itself. */
+import 'reflect-metadata';
 import type { KeyObject } from 'node:crypto';
+import * as x509 from '@peculiar/x509';
 import type { RevocationReason } from '@mom4c/core';
 import { authorityKeyIdentifier, EXTENSION } from './certificate-extensions.ts';
-import { keyIdOf } from './certificate-writer.ts';
+import { exact, keyIdOf, signingKey, wholeSeconds } from './certificate-writer.ts';
 import type { Authority } from './certificates.ts';
-import {
-  decode,
-  type Der,
-  encode,
-  enumerated,
-  sequence,
-  smallInteger,
-  tagged,
-  time,
-  unsignedInteger,
-} from './der.ts';
-import { extension, signatureAlgorithm, signedObject } from './signed-object.ts';
+import { encode, smallInteger } from './der.ts';
 
 export type Revoked = {
   /** Lower-case hex, as in `Certificate`. */
@@ -36,48 +27,31 @@ export type CrlContent = {
   readonly revoked: readonly Revoked[];
 };
 
-const MAX_NAME_OCTETS = 2_048;
-const VERSION_2 = 1;
 const OID_CRL_NUMBER = '2.5.29.20';
-const OID_REASON = '2.5.29.21';
-/** RFC 5280 §5.3.1. */
-const REASON: Readonly<Record<RevocationReason, number>> = {
-  unspecified: 0,
-  keyCompromise: 1,
-  affiliationChanged: 3,
-  superseded: 4,
-  cessationOfOperation: 5,
-};
 
 /** @returns DER */
-export function writeCrl(content: CrlContent): Promise<Uint8Array> {
+export async function writeCrl(content: CrlContent): Promise<Uint8Array> {
   const { authority, authorityKey, number, thisUpdate, nextUpdate, revoked } = content;
-  const keyId = authority.keyId ?? keyIdOf(authority.publicKey);
-  const list = sequence(
-    smallInteger(VERSION_2),
-    signatureAlgorithm(authorityKey),
-    decode(Buffer.from(authority.subject, 'hex'), MAX_NAME_OCTETS),
-    time(thisUpdate),
-    time(nextUpdate),
-    // RFC 5280 §5.1.2.6: absent, not empty.
-    ...(revoked.length > 0 ? [sequence(...revoked.map(entryOf))] : []),
-    tagged(
-      0,
-      sequence(
-        extension(EXTENSION.authorityKeyIdentifier, false, authorityKeyIdentifier(keyId)),
-        extension(OID_CRL_NUMBER, false, encode(smallInteger(number))),
+  const extension = (type: string, value: Uint8Array) => new x509.Extension(type, false, exact(value));
+  const crl = await x509.X509CrlGenerator.create({
+    issuer: new x509.Name(exact(Buffer.from(authority.subject, 'hex'))),
+    thisUpdate: wholeSeconds(thisUpdate),
+    nextUpdate: wholeSeconds(nextUpdate),
+    entries: revoked.map(entryOf),
+    extensions: [
+      extension(
+        EXTENSION.authorityKeyIdentifier,
+        authorityKeyIdentifier(authority.keyId ?? keyIdOf(authority.publicKey)),
       ),
-    ),
-  );
-  return signedObject(list, authorityKey);
+      extension(OID_CRL_NUMBER, encode(smallInteger(number))),
+    ],
+    ...signingKey(authorityKey),
+  });
+  return new Uint8Array(crl.rawData);
 }
 
 /** RFC 5280 §5.3.1: `unspecified` is said by leaving the reason out. */
-function entryOf({ serial, at, reason }: Revoked): Der {
-  const told = extension(OID_REASON, false, encode(enumerated(REASON[reason])));
-  return sequence(
-    unsignedInteger(Buffer.from(serial, 'hex')),
-    time(at),
-    ...(reason === 'unspecified' ? [] : [sequence(told)]),
-  );
+function entryOf({ serial, at, reason }: Revoked): x509.X509CrlEntryParams {
+  const entry = { serialNumber: serial, revocationDate: wholeSeconds(at) };
+  return reason === 'unspecified' ? entry : { ...entry, reason: x509.X509CrlReason[reason] };
 }

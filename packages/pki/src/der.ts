@@ -29,7 +29,6 @@ const TAG = {
   octetString: 0x04,
   null: 0x05,
   oid: 0x06,
-  enumerated: 0x0a,
   utf8: 0x0c,
   printable: 0x13,
   ia5: 0x16,
@@ -120,8 +119,6 @@ export function smallInteger(value: number): Der {
   octets.writeInt32BE(value);
   return unsignedInteger(octets);
 }
-/** ENUMERATED, from 0 to 127. */
-export const enumerated = (value: number): Der => primitive(TAG.enumerated, Buffer.from([value]));
 /** Unsigned, big-endian. */
 export function unsignedInteger(octets: Uint8Array): Der {
   let start = 0;

@@ -2,14 +2,17 @@
  * What goes into the envelope of a SCEP request: a PKCS#10 CertificationRequest (RFC 2986) with a challengePassword;
  * and the self-signed certificate with which a node that has none yet signs its first request (RFC 8894 §2.3).
  */
-import { createHash, createPublicKey, timingSafeEqual, verify } from 'node:crypto';
+import { createHash, createPublicKey, sign, timingSafeEqual, verify } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import type { Random, Role } from '@mom4c/core';
 import { EXTENSION, subjectAltName, uriName, xmppName } from './certificate-extensions.ts';
 import {
+  bitString,
   decode,
   encode,
   malformed,
+  nullValue,
+  octetString,
   oid,
   readBitString,
   readOid,
@@ -27,10 +30,9 @@ import {
   utf8String,
 } from './der.ts';
 import type { Der } from './der.ts';
-import { readAlgorithm, signatureOf } from './scep-algorithms.ts';
+import { OID_ECDSA_SHA256, OID_SHA256_RSA, readAlgorithm, signatureOf } from './scep-algorithms.ts';
 import type { Digest } from './scep-algorithms.ts';
 import { isAcceptableKey, MAX_SCEP_OCTETS } from './scep-message.ts';
-import { extension, publicKeyInfo, signatureAlgorithm, signedObjectNow } from './signed-object.ts';
 
 /** Who a request is for. A foreign client may leave out role and domain; what it does name must be right. */
 export type RequestedSubject = {
@@ -75,7 +77,7 @@ export function writeCertificationRequest(
     publicKeyInfo(request.key),
     tagged(0, ...readSet(setOf(...attributes), 'attributes')),
   );
-  return signedObjectNow(info, request.key);
+  return signed(info, request.key);
 }
 
 /** @throws Mom4cError M4C_MALFORMED, also if the request is not signed with the key that it carries */
@@ -110,7 +112,7 @@ export function writeSelfSigned(request: Subject & { key: KeyObject; now: number
     name,
     publicKeyInfo(request.key),
   );
-  return signedObjectNow(tbs, request.key);
+  return signed(tbs, request.key);
 }
 
 /** Equal keys, compared as SubjectPublicKeyInfo. */
@@ -126,11 +128,28 @@ export function keyFingerprint(key: KeyObject): string {
     .digest('hex');
 }
 
+function publicKeyInfo(key: KeyObject): Der {
+  return decode(
+    (key.type === 'public' ? key : createPublicKey(key)).export({ type: 'spki', format: 'der' }),
+    MAX_SCEP_OCTETS,
+  );
+}
+
+function signatureAlgorithm(key: KeyObject): Der {
+  return key.asymmetricKeyType === 'rsa'
+    ? sequence(oid(OID_SHA256_RSA), nullValue())
+    : sequence(oid(OID_ECDSA_SHA256));
+}
+
+function signed(content: Der, key: KeyObject): Buffer {
+  return encode(sequence(content, signatureAlgorithm(key), bitString(sign('sha256', encode(content), key))));
+}
+
 /** Our own authority takes names from the token; another one may copy them from here. */
 function altNames({ name, domain }: Subject): Der {
   const address = `${name}@${domain}`;
   const names = subjectAltName(xmppName(address), uriName(`xmpp:${address}`));
-  return extension(EXTENSION.subjectAltName, false, names);
+  return sequence(oid(EXTENSION.subjectAltName), octetString(names));
 }
 
 /** DER of the Name of a subject, lower-case hex. */
