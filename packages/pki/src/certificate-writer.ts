@@ -1,8 +1,7 @@
 /** Making certificates with @peculiar/x509's generator. */
-import 'reflect-metadata';
 import { createHash, type KeyObject, type webcrypto } from 'node:crypto';
 import type { Random } from '@mom4c/core';
-import * as x509 from '@peculiar/x509';
+import type * as X509 from '@peculiar/x509';
 import {
   authorityKeyIdentifier,
   basicConstraints,
@@ -15,6 +14,7 @@ import {
   subjectKeyIdentifier,
 } from './certificate-extensions.ts';
 import { type Der, decode, readBitString, readSequence } from './der.ts';
+import { type Generator, loadGenerator } from './x509-generator.ts';
 
 export type CertificateContent = {
   /** DER Names. */
@@ -38,6 +38,7 @@ export type CertificateContent = {
 
 /** @returns DER */
 export async function writeCertificate(content: CertificateContent): Promise<Uint8Array> {
+  const x509 = await loadGenerator();
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: serialNumber(content.random),
     subject: new x509.Name(exact(content.subject)),
@@ -45,7 +46,7 @@ export async function writeCertificate(content: CertificateContent): Promise<Uin
     notBefore: wholeSeconds(content.notBefore),
     notAfter: wholeSeconds(content.notAfter),
     publicKey: exact(spkiOf(content.publicKey)),
-    extensions: extensionsOf(content),
+    extensions: extensionsOf(content, x509),
     ...signingKey(content.signingKey),
   });
   return new Uint8Array(certificate.rawData);
@@ -57,7 +58,7 @@ export function keyIdOf(publicKey: KeyObject): Uint8Array {
   return createHash('sha256').update(readBitString(key, 'SubjectPublicKeyInfo')).digest().subarray(0, 20);
 }
 
-function extensionsOf(content: CertificateContent): x509.Extension[] {
+function extensionsOf(content: CertificateContent, x509: Generator): X509.Extension[] {
   const extension = (type: keyof typeof EXTENSION, critical: boolean, value: Uint8Array) =>
     new x509.Extension(EXTENSION[type], critical, exact(value));
   const extensions = [
