@@ -63,3 +63,19 @@ export type LinkStatus = {
 export function streamStatus({ id, pair, peer }: Pick<S2sStream, 'id' | 'pair' | 'peer'>): StreamStatus {
   return { id, ...pair, address: peer.address, tls: peer.tls };
 }
+
+/** Of streams that are there and that were. */
+export function streamOctets(): { watch(stream: S2sStream): void; sum(): number } {
+  const streams = new Set<S2sStream>();
+  let past = 0;
+  return {
+    watch(stream) {
+      streams.add(stream);
+      void stream.closed.then(() => {
+        streams.delete(stream);
+        past += stream.counts.octets;
+      });
+    },
+    sum: () => [...streams].reduce((sum, { counts }) => sum + counts.octets, past),
+  };
+}
