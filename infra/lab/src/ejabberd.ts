@@ -59,6 +59,8 @@ export async function startEjabberd(options: XmppServerOptions, random: Random):
         ERL_CRASH_DUMP_SECONDS: '0',
         EJABBERD_CONFIG_PATH: config,
         EJABBERD_LOG_PATH: join(folder.path, 'ejabberd.log'),
+        // None: a new server reads those of thirty languages for half a second, and a lab speaks English.
+        EJABBERD_MSGS_PATH: folder.folder('translations'),
         ...options.env,
       },
       logFile: join(folder.path, 'output.log'),

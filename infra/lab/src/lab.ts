@@ -10,7 +10,7 @@ import { openFederation } from './federation.ts';
 import type { Federation } from './federation.ts';
 import { gatewayDescriptor } from './gateway.ts';
 import { signalProcess } from './keeper.ts';
-import type { ProcessRecord } from './keeper.ts';
+import type { ProcessRecord, StopOptions } from './keeper.ts';
 import { labIdp } from './lab-idp.ts';
 import type { LabIdp } from './lab-idp.ts';
 import { idpOf, planOf, portsOf } from './lab-plan.ts';
@@ -22,6 +22,9 @@ import { familyOf, identify, isAlive } from './process-table.ts';
 
 /** Folder of the federation's operator. */
 const FEDERATION = 'federation';
+
+/** A lab's servers have nothing to put in order, since their data are about to be deleted; ejabberd takes a second for it. */
+const STOPPING: Partial<Record<ComponentState['kind'], StopOptions>> = { server: { signal: 'SIGKILL' } };
 
 export type LabDescription = {
   domains: DomainDescription[];
@@ -266,7 +269,7 @@ async function stopEverything(folder: string, state: LabState, domains: readonly
   const processes = allProcesses(state);
   const components = domains.flatMap((domain) => domain.components);
   for (const kind of ['adapter', 'gateway', 'te', 'cm', 'authority', 'server'] as const)
-    await all(components.filter((part) => part.kind === kind).map((part) => part.stop()));
+    await all(components.filter((part) => part.kind === kind).map((part) => part.stop(STOPPING[kind])));
   const save = () => writeState(folder, state);
   if (state.idp) await component(state.idp, save, async () => {}).stop();
 
