@@ -1,4 +1,6 @@
 /** Runs test files with node:test, each in a process of its own, and counts what happened. */
+import { statSync } from 'node:fs';
+import { relative } from 'node:path';
 import { type EventData, run } from 'node:test';
 import { spec } from 'node:test/reporters';
 
@@ -10,6 +12,9 @@ export type TestRun = {
   /** Of the test processes; ours by default. */
   env?: NodeJS.ProcessEnv;
 };
+
+/** Of the files that took longest, so many are named, of those above that. Milliseconds. */
+const SLOWEST = { count: 8, above: 10_000 };
 
 /** No test is at work for this long after its time is up: milliseconds. */
 const GRACE = 10_000;
@@ -32,9 +37,18 @@ export async function runTests({ files, concurrency, timeout, env = process.env 
   if (files.length === 0) return noCounts;
 
   let counts = noCounts;
-  const unfinished = new Set(files);
+  const ordered = largestFirst(files);
+  const unfinished = new Set(ordered);
+  const durations = new Map<string, number>();
   const abort = new AbortController();
-  const events = run({ files, concurrency, timeout, env, isolation: 'process', signal: abort.signal });
+  const events = run({
+    files: ordered,
+    concurrency,
+    timeout,
+    env,
+    isolation: 'process',
+    signal: abort.signal,
+  });
   const idle = setTimeout(() => {
     // Reports come in the order of the files, so silence is that of the first one.
     const [file] = unfinished;
@@ -45,12 +59,31 @@ export async function runTests({ files, concurrency, timeout, env = process.env 
   events.on('data', () => idle.refresh());
   events.on('test:summary', (summary) => {
     // Each file has a summary of its own; the one without a file is that of the whole run.
-    if (summary.file !== undefined) unfinished.delete(summary.file);
-    else counts = countsOf(summary);
+    if (summary.file === undefined) {
+      counts = countsOf(summary);
+      return;
+    }
+    unfinished.delete(summary.file);
+    durations.set(summary.file, summary.duration_ms);
   });
   for await (const text of events.compose(spec)) process.stdout.write(text);
   clearTimeout(idle);
+  for (const line of slowestFiles(durations)) console.log(line);
   return counts;
+}
+
+/** So that no long one is left over for the end, when the other processes have nothing to do any more. */
+function largestFirst(files: readonly string[]): string[] {
+  const sizes = new Map(files.map((file) => [file, statSync(file).size]));
+  return files.toSorted((a, b) => sizes.get(b)! - sizes.get(a)!);
+}
+
+function slowestFiles(durations: ReadonlyMap<string, number>): string[] {
+  const slow = [...durations].filter(([, duration]) => duration > SLOWEST.above);
+  return slow
+    .toSorted(([, a], [, b]) => b - a)
+    .slice(0, SLOWEST.count)
+    .map(([file, duration]) => `${(duration / 1000).toFixed(0).padStart(4)} s  ${relative('.', file)}`);
 }
 
 function countsOf({ success, counts }: EventData.TestSummary): Counts {
