@@ -29,10 +29,12 @@ function cellsOf(row: readonly string[], last: number): string[] {
 const MAX_CELL = 120;
 
 function cut(cell: string): string {
-  const characters = [...segmenter.segment(cell)];
+  const characters = [...charactersOf(cell)];
   return characters.length <= MAX_CELL ? cell : `${cell.slice(0, characters[MAX_CELL - 1]!.index)}…`;
 }
 
-const segmenter = new Intl.Segmenter();
+/** Made with the first table: that takes longer than all else in this file, and few processes print any. */
+let segmenter: Intl.Segmenter | undefined;
+const charactersOf = (text: string): Intl.Segments => (segmenter ??= new Intl.Segmenter()).segment(text);
 /** In characters as people count them. */
-const lengthOf = (text: string): number => [...segmenter.segment(text)].length;
+const lengthOf = (text: string): number => [...charactersOf(text)].length;

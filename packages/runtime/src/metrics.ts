@@ -1,4 +1,5 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { createRequire } from 'node:module';
+import type * as PromClient from 'prom-client';
 
 export type Labels = Readonly<Record<string, string>>;
 
@@ -33,7 +34,11 @@ const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 /** A histogram of the event loop's delay at the library's 10 ms would wake a small device a hundred times a second. */
 const EVENT_LOOP_PRECISION_MS = 1000;
 
+/** A hundred files, of no use to the command line: loaded with the first metrics. */
+const loadLibrary = (): typeof PromClient => createRequire(import.meta.url)('prom-client');
+
 export function createMetrics(app: string): Metrics {
+  const { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } = loadLibrary();
   const registry = new Registry();
   registry.setDefaultLabels({ app });
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: EVENT_LOOP_PRECISION_MS });
@@ -59,7 +64,7 @@ export function createMetrics(app: string): Metrics {
         else yield* reading;
       };
       if (of.type === 'counter') {
-        const counter: Counter = new Counter({
+        const counter: PromClient.Counter = new Counter({
           ...common(of),
           collect() {
             counter.reset();
@@ -67,7 +72,7 @@ export function createMetrics(app: string): Metrics {
           },
         });
       } else {
-        const gauge: Gauge = new Gauge({
+        const gauge: PromClient.Gauge = new Gauge({
           ...common(of),
           collect() {
             gauge.reset();
