@@ -28,8 +28,8 @@ import {
   handshake,
   type ComponentLink,
   type ComponentStream,
-  type StanzaHandler,
 } from './component-stream.ts';
+import type { StanzaHandler } from './hand-over.ts';
 import { isSelfContained, type Element } from './element.ts';
 import { createLife, type Life } from './life.ts';
 import { createListeners, type Listener } from './listeners.ts';

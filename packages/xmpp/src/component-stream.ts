@@ -15,7 +15,9 @@ import { createHash } from 'node:crypto';
 import { connect as connectTcp } from 'node:net';
 import { isLoopback, Mom4cError, type Clock, type Log } from '@mom4c/core';
 import { serialise, xml, type Element } from './element.ts';
+import { HandOver, type StanzaHandler } from './hand-over.ts';
 import { NS_STREAM } from './namespaces.ts';
+import { createSocketWriter } from './socket-writer.ts';
 import { createStanzaParser } from './stanza-parser.ts';
 import { offline, streamFault } from './stream-fault.ts';
 import { within } from './stream-limit.ts';
@@ -33,9 +35,6 @@ export type ComponentLink = {
   readonly onDropped?: (reason: 'too large' | 'too deep') => void;
 };
 
-/** Until the promise is settled nothing more is handed on, nor read from the socket. */
-export type StanzaHandler = (element: Element) => void | Promise<void>;
-
 export type ComponentStream = Pick<XmlStream, 'send' | 'close' | 'destroy' | 'closed'> & {
   /** From now on all stanzas go to `handler`, in order. */
   consume(handler: StanzaHandler): void;
@@ -44,10 +43,7 @@ export type ComponentStream = Pick<XmlStream, 'send' | 'close' | 'destroy' | 'cl
 };
 
 const NS_COMPONENT = 'jabber:component:accept';
-const CLOSE_MS = 1_000;
 const HANDSHAKE_MS = 20_000;
-/** What un-awaited sends may pile up, octets. */
-const MAX_UNSENT = 8 * 1024 * 1024;
 
 /** Connects. @throws Mom4cError M4C_CONFIG (not the loopback interface) */
 export function createComponentStream(link: ComponentLink): ComponentStream {
@@ -55,10 +51,7 @@ export function createComponentStream(link: ComponentLink): ComponentStream {
   if (!isLoopback(host)) throw new Mom4cError('M4C_CONFIG', 'a component is linked over loopback only');
   const accepted = Promise.withResolvers<void>();
   const { promise: closed, resolve: resolveClosed } = Promise.withResolvers<StreamEnd>();
-  const waiting: Element[] = [];
   let state: 'header' | 'handshake' | 'open' | 'closing' = 'header';
-  let handler: StanzaHandler | undefined;
-  let working = false;
   let cause: StreamEnd | undefined;
   let end: StreamEnd | undefined;
 
@@ -82,6 +75,11 @@ export function createComponentStream(link: ComponentLink): ComponentStream {
       `<?xml version='1.0'?><stream:stream xmlns='${NS_COMPONENT}' xmlns:stream='${NS_STREAM}' to='${domain}'>`,
     ),
   );
+  const inbox = new HandOver(log, () => {
+    if (inbox.isWaiting || inbox.isHandling) socket.pause();
+    else socket.resume();
+  });
+  const writer = createSocketWriter({ socket: () => socket, clock, failure: offline });
   // No keep-alive: on loopback a peer that is gone is closed at once.
   socket.on('data', (octets: Buffer) => parser.write(octets));
   socket.on('error', (error: NodeJS.ErrnoException) => {
@@ -90,6 +88,8 @@ export function createComponentStream(link: ComponentLink): ComponentStream {
   socket.on('end', () => fault('the server closed the connection'));
   socket.on('close', () => {
     end = cause ?? { error: unreachable('the connection was closed') };
+    writer.closed();
+    inbox.clear();
     accepted.reject(end.error);
     resolveClosed(end);
   });
@@ -101,51 +101,15 @@ export function createComponentStream(link: ComponentLink): ComponentStream {
       cause ??= streamFault(element);
       void close();
     } else if (state === 'open') {
-      hand(element);
+      inbox.add(element);
     } else if (state === 'handshake' && element.is('handshake')) {
       state = 'open';
       accepted.resolve();
     } else if (state !== 'closing') fault('something else than an answer to the handshake');
   }
 
-  function hand(element: Element): void {
-    waiting.push(element);
-    handOn();
-  }
-
-  function handOn(): void {
-    while (handler && !working && !end && waiting.length > 0) {
-      const work = attempt(handler, waiting.shift()!);
-      if (!work) continue;
-      working = true;
-      void work.then(() => {
-        working = false;
-        handOn();
-      });
-    }
-    if (waiting.length > 0 || working) socket.pause();
-    else socket.resume();
-  }
-
-  /** @returns nothing if it is done */
-  function attempt(handle: StanzaHandler, element: Element): Promise<void> | undefined {
-    const report = (error: unknown): void => log.error({ err: error }, 'a fault while handling a stanza');
-    try {
-      return handle(element)?.catch(report);
-    } catch (error) {
-      report(error);
-      return undefined;
-    }
-  }
-
   function fault(detail: string): void {
     destroy(unreachable(detail));
-  }
-
-  function write(text: string): Promise<void> {
-    return new Promise((resolve, reject) => {
-      socket.write(text, (error) => (error ? reject(offline(error)) : resolve()));
-    });
   }
 
   function destroy(error: Mom4cError): void {
@@ -157,24 +121,17 @@ export function createComponentStream(link: ComponentLink): ComponentStream {
     if (state !== 'closing' && !end) {
       state = 'closing';
       cause ??= { error: offline() };
-      if (socket.connecting) socket.destroy();
-      else socket.end('</stream:stream>');
-      const force = clock.after(CLOSE_MS, () => socket.destroy());
-      void closed.then(force);
+      writer.end('</stream:stream>', () => socket.destroy());
     }
     await closed;
   }
 
   return {
     shakeHands: () => accepted.promise,
-    consume(newHandler) {
-      handler = newHandler;
-      handOn();
-    },
+    consume: (handler) => inbox.begin(handler),
     async send(element) {
       if (end || state !== 'open') throw offline(end?.error);
-      if (socket.writableLength > MAX_UNSENT) throw new Mom4cError('M4C_BUSY', 'too much waits to be sent');
-      await write(serialise(element));
+      await writer.write(serialise(element));
     },
     close,
     destroy,

@@ -7,7 +7,7 @@ export type { DialbackKeys } from './dialback.ts';
 export { hostOf } from './address.ts';
 export { createComponentHosts } from './component-hosts.ts';
 export type { ComponentHosts, ComponentHostsSettings } from './component-hosts.ts';
-export type { StanzaHandler } from './component-stream.ts';
+export type { StanzaHandler } from './hand-over.ts';
 export type { Form, FormField, ResultTable } from './data-form.ts';
 export { isSelfContained, MAX_STANZA_OCTETS, textOf, xml } from './element.ts';
 export type { Attributes, Child, Element } from './element.ts';

@@ -6,8 +6,9 @@ import { connect } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { Mom4cError } from '@mom4c/core';
 import { fakeClock, isError, rememberingLog } from './test-fakes.ts';
+import { WRITE_MS } from './socket-writer.ts';
 import { settles, startPlainServer } from './test-server.ts';
-import { createXmlLink, WRITE_MS } from './xml-link.ts';
+import { createXmlLink } from './xml-link.ts';
 
 const HEADER = "<?xml version='1.0'?><stream:stream xmlns:stream='http://etherx.jabber.org/streams'>";
 

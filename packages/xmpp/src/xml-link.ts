@@ -2,19 +2,18 @@
  * One socket that speaks an XML stream: octets in, elements out, one at a time. It knows nothing of who speaks to whom.
  *
  * INVARIANTS
- * - Until `consume` it reads only while somebody waits for an element, and parses no further than that element: what
- *   comes behind it is still octets, and can be refused or thrown away. So nothing that was sent in clear can be taken for
- *   something that came over TLS.
- * - Until then at most `MAX_EARLY` octets are taken in.
- * - From `consume` on elements are handed on in their order, the next when the promise of the last has settled; until
- *   then nothing more is read. What has arrived in whole is handed on even if the connection ends meanwhile, for at most
- *   `CLOSE_MS`, unless it is ended by us with a stream error: from then on nothing is.
+ * - Until `consume` it reads only while somebody waits for an element (early-reader.ts).
+ * - From `consume` on elements are handed on in their order (hand-over.ts). While one is handled nothing more is read. What has arrived in whole is handed on even if the connection ends meanwhile, for a second
+ *   at most, unless it is ended by us with a stream error: from then on nothing is.
  * - `closed` resolves once, with the first cause. A peer that takes nothing for `WRITE_MS` is given up.
  */
 import type { Socket } from 'node:net';
 import { Mom4cError, type Clock, type ErrorCode, type Log } from '@mom4c/core';
+import { EarlyReader } from './early-reader.ts';
 import { serialise, type Element } from './element.ts';
+import { HandOver, type StanzaHandler } from './hand-over.ts';
 import { NS_STREAM, NS_STREAM_ERROR } from './namespaces.ts';
+import { createSocketWriter } from './socket-writer.ts';
 import { createStanzaParser, type StanzaParser } from './stanza-parser.ts';
 import type { StreamEnd } from './stream.ts';
 
@@ -40,7 +39,7 @@ export type XmlLink = {
   /** The root's start tag, and then each of its children. @throws Mom4cError why the link has ended */
   next(): Promise<Element>;
   /** From now on all elements go to the handler, `first` before others. */
-  consume(handler: (element: Element) => void | Promise<void>, first?: readonly Element[]): void;
+  consume(handler: StanzaHandler, first?: readonly Element[]): void;
   /** Has the peer sent more than it was its turn to? White space does not count. */
   readonly pipelined: boolean;
   /** A new stream on the same socket: what has been read so far is forgotten. */
@@ -64,15 +63,8 @@ export type XmlLink = {
   readonly octets: { readonly in: number; readonly out: number };
 };
 
-/** Of everything that a peer may say before it is consumed. */
-export const MAX_EARLY = 65_536;
-/** What un-awaited sends may pile up, octets. */
-const MAX_UNSENT = 8 * 1024 * 1024;
-export const WRITE_MS = 30_000;
-const CLOSE_MS = 1_000;
 /** A machine that is gone is noticed after this and ten more seconds (the system asks once a second then). */
 const KEEP_ALIVE_MS = 20_000;
-const TAG_END = 0x3e;
 
 /** How the parser's faults are told to the peer, RFC 6120 §4.9.3. */
 const CONDITIONS: ReadonlyMap<string, string> = new Map([
@@ -80,24 +72,13 @@ const CONDITIONS: ReadonlyMap<string, string> = new Map([
   ['a stanza above the hard limit', 'policy-violation'],
 ]);
 
-type Reader = { resolve(element: Element): void; reject(error: Mom4cError): void };
-
 /** @param first connected, or about to be */
 export function createXmlLink(first: Socket, settings: XmlLinkSettings): XmlLink {
   const { log, clock, code } = settings;
   const { promise: closed, resolve: resolveClosed } = Promise.withResolvers<StreamEnd>();
   let socket = first;
   let parser = newParser();
-  /** Arrived and not parsed. */
-  let unparsed: Buffer = EMPTY;
-  /** Parsed, and to be handed on. */
-  let parsed: Element[] = [];
-  let reader: Reader | undefined;
-  let peeker: { resolve(octet: number): void; reject(error: Mom4cError): void } | undefined;
-  let handler: ((element: Element) => void | Promise<void>) | undefined;
-  let handling = false;
   let lent = false;
-  let early = 0;
   let cause: StreamEnd | undefined;
   let end: StreamEnd | undefined;
   let closing = false;
@@ -106,11 +87,19 @@ export function createXmlLink(first: Socket, settings: XmlLinkSettings): XmlLink
   let abandoned = false;
   let isRefused = false;
   let lastHeard = clock.monotonic();
-  const octets = { in: 0, out: 0 };
-  /** Writes that the system has not taken, and when it last took one. */
-  let unsent = 0;
-  let lastTaken = 0;
-  let cancelWatch: (() => void) | undefined;
+  let received = 0;
+  const early = new EarlyReader((piece) => {
+    parser.write(piece);
+    return !closing;
+  });
+  const inbox = new HandOver(log, () => {
+    turn();
+    finish();
+  });
+  const writer = createSocketWriter({
+    ...{ socket: () => socket, clock, failure: () => gone() },
+    onStalled: () => destroy(new Mom4cError(code, 'the peer takes nothing')),
+  });
 
   attach(first);
 
@@ -160,20 +149,11 @@ export function createXmlLink(first: Socket, settings: XmlLinkSettings): XmlLink
 
   function onData(chunk: Buffer): void {
     lastHeard = clock.monotonic();
-    octets.in += chunk.length;
+    received += chunk.length;
     if (closing) return;
-    if (handler) {
-      parser.write(chunk);
-      return;
-    }
-    early += chunk.length;
-    if (early > MAX_EARLY) {
-      void close(new Mom4cError(code, 'too much before log-in'), 'policy-violation');
-      return;
-    }
-    unparsed = unparsed.length === 0 ? chunk : Buffer.concat([unparsed, chunk]);
-    parse();
-    turn();
+    if (inbox.hasHandler) parser.write(chunk);
+    else if (early.add(chunk)) turn();
+    else void close(new Mom4cError(code, 'too much before log-in'), 'policy-violation');
   }
 
   function onError(error: Error): void {
@@ -189,66 +169,19 @@ export function createXmlLink(first: Socket, settings: XmlLinkSettings): XmlLink
     finish();
   }
 
-  /** Tag by tag, and only while somebody waits. */
-  function parse(): void {
-    if (peeker && unparsed.length > 0) {
-      peeker.resolve(unparsed[0]!);
-      peeker = undefined;
-    }
-    while (reader && unparsed.length > 0 && !closing) {
-      const close = unparsed.indexOf(TAG_END);
-      const length = close < 0 ? unparsed.length : close + 1;
-      const piece = unparsed.subarray(0, length);
-      unparsed = unparsed.subarray(length);
-      parser.write(piece);
-    }
-  }
-
   function arrive(element: Element): void {
     if (isRefused) return;
     if (element.is('error', NS_STREAM)) {
       cause ??= settings.streamFault(element);
       ended(cause.error);
-    } else if (handler) {
-      parsed.push(element);
-      handOn();
-    } else if (reader) {
-      const waiting = reader;
-      reader = undefined;
-      waiting.resolve(element);
-    }
-  }
-
-  function handOn(): void {
-    while (handler && !handling && parsed.length > 0) {
-      const result = handle(handler, parsed.shift()!);
-      if (!result) continue;
-      handling = true;
-      turn();
-      void result.then(() => {
-        handling = false;
-        handOn();
-        turn();
-      });
-    }
-    finish();
-  }
-
-  function handle(by: NonNullable<typeof handler>, element: Element): Promise<void> | undefined {
-    const report = (error: unknown): void => log.error({ err: error }, 'a fault while handling a stanza');
-    try {
-      const result = by(element);
-      return result instanceof Promise ? result.catch(report) : undefined;
-    } catch (error) {
-      report(error);
-      return undefined;
-    }
+    } else if (inbox.hasHandler) inbox.add(element);
+    else early.arrive(element);
   }
 
   /** Whose turn is it? Only then it is read; what comes after the end is read as well, to see the socket's. */
   function turn(): void {
     if (lent) return;
-    if (closing || (handler ? !handling : reader || peeker)) socket.resume();
+    if (closing || (inbox.hasHandler ? !inbox.isHandling : early.isAwaited)) socket.resume();
     else socket.pause();
   }
 
@@ -260,28 +193,22 @@ export function createXmlLink(first: Socket, settings: XmlLinkSettings): XmlLink
 
   function shut(text: string): void {
     closing = true;
-    if (lent || socket.connecting) socket.destroy();
-    else if (!socket.destroyed) socket.end(octets.out > 0 || text.startsWith('<?xml') ? text : '');
-    const force = clock.after(CLOSE_MS, abandon);
-    void closed.then(force);
+    if (lent) socket.destroy();
+    writer.end(writer.octets > 0 || text.startsWith('<?xml') ? text : '', abandon);
     settleReaders();
     turn();
   }
 
   function settleReaders(): void {
-    const { error } = cause ?? { error: new Mom4cError(code, 'the connection was closed') };
-    reader?.reject(error);
-    peeker?.reject(error);
-    reader = undefined;
-    peeker = undefined;
+    early.fail((cause ?? { error: new Mom4cError(code, 'the connection was closed') }).error);
   }
 
   function finish(): void {
     if (!socketClosed || end) return;
-    if (!abandoned && (handling || (handler && parsed.length > 0))) return;
+    if (!abandoned && (inbox.isHandling || (inbox.hasHandler && inbox.isWaiting))) return;
     end = cause ?? { error: new Mom4cError(code, 'the connection was closed') };
     closing = true;
-    cancelWatch?.();
+    writer.closed();
     settleReaders();
     resolveClosed(end);
   }
@@ -296,7 +223,7 @@ export function createXmlLink(first: Socket, settings: XmlLinkSettings): XmlLink
   /** Nothing more of this peer is handed on, not even of the octets that are being parsed now. */
   function refuse(): void {
     isRefused = true;
-    parsed = [];
+    inbox.clear();
   }
 
   function destroy(error: Mom4cError): void {
@@ -319,30 +246,7 @@ export function createXmlLink(first: Socket, settings: XmlLinkSettings): XmlLink
 
   function write(text: string): Promise<void> {
     if (closing || end) return Promise.reject(gone());
-    if (socket.writableLength > MAX_UNSENT)
-      return Promise.reject(new Mom4cError('M4C_BUSY', 'too much waits to be sent'));
-    octets.out += Buffer.byteLength(text);
-    if (unsent === 0) {
-      lastTaken = clock.monotonic();
-      cancelWatch?.();
-      cancelWatch = clock.after(WRITE_MS, watch);
-    }
-    unsent += 1;
-    return new Promise((resolve, reject) => {
-      socket.write(text, (error) => {
-        unsent -= 1;
-        lastTaken = clock.monotonic();
-        if (unsent === 0) cancelWatch?.();
-        if (error) reject(gone());
-        else resolve();
-      });
-    });
-  }
-
-  function watch(): void {
-    const waited = clock.monotonic() - lastTaken;
-    if (waited >= WRITE_MS) destroy(new Mom4cError(code, 'the peer takes nothing'));
-    else cancelWatch = clock.after(WRITE_MS - waited, watch);
+    return writer.write(text);
   }
 
   return {
@@ -354,37 +258,28 @@ export function createXmlLink(first: Socket, settings: XmlLinkSettings): XmlLink
     },
     peek() {
       if (closing || end) return Promise.reject(gone());
-      return new Promise((resolve, reject) => {
-        peeker = { resolve, reject };
-        parse();
-        turn();
-      });
+      const octet = early.peek();
+      turn();
+      return octet;
     },
     next() {
       if (closing || end) return Promise.reject(gone());
-      if (reader) throw new Error('one reader at a time');
-      return new Promise((resolve, reject) => {
-        reader = { resolve, reject };
-        parse();
-        turn();
-      });
+      const element = early.next();
+      turn();
+      return element;
     },
-    consume(newHandler, waiting = []) {
-      handler = newHandler;
-      parsed.push(...waiting);
-      const rest = unparsed;
-      unparsed = EMPTY;
+    consume(handler, waiting) {
+      inbox.begin(handler, waiting);
+      const rest = early.takeRest();
       if (rest.length > 0 && !closing) parser.write(rest);
-      handOn();
       turn();
     },
     get pipelined() {
-      return unparsed.some((octet) => !WHITE_SPACE.has(octet));
+      return early.isPipelined;
     },
     restart() {
-      reader?.reject(new Mom4cError(code, 'a new stream has begun'));
-      reader = undefined;
-      unparsed = EMPTY;
+      early.fail(new Mom4cError(code, 'a new stream has begun'));
+      early.takeRest();
       parser = newParser();
     },
     async upgrade(keep, wrap) {
@@ -393,8 +288,7 @@ export function createXmlLink(first: Socket, settings: XmlLinkSettings): XmlLink
       const raw = socket;
       // Whatever happens to it is told by what wraps it.
       raw.on('error', () => {});
-      const rest = unparsed;
-      unparsed = EMPTY;
+      const rest = early.takeRest();
       parser = newParser();
       if (keep === 'unparsed' && rest.length > 0) raw.unshift(rest);
       let wrapped: Socket;
@@ -421,13 +315,12 @@ export function createXmlLink(first: Socket, settings: XmlLinkSettings): XmlLink
     get lastHeard() {
       return lastHeard;
     },
-    octets,
+    get octets() {
+      return { in: received, out: writer.octets };
+    },
   };
 }
 
-const EMPTY = Buffer.alloc(0);
-const WHITE_SPACE: ReadonlySet<number> = new Set([0x20, 0x09, 0x0a, 0x0d]);
-
-export function streamError(condition: string): string {
+function streamError(condition: string): string {
   return `<stream:error><${condition} xmlns='${NS_STREAM_ERROR}'/></stream:error>`;
 }

@@ -3,9 +3,10 @@ import { Duplex } from 'node:stream';
 import type { Socket } from 'node:net';
 import { Mom4cError, silentLog, type Clock } from '@mom4c/core';
 import type { HostPair, S2sPolicy, S2sStream, SamlVerdicts } from '@mom4c/xmpp';
+import { MAX_EARLY } from '../../../packages/xmpp/src/early-reader.ts';
 import { receiveS2s } from '../../../packages/xmpp/src/s2s-receiver.ts';
 import { s2sFault } from '../../../packages/xmpp/src/s2s-stream.ts';
-import { createXmlLink, MAX_EARLY } from '../../../packages/xmpp/src/xml-link.ts';
+import { createXmlLink } from '../../../packages/xmpp/src/xml-link.ts';
 import { Finding, type Target, type Verdict } from '../target.ts';
 
 const ALPHA = 'alpha.test';
