@@ -1,4 +1,4 @@
-// Mutations that it is for, not tried yet: the wish not written; the configuration before the wish; a broken file taken for none.
+// Mutations seen red, one each: the wish not written; the configuration before the wish; a broken file taken for none.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,4 @@
-// Mutations seen red, one each: `attributes` left out.
+// Mutations seen red, one each: `attributes` left out; `identityProviders` left out.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Partner } from '../partner.ts';
@@ -16,6 +16,7 @@ test('whatever a partner must show, or where it is, makes its link anew when it 
     { certificates: [Uint8Array.of(1)] },
     { authority: 'PEM' },
     { attributes: { role: ['gateway'] } },
+    { identityProviders: { only: ['https://idp.beta.test/'] } },
   ];
   assert.equal(factsOf({ ...partner, connect: 'manual' }), factsOf(partner));
   const all = [partner, ...changes.map((change) => ({ ...partner, ...change }))].map(factsOf);

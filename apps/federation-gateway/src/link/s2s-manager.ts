@@ -263,13 +263,15 @@ export async function createS2sManager(settings: S2sManagerSettings): Promise<S2
 }
 
 /** What a link rests on. */
-export function factsOf({ level, hosts, address, certificates, authority, attributes }: Partner): string {
+export function factsOf(partner: Partner): string {
+  const { level, hosts, address, certificates, authority, attributes, identityProviders = null } = partner;
   return JSON.stringify([
     level,
     hosts,
     address,
     authority,
     attributes,
+    identityProviders,
     certificates.map((der) => Buffer.from(der).toString('base64')),
   ]);
 }
