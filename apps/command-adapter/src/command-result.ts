@@ -20,7 +20,7 @@ const MAX_NOTE = 60_000;
 export function completedOf(command: Command, outcomes: readonly Outcome[]): Completed {
   const results = resultsOf(command, outcomes);
   const fitting = results && asManyAsFit(results);
-  const note: Note = { type: noteTypeOf(outcomes), text: textOf(command, outcomes, fitting) };
+  const note: Note = { type: noteTypeOf(outcomes), text: textOf(command, outcomes, results, fitting) };
   if (!fitting) return { note };
   const columns = fitting.columns.map((label) => ({ name: label.replaceAll(/[^a-z0-9]+/g, '-'), label }));
   return { note, table: { title: command.name, columns, rows: fitting.rows } };
@@ -47,9 +47,14 @@ function noteTypeOf(outcomes: readonly Outcome[]): Note['type'] {
   return outcomes.some(({ state }) => state === 'no-answer') ? 'error' : 'warn';
 }
 
-function textOf(command: Command, outcomes: readonly Outcome[], fitting: Table | undefined): string {
+function textOf(
+  command: Command,
+  outcomes: readonly Outcome[],
+  results: Table | undefined,
+  fitting: Table | undefined,
+): string {
   const done = outcomes.filter(({ state }) => state === 'ok').length;
-  const left = (resultsOf(command, outcomes)?.rows.length ?? 0) - (fitting?.rows.length ?? 0);
+  const left = (results?.rows.length ?? 0) - (fitting?.rows.length ?? 0);
   const parts = [
     `${done} of ${outcomes.length} did it`,
     ...(left > 0 ? [`${left} rows do not fit and are left out: ask fewer task executors at once`] : []),
