@@ -2,11 +2,11 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { SessionKey } from '@mom4c/core';
+import type { Epoch, SessionKey } from '@mom4c/core';
 import { startLab } from '@mom4c/lab';
 import type { Lab, LabDomain } from '@mom4c/lab';
 import { takeKey } from '@mom4c/messaging';
-import type { Epoch, PayloadOf } from '@mom4c/messaging';
+import type { PayloadOf } from '@mom4c/messaging';
 import type { Keystore } from '@mom4c/pki';
 import { joinRoom } from '@mom4c/xmpp';
 import type { Room } from '@mom4c/xmpp';

@@ -1,7 +1,7 @@
 /** What this manager says of itself: its epoch, the room's session key, and who else may open what is for `cm@D`. */
-import type { SessionKey } from '@mom4c/core';
+import type { Epoch, SessionKey } from '@mom4c/core';
 import { newSessionKey } from '@mom4c/messaging';
-import type { Epoch, Letter } from '@mom4c/messaging';
+import type { Letter } from '@mom4c/messaging';
 import { currentManagers } from '@mom4c/member';
 import type { Member } from '@mom4c/member';
 

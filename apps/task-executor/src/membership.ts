@@ -6,8 +6,8 @@
  * - Whenever the session, the manager or its key is new, all of it is done again, ever more slowly while it fails; at
  *   most one attempt is under way, and a reason that comes up meanwhile leads to another one.
  */
-import { Mom4cError, VERSION, jitteredBackoff, pause } from '@mom4c/core';
-import type { Certificate, Labels } from '@mom4c/core';
+import { Mom4cError, VERSION, compareEpochs, jitteredBackoff, pause } from '@mom4c/core';
+import type { Certificate, Epoch, Labels } from '@mom4c/core';
 import {
   NamedManagers,
   SERVICE_RESOURCE,
@@ -17,8 +17,8 @@ import {
   roomNick,
 } from '@mom4c/member';
 import type { Member, Refusals } from '@mom4c/member';
-import { compareEpochs, takeKey } from '@mom4c/messaging';
-import type { Epoch, PayloadOf } from '@mom4c/messaging';
+import { takeKey } from '@mom4c/messaging';
+import type { PayloadOf } from '@mom4c/messaging';
 import { joinRoom, xml } from '@mom4c/xmpp';
 import type { Listener, OccupantPresence, Room, RoomMessage, XmppSession } from '@mom4c/xmpp';
 

@@ -118,6 +118,9 @@ export const ERRORS = {
   M4C_NO_ANSWER: entry(403, 'wait', 'remote-server-timeout', EXIT.noAnswer, 'The target did not answer by the deadline.', 'Check the node; raise --timeout; send the command again.'),
   M4C_TARGET_ABSENT: entry(404, 'wait', 'recipient-unavailable', EXIT.noAnswer, 'The target is enrolled but not present.', 'Start the node, or check its network.'),
   M4C_JOURNAL: entry(405, 'wait', 'resource-constraint', EXIT.unavailable, 'The journal cannot be written, so the command was not accepted.', 'Check the disk of the cluster manager and the NATS server.'),
+  M4C_NO_QUORUM: entry(406, 'wait', 'resource-constraint', EXIT.unavailable, 'The servers of the journal have no majority, so nothing is accepted.', 'Bring back a second one of the three NATS servers; what was accepted goes on by itself then.'),
+  M4C_OUTCOME_UNKNOWN: entry(407, 'cancel', 'internal-server-error', EXIT.partial, 'The node was stopped while it acted: whether it did is not known, and it was not tried again.', 'Look at the device; send the command again under a new id if it has to be done.'),
+  M4C_NOT_A_STANDBY: entry(408, 'modify', 'item-not-found', EXIT.notFound, 'This cluster manager does not stand by.', 'List the managers with `mom4c managers`; one that stands by has followed the journal to its end.'),
 
   // 5xx: node and sensors
   M4C_SENSOR_UNREADABLE: entry(500, 'cancel', 'internal-server-error', EXIT.partial, 'The sensor cannot be read.', 'Check the device and its driver on the node.'),

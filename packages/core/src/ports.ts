@@ -1,4 +1,5 @@
 /** What commands use of the node they run on, and what a cluster manager writes before it accepts. */
+import type { Epoch } from './epoch.ts';
 import type { ErrorBody } from './errors.ts';
 import type { Role } from './identity.ts';
 import type { BareJid } from './jid.ts';
@@ -91,15 +92,30 @@ export type JournalState =
   | { state: 'accepted'; entry: JournalEntry }
   | { state: 'finished'; entry: JournalEntry; outcome: Uint8Array };
 
-/** Accepted commands; what `accept` has resolved for survives the death of the process. */
+/** Accepted commands, one ordered log for all managers of the domain; what `accept` has resolved for survives the death of
+ *  the process. Its rules: docs/adr/0025. */
 export interface Journal {
-  /** Writes durably. @returns false if this id is already there (nothing was written).
-   *  @throws Mom4cError M4C_JOURNAL */
+  /** Writes durably, under the epoch of `lead`. @returns false if this id is already there (nothing was written)
+   *  @throws Mom4cError M4C_JOURNAL, M4C_NO_QUORUM, M4C_EPOCH (no epoch was opened, or somebody opened a higher one) */
   accept(entry: JournalEntry): Promise<boolean>;
-  /** @throws Mom4cError M4C_JOURNAL */
+  /** Likewise. An outcome that is there already stays. @throws as `accept` */
   finish(id: Uuid, outcome: Uint8Array): Promise<void>;
   find(id: Uuid): Promise<JournalState | undefined>;
   /** Accepted and without an outcome, oldest first. */
   unfinished(): Promise<readonly JournalEntry[]>;
   close(): Promise<void>;
+}
+
+/** The same, as one log of several managers. */
+export interface SharedJournal extends Journal {
+  /** Opens an epoch. Resolves once every record before it is in the own file.
+   *  @param key the key of the room, sealed to all managers @throws as `accept` */
+  lead(epoch: Epoch, key: Uint8Array): Promise<void>;
+  /** Calls back for what a deposed manager had accepted and the log shows only after our `lead`. */
+  onAdopted(listener: (entry: JournalEntry) => void): () => void;
+  /** The highest that anybody has opened, and the key that came with it. */
+  readonly led: { readonly epoch: Epoch; readonly key: Uint8Array } | undefined;
+  /** How many records of the log the own file lacks; undefined: that is not known now. */
+  readonly lag: number | undefined;
+  onLag(listener: (lag: number | undefined) => void): () => void;
 }

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { Mom4cError } from '@mom4c/core';
-import { compareEpochs, decodePayload, encodePayload } from './payload.ts';
+import { decodePayload, encodePayload } from './payload.ts';
 import type { PayloadOf } from './payload.ts';
 
 const command: PayloadOf<'command'> = {
@@ -105,13 +105,4 @@ test('a selector and labels are checked where they arrive', () => {
   assert.equal(decodePayload(presence({ site: 'roof' })).type, 'presence');
   for (const bad of [{ Site: 'roof' }, { site: 'a b' }, { site: { a: 'b' } }, ['site'], null])
     assert.throws(() => decodePayload(presence(bad)), code('M4C_MALFORMED'), JSON.stringify(bad));
-});
-
-test('epochs compare by generation first', () => {
-  const sorted = [
-    [1, 9],
-    [2, 1],
-    [2, 2],
-  ].map(([generation, revision]) => ({ generation: generation!, revision: revision! }));
-  assert.deepEqual([sorted[2]!, sorted[0]!, sorted[1]!].sort(compareEpochs), sorted);
 });

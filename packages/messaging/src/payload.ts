@@ -13,7 +13,7 @@ import {
   labelTermSchema,
   labelsSchema,
 } from '@mom4c/core';
-import type { ErrorCode } from '@mom4c/core';
+import type { Epoch, ErrorCode } from '@mom4c/core';
 
 /** Octets of one payload; base64 of its sealed form stays under the 256 kB that an XMPP stanza may have. */
 export const MAX_PAYLOAD = 128 * 1024;
@@ -29,16 +29,10 @@ const commandName = z.string().regex(/^[a-z]{1,40}$/);
 const targets = z.array(nodeName).min(1).max(MAX_TARGETS);
 const version = z.string().max(64);
 
-/** (generation, revision), compared in this order; see ARCHITECTURE, "Leader lease". */
-export const epochSchema = z.strictObject({
+const epochSchema = z.strictObject({
   generation: z.int().nonnegative(),
   revision: z.int().nonnegative(),
-});
-export type Epoch = z.infer<typeof epochSchema>;
-
-export function compareEpochs(a: Epoch, b: Epoch): number {
-  return a.generation - b.generation || a.revision - b.revision;
-}
+}) satisfies z.ZodType<Epoch>;
 
 /** A code that a newer peer knows and we do not is kept readable instead of failing the whole message. */
 const errorBody = z

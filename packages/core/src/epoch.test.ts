@@ -1,0 +1,13 @@
+// Mutation seen red: revisions compared before generations.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { compareEpochs } from './epoch.ts';
+
+test('epochs compare by generation first', () => {
+  const sorted = [
+    [1, 9],
+    [2, 1],
+    [2, 2],
+  ].map(([generation, revision]) => ({ generation: generation!, revision: revision! }));
+  assert.deepEqual([sorted[2]!, sorted[0]!, sorted[1]!].sort(compareEpochs), sorted);
+});

@@ -1,0 +1,11 @@
+/** Under which leadership something was said: (generation, revision of the acquiring write), compared in this order. */
+export type Epoch = {
+  /** Raised by the authority of the domain alone, when the lease had to be made anew. */
+  readonly generation: number;
+  readonly revision: number;
+};
+
+/** @returns less than, equal to or more than 0, as `a` is lower than, the same as or higher than `b` */
+export function compareEpochs(a: Epoch, b: Epoch): number {
+  return a.generation - b.generation || a.revision - b.revision;
+}

@@ -1,0 +1,35 @@
+/** The leader lease as it is stored: one entry, written by compare-and-set. See docs/adr/0025. */
+import type { Epoch } from './epoch.ts';
+
+export type LeaseRecord = {
+  /** Name of the manager that holds it; absent: it was given back. */
+  readonly holder?: string | undefined;
+  /** Random, of the process that wrote it: a manager that was restarted is somebody else. */
+  readonly instance: string;
+  readonly generation: number;
+  /** Revision of the acquiring write; absent in that write itself, which cannot know it. */
+  readonly acquired?: number | undefined;
+  /** Given back in favour of this manager. */
+  readonly successor?: string | undefined;
+};
+
+export type LeaseEntry = {
+  /** Of this write; grows with each. */
+  readonly revision: number;
+  readonly record: LeaseRecord;
+};
+
+export interface LeaseStore {
+  /** What stands there now; undefined: nothing ever did. @throws Mom4cError M4C_NO_QUORUM, M4C_BUS_UNREACHABLE */
+  read(): Promise<LeaseEntry | undefined>;
+  /** @param expected the revision that must stand there, 0 for none
+   *  @returns the new revision; undefined if something else stands there
+   *  @throws Mom4cError M4C_NO_QUORUM, M4C_BUS_UNREACHABLE: it may have been written all the same */
+  write(record: LeaseRecord, expected: number): Promise<number | undefined>;
+  /** Calls back for each write from now on, in order, and for what stands there after a reconnection. */
+  watch(listener: (entry: LeaseEntry) => void): () => void;
+}
+
+export function epochOf({ revision, record }: LeaseEntry): Epoch {
+  return { generation: record.generation, revision: record.acquired ?? revision };
+}
