@@ -10,6 +10,7 @@ const FLOORS: Record<string, number> = {
   'packages/core': 0,
   'packages/access': 1,
   'packages/bus': 1,
+  'packages/cluster': 1,
   'packages/commands': 1,
   'packages/messaging': 1,
   'packages/pki': 1,
