@@ -13,6 +13,7 @@ export type RawNats = {
   /** Resolves once the server has handled it. */
   subscribe(subject: string, onMessage: (message: RawMessage) => void): Promise<void>;
   publish(subject: string, payload: string, reply?: string): void;
+  publishWith(headers: Readonly<Record<string, string>>, subject: string, payload: Uint8Array): void;
   /** Resolves once the server has handled what was sent before. */
   flush(): Promise<void>;
   request(subject: string, payload: string): Promise<string>;
@@ -94,6 +95,12 @@ function createClient(socket: TLSSocket): RawNats {
     flush,
     subscribe,
     publish,
+    publishWith(headers, subject, payload) {
+      const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+      const head = Buffer.from(`NATS/1.0\r\n${lines.join('')}\r\n`);
+      socket.write(`HPUB ${subject} ${head.length} ${head.length + payload.length}\r\n`);
+      socket.write(Buffer.concat([head, payload, Buffer.from('\r\n')]));
+    },
     async request(subject, payload) {
       const inbox = `_INBOX.raw${++lastId}`;
       const answer = Promise.withResolvers<string>();

@@ -5,6 +5,8 @@ export { connectBus } from './connection.ts';
 export type { Bus, BusTls } from './connection.ts';
 export { openJournal } from './journal.ts';
 export type { JournalOptions } from './journal.ts';
+export { openLeaseStore } from './lease-store.ts';
+export type { LeaseStoreOptions } from './lease-store.ts';
 export { startNodeBus } from './node-bus.ts';
 export type { NodeBus, NodeBusOptions } from './node-bus.ts';
 export { agentUser, callerUser } from './node-server-config.ts';

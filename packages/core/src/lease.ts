@@ -26,7 +26,8 @@ export interface LeaseStore {
    *  @returns the new revision; undefined if something else stands there
    *  @throws Mom4cError M4C_NO_QUORUM, M4C_BUS_UNREACHABLE: it may have been written all the same */
   write(record: LeaseRecord, expected: number): Promise<number | undefined>;
-  /** Calls back for each write from now on, in order, and for what stands there after a reconnection. */
+  /** Calls back for what stands there now, for each write from now on, in order, and for what stands there after a
+   *  reconnection. */
   watch(listener: (entry: LeaseEntry) => void): () => void;
 }
 

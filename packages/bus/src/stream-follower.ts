@@ -1,0 +1,149 @@
+/**
+ * Follows a stream, message by message, over losses of the connection, restarts of servers, and streams that are made
+ * anew.
+ *
+ * INVARIANTS:
+ *  - after each loss the place to begin is asked for anew, with the stream as it is then: nothing here remembers one;
+ *  - between two beginnings messages come in order and without a gap, one at a time; a gap is a loss;
+ *  - a loss is noticed within three heartbeats. What the server may send ahead is bounded by its flow control;
+ *  - it ends with the bus, if nobody ends it before.
+ */
+import { consumerOpts, createInbox, type JetStreamSubscription } from 'nats';
+import { jitteredBackoff, pause, systemRandom, type Clock, type Log } from '@mom4c/core';
+import { connectionOf, type Bus } from './connection.ts';
+import { jetStreamOf, type JetStream } from './jetstream.ts';
+
+export type StreamNow = {
+  /** When it was made: a stream that was made anew is another one. */
+  readonly created: string;
+  /** Of the messages that it holds; the first is above the last if it holds none. */
+  readonly first: number;
+  readonly last: number;
+};
+
+export type StreamMessage = {
+  readonly sequence: number;
+  /** Nanoseconds since 1970, of the server: rounded to what a double holds, the same at each delivery. */
+  readonly time: number;
+  /** How many are behind it. */
+  readonly pending: number;
+  readonly data: Uint8Array;
+};
+
+export type FollowerOptions = {
+  readonly bus: Bus;
+  readonly stream: string;
+  readonly subject: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** The sequence to begin with, or the last message of the subject. */
+  begin(now: StreamNow): Promise<number | 'last'>;
+  /** The next one waits for it. */
+  onMessage(message: StreamMessage): void | Promise<void>;
+  onLost?(): void;
+};
+
+export type Follower = { close(): Promise<void> };
+
+const HEARTBEAT_MS = 1000;
+/** The server forgets a consumer whose follower went without a word. */
+const FORGOTTEN_MS = 30_000;
+const RETRY = { baseMs: 100, capMs: 2000 };
+
+export function followStream(options: FollowerOptions): Follower {
+  const { bus, clock, log, stream } = options;
+  const backoff = jitteredBackoff({ ...RETRY, random: systemRandom });
+  const closing = new AbortController();
+  const { signal } = closing;
+  let subscription: JetStreamSubscription | undefined;
+  /** Ends what was begun before. */
+  let losses = 0;
+  let onReturn: (() => void) | undefined;
+
+  const lose = (): void => {
+    losses += 1;
+    subscription?.unsubscribe();
+    onReturn?.();
+  };
+  const stopListening = bus.onConnection(lose);
+  const connection = connectionOf(bus);
+  const end = (): void => {
+    closing.abort();
+    stopListening();
+    lose();
+  };
+  void connection.closed().then(end);
+
+  const follow = async (jetstream: JetStream): Promise<void> => {
+    const begun = losses;
+    const { created, state } = await jetstream.manager.streams.info(stream);
+    const start = await options.begin({ created, first: state.first_seq, last: state.last_seq });
+    subscription = await subscribe(jetstream, options, start);
+    if (begun !== losses || signal.aborted) subscription.unsubscribe();
+    let expected = 1;
+    for await (const message of subscription) {
+      if (begun !== losses || signal.aborted) return;
+      const { deliverySequence, streamSequence, timestampNanos, pending } = message.info;
+      if (deliverySequence !== expected) throw new Error(`message ${expected} was left out`);
+      expected += 1;
+      await options.onMessage({
+        sequence: streamSequence,
+        time: timestampNanos,
+        pending,
+        data: message.data,
+      });
+      backoff.reset();
+    }
+  };
+
+  const run = async (): Promise<void> => {
+    const jetstream = await jetStreamOf(bus);
+    while (!signal.aborted) {
+      if (bus.connected) {
+        try {
+          await follow(jetstream);
+        } catch (error) {
+          if (!signal.aborted && !connection.isDraining())
+            log.warn({ err: error, stream }, 'bus: a stream cannot be followed');
+          await pause(backoff.next(), clock, signal);
+        }
+        subscription?.unsubscribe();
+        subscription = undefined;
+        options.onLost?.();
+      } else {
+        await new Promise<void>((resolve) => {
+          onReturn = resolve;
+        });
+        onReturn = undefined;
+      }
+    }
+  };
+  const done = run();
+
+  return {
+    async close() {
+      end();
+      await done;
+    },
+  };
+}
+
+function subscribe(
+  { client }: JetStream,
+  { stream, subject }: FollowerOptions,
+  start: number | 'last',
+): Promise<JetStreamSubscription> {
+  const consumer = consumerOpts()
+    .bindStream(stream)
+    .deliverTo(createInbox())
+    .ackNone()
+    .maxDeliver(1)
+    .idleHeartbeat(HEARTBEAT_MS)
+    .flowControl()
+    .inactiveEphemeralThreshold(FORGOTTEN_MS)
+    .memory()
+    .numReplicas(1);
+  if (start === 'last') consumer.deliverLastPerSubject();
+  else consumer.startSequence(start);
+  return client.subscribe(subject, consumer);
+}
