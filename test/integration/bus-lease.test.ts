@@ -156,8 +156,10 @@ test('a watch goes on over a restart of the server, and tells what stands there 
   const watched = record(store);
   let revision = (await store.write(lease(), 0))!;
   await watched.until((entry) => entry.revision === revision);
-  for (let i = 0; i < 3; i++) revision = (await store.write(lease({ acquired: 1 }), revision))!;
-  await watched.until((entry) => entry.revision === revision);
+  for (let i = 0; i < 3; i++) {
+    revision = (await store.write(lease({ acquired: 1 }), revision))!;
+    await watched.until((entry) => entry.revision === revision);
+  }
   assert.deepEqual(
     watched.told.map((entry) => entry.revision),
     [1, 2, 3, 4],

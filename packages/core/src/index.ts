@@ -10,6 +10,7 @@ export * from './fair-queue.ts';
 export * from './identity.ts';
 export * from './ids.ts';
 export * from './jid.ts';
+export * from './journal-rules.ts';
 export * from './labels.ts';
 export * from './lease.ts';
 export * from './log.ts';

@@ -27,7 +27,7 @@ export interface LeaseStore {
    *  @throws Mom4cError M4C_NO_QUORUM, M4C_BUS_UNREACHABLE: it may have been written all the same */
   write(record: LeaseRecord, expected: number): Promise<number | undefined>;
   /** Calls back for what stands there now, for each write from now on, in order, and for what stands there after a
-   *  reconnection. */
+   *  reconnection. A write that another one follows at once may be left out. */
   watch(listener: (entry: LeaseEntry) => void): () => void;
 }
 

@@ -106,6 +106,32 @@ export interface Journal {
   close(): Promise<void>;
 }
 
+/** One record of the log: what a manager says under its signature. */
+export type JournalRecord = {
+  /** Name of the manager that signed it. */
+  readonly manager: string;
+  /** The one that it had opened when it wrote this; that of `lead` itself. */
+  readonly epoch: Epoch;
+} & (
+  | {
+      readonly kind: 'lead';
+      /** The key of the room, sealed to all managers. */
+      readonly key: Uint8Array;
+    }
+  | { readonly kind: 'accepted'; readonly entry: JournalEntry }
+  | { readonly kind: 'finished'; readonly id: Uuid; readonly outcome: Uint8Array }
+);
+
+/** Makes records of the log, and believes them. */
+export interface JournalRecords {
+  /** The own name, under which `sign` signs. */
+  readonly manager: string;
+  /** @throws Mom4cError M4C_TOO_LARGE, M4C_MALFORMED */
+  sign(record: JournalRecord): Promise<Uint8Array>;
+  /** @throws Mom4cError M4C_DIRECTORY_UNREACHABLE, M4C_BUSY (not known now); any other: it is not to be believed */
+  open(octets: Uint8Array): Promise<JournalRecord>;
+}
+
 /** The same, as one log of several managers. */
 export interface SharedJournal extends Journal {
   /** Opens an epoch. Resolves once every record before it is in the own file.

@@ -8,12 +8,11 @@ import {
   Mom4cError,
   isBareJid,
   isErrorCode,
-  isNodeName,
-  isUuidv7,
   labelTermSchema,
   labelsSchema,
 } from '@mom4c/core';
-import type { Epoch, ErrorCode } from '@mom4c/core';
+import type { ErrorCode } from '@mom4c/core';
+import { epochSchema, idSchema as id, nodeNameSchema as nodeName, parseJson } from './octets.ts';
 
 /** Octets of one payload; base64 of its sealed form stays under the 256 kB that an XMPP stanza may have. */
 export const MAX_PAYLOAD = 128 * 1024;
@@ -21,18 +20,11 @@ const MAX_DEPTH = 24;
 const MAX_TARGETS = 5000;
 
 const address = z.string().max(320).refine(isBareJid, 'not a bare XMPP address');
-const nodeName = z.string().refine(isNodeName, 'not a node name');
-const id = z.string().refine(isUuidv7, 'not a UUIDv7');
 const instant = z.int().nonnegative();
 const hex = (octets: number) => z.string().regex(new RegExp(`^[0-9a-f]{${octets * 2}}$`));
 const commandName = z.string().regex(/^[a-z]{1,40}$/);
 const targets = z.array(nodeName).min(1).max(MAX_TARGETS);
 const version = z.string().max(64);
-
-const epochSchema = z.strictObject({
-  generation: z.int().nonnegative(),
-  revision: z.int().nonnegative(),
-}) satisfies z.ZodType<Epoch>;
 
 /** A code that a newer peer knows and we do not is kept readable instead of failing the whole message. */
 const errorBody = z
@@ -166,7 +158,7 @@ export function encodePayload(payload: Payload): Uint8Array {
 export function decodePayload(octets: Uint8Array): Payload {
   if (octets.length > MAX_PAYLOAD)
     throw new Mom4cError('M4C_TOO_LARGE', `payload of ${octets.length} octets`);
-  const json = parseJson(octets);
+  const json = parseJson(octets, 'payload');
   if (deeperThan(json, MAX_DEPTH))
     throw new Mom4cError('M4C_MALFORMED', `payload nested deeper than ${MAX_DEPTH}`);
   const type = (json as { type?: unknown } | null)?.type;
@@ -178,14 +170,6 @@ export function decodePayload(octets: Uint8Array): Payload {
     throw new Mom4cError('M4C_MALFORMED', `${type}.${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`);
   }
   return parsed.data;
-}
-
-function parseJson(octets: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(octets));
-  } catch (cause) {
-    throw new Mom4cError('M4C_MALFORMED', 'payload is not JSON in UTF-8', { cause });
-  }
 }
 
 /** Iterative, level by level: the depth of hostile input must not become the depth of our stack. */
