@@ -1,10 +1,9 @@
 /** What the certificate authority counts; docs/observability.md is made from this. */
-import { memberMetrics } from '@mom4c/member';
+import { commonMetrics } from '@mom4c/runtime';
 import type { MetricDefinition } from '@mom4c/runtime';
 
 export const certificateAuthorityMetrics = {
-  info: memberMetrics.info,
-  expiry: memberMetrics.expiry,
+  ...commonMetrics,
   requests: {
     name: 'scep_requests_total',
     type: 'counter',

@@ -1,11 +1,10 @@
 /** SCEP (RFC 8894 §4) and the revocation list over HTTP. Plain HTTP, since every message is signed and what is secret in it is encrypted. */
-import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Mom4cError } from '@mom4c/core';
 import type { Clock, Log } from '@mom4c/core';
 import { answerScep, SCEP_CAPABILITIES } from '@mom4c/pki';
 import type { ScepAuthority, ScepPolicy } from '@mom4c/pki';
-import { HTTP_LIMITS, listen } from '@mom4c/runtime';
+import { createHttpServer, HTTP_LIMITS, listen } from '@mom4c/runtime';
 import type { HttpService } from '@mom4c/runtime';
 import { FailureLimit } from './failure-limit.ts';
 import { MAX_CONNECTIONS, readBody } from './http.ts';
@@ -82,7 +81,7 @@ export async function startScepService(parts: {
     }
   };
 
-  const server = createServer(HTTP_LIMITS, (request, response) => {
+  const server = createHttpServer(HTTP_LIMITS, (request, response) => {
     answer(request)
       .catch((error: unknown) => answerError(error, log))
       .then((given) => send(request, response, given))

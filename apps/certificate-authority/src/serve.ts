@@ -5,7 +5,6 @@ import { systemClock, systemRandom, VERSION } from '@mom4c/core';
 import type { Log } from '@mom4c/core';
 import { createDirectoryPublisher } from '@mom4c/pki';
 import type { Identity } from '@mom4c/pki';
-import { healthTls } from '@mom4c/member';
 import { createMetrics, startHealthServer } from '@mom4c/runtime';
 import type { App } from '@mom4c/runtime';
 import { startAdminService } from './admin-service.ts';
@@ -103,6 +102,8 @@ export async function serve(app: App, config: CertificateAuthorityConfig): Promi
 
   if (config.health) {
     const checks = new Map([['database', () => ({ ok: stores.certificates.revocations() >= 0 })]]);
+    // What members have beside this, XMPP above all, an authority has no use for.
+    const { healthTls } = await import('@mom4c/member');
     const tls = healthTls(config.health, keys.authority);
     const health = await startHealthServer({ ...config.health, tls, checks, metrics, log });
     app.onStop('health', () => health.stop());

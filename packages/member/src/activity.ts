@@ -1,5 +1,6 @@
 /** What a member does, counted: letters by what was done with them, sessions by what became of them. */
 import type { Opener, Sealer, Signer, Verifier } from '@mom4c/core';
+import { commonMetrics } from '@mom4c/runtime';
 import type { MetricDefinition, Metrics } from '@mom4c/runtime';
 import type { XmppSession } from '@mom4c/xmpp';
 
@@ -57,12 +58,7 @@ export class Activity {
 }
 
 export const memberMetrics = {
-  info: {
-    name: 'build_info',
-    type: 'gauge',
-    help: 'Always 1.',
-    labels: { version: 'of mom4c' },
-  },
+  info: commonMetrics.info,
   refused: {
     name: 'refused_total',
     type: 'counter',
@@ -103,12 +99,7 @@ export const memberMetrics = {
     help: 'Stanzas that nobody got to see.',
     labels: { session: 'resource of its address', reason: 'why, in words' },
   },
-  expiry: {
-    name: 'certificate_expiry_timestamp_seconds',
-    type: 'gauge',
-    help: 'When a certificate stops to be valid, Unix seconds.',
-    labels: { certificate: '`own` or `authority`' },
-  },
+  expiry: commonMetrics.expiry,
 } as const satisfies Record<string, MetricDefinition>;
 
 /** What all members have in common. */

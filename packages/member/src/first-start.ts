@@ -30,7 +30,7 @@ import {
   writeEnrolmentKey,
   writeKeystore,
 } from '@mom4c/pki';
-import type { Authority, EnrolRequest, Identity } from '@mom4c/pki';
+import type { Authority, EnrolRequest, Identity, Keystore } from '@mom4c/pki';
 import { readSecret } from '@mom4c/runtime';
 import { registerAccount } from '@mom4c/xmpp';
 import type { MemberSettings } from './settings.ts';
@@ -54,8 +54,9 @@ export async function ensureIdentity(
   around: Surroundings,
 ): Promise<Enrolled> {
   const password = readSecret(settings.keystore.passwordFile);
-  if (!existsSync(settings.keystore.file)) await firstEnrolment(settings, role, password, around);
-  const { key, certificate, authority } = await readKeystore(settings.keystore.file, password);
+  const { key, certificate, authority } = existsSync(settings.keystore.file)
+    ? await readKeystore(settings.keystore.file, password)
+    : await firstEnrolment(settings, role, password, around);
   checkIdentity(settings, role, { identity: { key, certificate }, authority }, around.clock.now());
   if (key.asymmetricKeyType === 'ec') return { identity: { key, certificate }, authority };
   return moveToP256(settings, { identity: { key, certificate }, authority }, password, around);
@@ -68,7 +69,7 @@ async function firstEnrolment(
   role: Role,
   password: string,
   around: Surroundings,
-): Promise<void> {
+): Promise<Keystore> {
   const { tokenFile } = settings;
   const token = readToken(settings);
   prepareFolder(settings.keystore.file);
@@ -80,10 +81,12 @@ async function firstEnrolment(
   if (token !== undefined) await makeAccount(settings, authority, around);
   const { certificate } = token === undefined ? await awaitApproval(request) : await enroll(request);
   if (token === undefined) await makeAccount(settings, authority, around);
-  await writeKeystore(settings.keystore.file, { key, certificate, authority }, password);
+  const keystore = { key, certificate, authority };
+  await writeKeystore(settings.keystore.file, keystore, password);
   if (tokenFile !== undefined) await rm(tokenFile, { force: true });
   await rm(enrolmentKeyFile(settings), { force: true });
   around.log.info({ member: settings.name, role, serial: certificate.serial }, 'enrolled');
+  return keystore;
 }
 
 /** @throws Mom4cError M4C_NO_TOKEN */

@@ -14,7 +14,6 @@ import {
 } from 'node:crypto';
 import { promisify } from 'node:util';
 import { Mom4cError } from '@mom4c/core';
-import forge from 'node-forge';
 import { readPlainAlgorithm } from './cms-structure.ts';
 import {
   decode,
@@ -34,6 +33,7 @@ import {
   smallInteger,
   tagged,
 } from './der.ts';
+import { forgeSha256 } from './forge-sha256.ts';
 
 /** What a file holds. Certificates are DER. */
 export type Pkcs12 = {
@@ -46,8 +46,8 @@ export const MAX_PKCS12_OCTETS = 65_536;
 
 /**
  * Somebody who has the file tries passwords at the cheaper of two doors: one PBKDF2 (two compressions of SHA-256 an
- * iteration) or the MAC (one). The MAC's derivation exists only in JavaScript: 50,000 iterations take 0.1 s on a PC
- * and half a second on a Raspberry Pi 4, at every start; more at the other door would bring nothing. A password that
+ * iteration) or the MAC (one). The loop of the MAC's derivation exists only in JavaScript: 50,000 iterations take 0.07 s
+ * on a PC, at every start; more at the other door would bring nothing. A password that
  * a machine made (32 random octets) needs neither.
  */
 const ENCRYPTION_ITERATIONS = 100_000;
@@ -88,9 +88,9 @@ export async function encodePkcs12(
 }
 
 /** The PFX around an AuthenticatedSafe, with a MAC over it. */
-export function protectSafe(safe: Uint8Array, password: string, iterations: number): Buffer {
+export async function protectSafe(safe: Uint8Array, password: string, iterations: number): Promise<Buffer> {
   const salt = randomBytes(SALT_OCTETS);
-  const mac = macOf(safe, password, salt, iterations);
+  const mac = await macOf(safe, password, salt, iterations);
   const digestInfo = sequence(sequence(oid(OID.sha256), nullValue()), octetString(mac));
   const macData = sequence(digestInfo, octetString(salt), smallInteger(iterations));
   return encode(sequence(smallInteger(3), dataInfo(safe), macData));
@@ -101,7 +101,7 @@ export async function decodePkcs12(octets: Uint8Array, password: string): Promis
   const [version, authSafe, macData] = readSequence(decode(octets, MAX_PKCS12_OCTETS), 'PFX', 3);
   if (readSmallInteger(version, 'version') !== 3) throw malformed('PFX: version');
   const safe = readDataInfo(authSafe);
-  checkMac(safe, macData, password);
+  await checkMac(safe, macData, password);
   // From here on the file is what we wrote.
   const [info] = readSequence(decode(safe, MAX_PKCS12_OCTETS), 'AuthenticatedSafe', 1);
   const bags = readSequence(decode(readDataInfo(info), MAX_PKCS12_OCTETS), 'SafeContents', 3);
@@ -184,20 +184,27 @@ async function decryptKey(value: Der | undefined, password: string): Promise<Key
 
 // --- the MAC: RFC 7292 §4 and appendix B -------------------------------------------------------------------------------
 
-function checkMac(safe: Uint8Array, macData: Der | undefined, password: string): void {
+async function checkMac(safe: Uint8Array, macData: Der | undefined, password: string): Promise<void> {
   const [digestInfo, salt, iterations] = readSequence(macData, 'MacData', 3);
   const [algorithm, digest] = readSequence(digestInfo, 'MacData', 2);
   if (readPlainAlgorithm(algorithm, 'MacData') !== OID.sha256) throw malformed('MacData: SHA-256 expected');
   const expected = readOctetString(digest, 'MacData');
-  const mac = macOf(safe, password, readOctetString(salt, 'MacData'), readIterations(iterations));
+  const mac = await macOf(safe, password, readOctetString(salt, 'MacData'), readIterations(iterations));
   if (expected.length !== mac.length || !timingSafeEqual(expected, mac))
     throw new Mom4cError('M4C_KEYSTORE_PASSWORD', 'or the file was changed');
 }
 
-function macOf(safe: Uint8Array, password: string, salt: Uint8Array, iterations: number): Buffer {
+async function macOf(
+  safe: Uint8Array,
+  password: string,
+  salt: Uint8Array,
+  iterations: number,
+): Promise<Buffer> {
+  // Its files are many, and most programs open no keystore.
+  const { default: forge } = await import('node-forge');
   const saltBytes = forge.util.createBuffer(Buffer.from(salt).toString('latin1'));
   // 3: the id of MAC keys in appendix B.3.
-  const key = forge.pkcs12.generateKey(password, saltBytes, 3, iterations, 32, forge.md.sha256.create());
+  const key = forge.pkcs12.generateKey(password, saltBytes, 3, iterations, 32, forgeSha256(forge.util));
   return createHmac('sha256', Buffer.from(key.getBytes(), 'latin1')).update(safe).digest();
 }
 

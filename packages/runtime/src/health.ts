@@ -1,8 +1,8 @@
-import { createServer as createHttpServer, type Server, type ServerResponse } from 'node:http';
+import type { Server, ServerResponse } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { TLSSocket } from 'node:tls';
 import { Mom4cError, type Log } from '@mom4c/core';
-import { HTTP_LIMITS, HTTPS_LIMITS, listen } from './http-server.ts';
+import { createHttpServer, HTTP_LIMITS, HTTPS_LIMITS, listen } from './http-server.ts';
 import type { HttpService } from './http-server.ts';
 import type { Metrics } from './metrics.ts';
 

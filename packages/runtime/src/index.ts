@@ -7,11 +7,11 @@ export { answersCheck, checkConfig, configReportSchema } from './config-check.ts
 export type { ConfigFinding, ConfigReport } from './config-check.ts';
 export { startHealthServer } from './health.ts';
 export type { CheckResult, HealthCheck, HealthTls } from './health.ts';
-export { HTTP_LIMITS, HTTPS_LIMITS, listen } from './http-server.ts';
+export { createHttpServer, HTTP_LIMITS, HTTPS_LIMITS, listen, requestHttp } from './http-server.ts';
 export type { HttpService } from './http-server.ts';
 export { createLogger } from './logger.ts';
 export type { Logger, LogLevel } from './logger.ts';
-export { createMetrics, METRIC_PREFIX } from './metrics.ts';
+export { commonMetrics, createMetrics, METRIC_PREFIX } from './metrics.ts';
 export type { Labels, MetricDefinition, Metrics } from './metrics.ts';
 export { componentServerShape, filePath, healthSchema, LOG_LEVELS, logSchema } from './schemas.ts';
 export type { HealthSettings } from './schemas.ts';

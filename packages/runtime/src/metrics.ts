@@ -15,6 +15,22 @@ export type MetricDefinition = {
   readonly buckets?: readonly number[];
 };
 
+/** What every program shows. */
+export const commonMetrics = {
+  info: {
+    name: 'build_info',
+    type: 'gauge',
+    help: 'Always 1.',
+    labels: { version: 'of mom4c' },
+  },
+  expiry: {
+    name: 'certificate_expiry_timestamp_seconds',
+    type: 'gauge',
+    help: 'When a certificate stops to be valid, Unix seconds.',
+    labels: { certificate: '`own` or `authority`' },
+  },
+} as const satisfies Record<string, MetricDefinition>;
+
 /** What is read at each scrape: one number, or one for each combination of labels. */
 export type Reading = number | Iterable<readonly [labels: Labels, value: number]>;
 

@@ -30,7 +30,7 @@ export const keystoreSafe: Target = {
   seeds: [safeOf(file)],
   run: (input) =>
     verdictOfAsync(async () => {
-      await decodePkcs12(protectSafe(input, PASSWORD, 1), PASSWORD);
+      await decodePkcs12(await protectSafe(input, PASSWORD, 1), PASSWORD);
     }, REFUSALS),
 };
 

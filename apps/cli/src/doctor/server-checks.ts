@@ -1,9 +1,9 @@
 /** The servers of the domain, and the clock that they show. */
-import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { Mom4cError, systemClock, silentLog } from '@mom4c/core';
 import { createLdapDirectory, fetchAuthority } from '@mom4c/pki';
 import type { AdminSettings } from '@mom4c/member';
+import { requestHttp } from '@mom4c/runtime';
 import { serverMechanisms } from '@mom4c/xmpp';
 import type { Found } from './examination.ts';
 import type { Own } from './own-checks.ts';
@@ -114,7 +114,7 @@ function aheadOf(url: URL): Promise<number | undefined> {
   const begun = Date.now();
   return new Promise((resolve, reject) => {
     const options = { agent: false, signal: AbortSignal.timeout(TIME_LIMIT_MS) } as const;
-    const request = (url.protocol === 'https:' ? httpsRequest : httpRequest)(url, options, (response) => {
+    const request = (url.protocol === 'https:' ? httpsRequest : requestHttp)(url, options, (response) => {
       const server = Date.parse(response.headers.date ?? '');
       response.destroy();
       // It is told in whole seconds, rounded down, at some moment between.

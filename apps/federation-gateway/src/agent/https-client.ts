@@ -2,10 +2,11 @@
  * One request over HTTPS. No redirect is followed, no connection kept, nothing is sent before the peer's certificate
  * has been verified.
  */
-import { request as startRequest, type IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { type Clock, deadlineWithin, type ErrorCode, Mom4cError } from '@mom4c/core';
+import { requestHttp } from '@mom4c/runtime';
 
 export type Trust =
   /** One of these certificates (DER), whatever name it has. */
@@ -131,7 +132,7 @@ function toPem(der: Uint8Array): string {
 function exchange(ask: HttpsRequest, socket: TLSSocket, signal: AbortSignal): Promise<HttpsAnswer> {
   const { url, body, headers, faults } = ask;
   return new Promise((resolve, reject) => {
-    const request = startRequest({
+    const request = requestHttp({
       createConnection: () => socket,
       method: body ? 'POST' : 'GET',
       path: `${url.pathname}${url.search}`,
