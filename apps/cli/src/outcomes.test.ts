@@ -1,6 +1,6 @@
 // Mutations seen red: the error of the manager's own command counted as partial; the text of a result not made printable;
 // `printable` returning its input; no-answer counting as partial; results not checked again;
-// notes as they are.
+// notes as they are; an unknown outcome counted as success.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { federation, federationconnect, federationmetadata, listsensors, nodes } from '@mom4c/commands';
@@ -18,6 +18,7 @@ const ok = (target: string, sensors: object[] = [load]): Outcome => ({
   result: { sensors },
 });
 const silent: Outcome = { target: 'te3', state: 'no-answer', error: { code: 'M4C_NO_ANSWER' } };
+const unknown: Outcome = { target: 'te4', state: 'unknown', error: { code: 'M4C_OUTCOME_UNKNOWN' } };
 const refused: Outcome = {
   target: 'te2',
   state: 'refused',
@@ -28,6 +29,7 @@ test('silence is worse than a refusal, and neither is success', () => {
   assert.equal(exitCodeOf(listsensors, [ok('te1')]), EXIT.ok);
   assert.equal(exitCodeOf(listsensors, [ok('te1'), refused]), EXIT.partial);
   assert.equal(exitCodeOf(listsensors, [ok('te1'), refused, silent]), EXIT.noAnswer);
+  assert.equal(exitCodeOf(listsensors, [ok('te1'), unknown]), EXIT.partial);
 });
 
 test('what the manager itself did not do ends with its error, not with a part that went well', () => {
@@ -58,12 +60,13 @@ test('below the table stands what concerns all of it', () => {
 });
 
 test('the table has a line for every target, whatever became of it', () => {
-  const answer = { id: 'i', command: 'listsensors', outcomes: [ok('te1'), refused, silent] };
+  const answer = { id: 'i', command: 'listsensors', outcomes: [ok('te1'), refused, silent, unknown] };
   const table = formatAnswer(listsensors, answer, 'table');
   assert.match(table, /^NODE +SENSOR +VALUE +UNIT/);
   assert.match(table, /^te1 +host\/load1 +0\.25 +\//m);
   assert.match(table, /^te2 +refused +M4C_FORBIDDEN.*not you/m);
   assert.match(table, /^te3 +no-answer +M4C_NO_ANSWER/m);
+  assert.match(table, /^te4 +unknown +M4C_OUTCOME_UNKNOWN: .*whether it did is not known/m);
   assert.deepEqual(JSON.parse(formatAnswer(listsensors, answer, 'json')), answer);
   assert.match(formatAnswer(listsensors, answer, 'yaml'), /state: no-answer/);
 });

@@ -16,7 +16,7 @@ export const clusterManagerMetrics = {
     name: 'command_outcomes_total',
     type: 'counter',
     help: 'Outcomes of targets of finished commands.',
-    labels: { state: '`ok`, `refused`, `failed`, `no-answer`' },
+    labels: { state: '`ok`, `refused`, `failed`, `unknown`, `no-answer`' },
   },
   seconds: {
     name: 'command_duration_seconds',

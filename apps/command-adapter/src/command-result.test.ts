@@ -19,6 +19,7 @@ const outcome = (target: string, sensors: Sensor[]): Outcome => ({
 const many = (count: number, more: (index: number) => Partial<Sensor> = () => ({ v: 1, u: '/' })): Sensor[] =>
   Array.from({ length: count }, (_, index) => ({ n: `host/s${index}`, ...more(index) }));
 const silent: Outcome = { target: 'te3', state: 'no-answer', error: { code: 'M4C_NO_ANSWER' } };
+const unknown: Outcome = { target: 'te4', state: 'unknown', error: { code: 'M4C_OUTCOME_UNKNOWN' } };
 const refused: Outcome = {
   target: 'te2',
   state: 'refused',
@@ -53,6 +54,7 @@ test('the type of the note says whether it went well', () => {
   const type = (...outcomes: Outcome[]) => completedOf(listsensors, outcomes).note.type;
   const done = outcome('te1', []);
   assert.deepEqual([type(done), type(done, refused), type(done, refused, silent)], ['info', 'warn', 'error']);
+  assert.equal(type(done, unknown), 'error');
 });
 
 test('what nobody did has no table; what the manager answers has no column for the node', () => {

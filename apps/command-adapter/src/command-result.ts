@@ -41,10 +41,10 @@ function octetsOf(text: string): number {
   return Buffer.byteLength(text) + escapes * 5;
 }
 
-/** Silence is worse than a refusal: nobody knows what happened. */
+/** Silence is worse than a refusal, and so is a node that stopped while it acted: nobody knows what happened. */
 function noteTypeOf(outcomes: readonly Outcome[]): Note['type'] {
   if (outcomes.every(({ state }) => state === 'ok')) return 'info';
-  return outcomes.some(({ state }) => state === 'no-answer') ? 'error' : 'warn';
+  return outcomes.some(({ state }) => state === 'no-answer' || state === 'unknown') ? 'error' : 'warn';
 }
 
 function textOf(

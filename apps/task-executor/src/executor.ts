@@ -1,4 +1,4 @@
-/** Commands as they arrive, directly or through the room: open, check, run, answer. */
+/** Commands as they arrive, directly or through the room: open, check, run or remember, answer. */
 import { roleMay } from '@mom4c/access';
 import { COMMANDS } from '@mom4c/commands';
 import {
@@ -11,20 +11,22 @@ import {
   parseArguments,
   runCommand,
 } from '@mom4c/core';
-import type { Certificate, ErrorBody, SensorPort, Uuid } from '@mom4c/core';
+import type { Certificate, Command, Role, SensorPort, Uuid } from '@mom4c/core';
 import { SERVICE_RESOURCE, letterIn, lettersElements } from '@mom4c/member';
 import type { Member, Refusals } from '@mom4c/member';
 import type { Letter, PayloadOf, Received } from '@mom4c/messaging';
 import { xml } from '@mom4c/xmpp';
 import type { Element, Incoming, IncomingRequest, RoomMessage, XmppSession } from '@mom4c/xmpp';
+import type { Answer, ExecutionRecord } from './execution-record.ts';
 import type { Membership } from './membership.ts';
 
-type Answer = Pick<PayloadOf<'result'>, 'state' | 'result' | 'error'>;
+type Asked = 'command' | 'inquiry';
 
 export type ExecutorParts = {
   member: Member;
   session: XmppSession;
   membership: Membership;
+  record: ExecutionRecord;
   /** Calls for the sake of that request. */
   sensorsFor: (request: Uuid) => SensorPort;
   refusals: Refusals;
@@ -104,75 +106,106 @@ export class Executor {
     element: Element,
     audience: { addresses: string[]; rooms: string[] },
     sentBy: string | undefined,
-  ): Promise<Received<'command'>> {
+  ): Promise<Received<Asked>> {
     const { member, membership } = this.#parts;
     const letter = letterIn(element);
     if (!letter) throw new Mom4cError('M4C_NOT_SIGNED');
     const ours = { ...audience, name: member.settings.name };
-    const received = await member.postbox.open(letter, ['command'], ours, sentBy);
+    const received = await member.postbox.open<Asked>(letter, ['command', 'inquiry'], ours, sentBy);
     // Here, so that what comes from a manager that has been replaced is never even taken.
-    membership.checkEpoch(received.payload.epoch);
+    membership.checkEpoch(received.signer.domain, received.payload.epoch);
     return received;
   }
 
-  #serve(received: Received<'command'>): void {
-    const { log, errorOf } = this.#parts.member;
-    this.#perform(received)
-      .then((answer) => this.#answer(received, answer))
+  /** @throws Mom4cError M4C_RECORD, M4C_BUSY, of an inquiry; a command is answered in any case */
+  #serve({ payload, signer }: Received<Asked>): void {
+    if (payload.type === 'command') {
+      this.#tell(payload.id, this.#perform(payload, signer), payload.name);
+      return;
+    }
+    const { record, member } = this.#parts;
+    const answers = record.inquire(signer.domain, payload.ids);
+    member.log.info({ id: payload.id, about: payload.ids.length }, 'asked what became of commands');
+    for (const [id, answer] of answers) this.#tell(id, answer);
+  }
+
+  #tell(id: Uuid, answer: Promise<Answer>, command?: string): void {
+    answer
+      .then((known) => this.#answer(id, known, command))
       .catch((thrown: unknown) => {
-        const { code, detail } = errorOf(thrown);
-        log.warn({ id: received.payload.id, code, detail }, 'an answer was not sent');
+        const { code, detail } = this.#parts.member.errorOf(thrown);
+        this.#parts.member.log.warn({ id, code, detail }, 'an answer was not sent');
       });
   }
 
-  async #perform({ payload, signer }: Received<'command'>): Promise<Answer> {
-    const { member, sensorsFor, onRan } = this.#parts;
-    const { clock, settings } = member;
-    let acting = false;
-    const deadline = deadlineWithin(member.signal, workingTime(payload.expires - clock.now()), clock);
-    member.log.info({ id: payload.id, command: payload.name }, 'taken');
-    const begun = clock.monotonic();
+  async #perform(payload: PayloadOf<'command'>, { role, domain }: Certificate): Promise<Answer> {
+    const { member, record } = this.#parts;
+    const { id, name } = payload;
+    const known = COMMANDS.find((command) => command.name === name);
     try {
-      const command = findCommand(COMMANDS, payload.name);
-      if (command.runsOn !== 'te')
-        throw new Mom4cError('M4C_UNKNOWN_COMMAND', `${payload.name} runs elsewhere`);
-      authorise(command, (access) => roleMay(signer.role, access));
-      parseArguments(command, payload.args);
-      if (this.#running >= MAX_RUNNING)
-        throw new Mom4cError('M4C_BUSY', `${MAX_RUNNING} commands are running`);
-      acting = true;
-      this.#running += 1;
-      const node = { name: settings.name, version: VERSION, startedAt: this.#startedAt };
-      const { signal } = deadline;
-      const sensors = sensorsFor(payload.id);
-      const result = await runCommand(command, payload.args, { node, sensors, clock, signal });
-      return { state: 'ok', result };
+      let isNew = false;
+      const answer = record.perform(domain, id, {
+        once: known !== undefined && !known.idempotent,
+        refusal: () => {
+          isNew = true;
+          return this.#refusal(payload, role);
+        },
+        act: () => this.#act(known!, payload),
+      });
+      member.log.info({ id, command: name }, isNew ? 'taken' : 'asked again');
+      return await answer;
     } catch (thrown) {
-      const error = member.errorOf(thrown, { id: payload.id });
-      return { state: acting ? 'failed' : 'refused', error: error.toBody() satisfies ErrorBody };
-    } finally {
-      deadline.clear();
-      if (acting) {
-        this.#running -= 1;
-        onRan(payload.name, (clock.monotonic() - begun) / 1000);
-      }
+      return { state: 'refused', error: member.errorOf(thrown, { id }).toBody() };
     }
   }
 
-  async #answer({ payload }: Received<'command'>, answer: Answer): Promise<void> {
+  /** Why it is not begun, if it is not. */
+  #refusal({ id, name, args }: PayloadOf<'command'>, role: Role): Answer | undefined {
+    try {
+      const command = findCommand(COMMANDS, name);
+      if (command.runsOn !== 'te') throw new Mom4cError('M4C_UNKNOWN_COMMAND', `${name} runs elsewhere`);
+      authorise(command, (access) => roleMay(role, access));
+      parseArguments(command, args);
+      if (this.#running >= MAX_RUNNING)
+        throw new Mom4cError('M4C_BUSY', `${MAX_RUNNING} commands are running`);
+      return undefined;
+    } catch (thrown) {
+      return { state: 'refused', error: this.#parts.member.errorOf(thrown, { id }).toBody() };
+    }
+  }
+
+  async #act(command: Command, { id, args, expires }: PayloadOf<'command'>): Promise<Answer> {
+    const { member, sensorsFor, onRan } = this.#parts;
+    const { clock, settings } = member;
+    const deadline = deadlineWithin(member.signal, workingTime(expires - clock.now()), clock);
+    const begun = clock.monotonic();
+    this.#running += 1;
+    try {
+      const node = { name: settings.name, version: VERSION, startedAt: this.#startedAt };
+      const { signal } = deadline;
+      const result = await runCommand(command, args, { node, sensors: sensorsFor(id), clock, signal });
+      return { state: 'ok', result };
+    } catch (thrown) {
+      const error = member.errorOf(thrown, { id });
+      return { state: error.code === 'M4C_OUTCOME_UNKNOWN' ? 'unknown' : 'failed', error: error.toBody() };
+    } finally {
+      deadline.clear();
+      this.#running -= 1;
+      onRan(command.name, (clock.monotonic() - begun) / 1000);
+    }
+  }
+
+  async #answer(id: Uuid, answer: Answer, command: string | undefined): Promise<void> {
     const { member, membership, session } = this.#parts;
     const { address, service, clock, log } = member;
     const time = clock.now();
     const expires = time + RESULT_VALID_MS;
-    const head = { type: 'result', id: payload.id, from: address, to: service, time, expires } as const;
+    const head = { type: 'result', id, from: address, to: service, time, expires } as const;
     const letter = await this.#sealed({ ...head, ...answer }, await membership.managers());
     await session.send(
       xml('message', { to: `${service}/${SERVICE_RESOURCE}`, type: 'normal' }, ...lettersElements(letter)),
     );
-    log.info(
-      { id: payload.id, command: payload.name, state: answer.state, code: answer.error?.code },
-      'answered',
-    );
+    log.info({ id, command, state: answer.state, code: answer.error?.code }, 'answered');
   }
 
   /** A result that does not fit is a stated failure, not silence. */

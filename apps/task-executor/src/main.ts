@@ -3,9 +3,11 @@ import { join } from 'node:path';
 import { NS_ENCRYPTED, runMember } from '@mom4c/member';
 import type { Running, Started } from '@mom4c/member';
 import { startAgents } from './agents.ts';
+import { ExecutionRecord } from './execution-record.ts';
 import { Executor } from './executor.ts';
 import { Membership } from './membership.ts';
 import { taskExecutorMetrics, watchAgents } from './metrics.ts';
+import { openRecordFile } from './record-file.ts';
 import { taskExecutorSettings } from './settings.ts';
 import type { TaskExecutorSettings } from './settings.ts';
 
@@ -13,6 +15,12 @@ await runMember({ name: 'task-executor', role: 'te', schema: taskExecutorSetting
 
 async function start(running: Running<TaskExecutorSettings>): Promise<Started> {
   const { app, settings, log, member, metrics, refusals, onStop } = running;
+  const file = openRecordFile(join(settings.state, 'record.sqlite'));
+  onStop('record', () => file.close());
+  const record = new ExecutionRecord(file, member.clock, (thrown, id) => {
+    const { code, detail } = member.errorOf(thrown, { id });
+    log.error({ id, code, detail }, 'an answer was not written; after a restart it is not known');
+  });
   const agents = await startAgents({
     node: settings.name,
     folder: join(settings.state, 'bus'),
@@ -25,7 +33,7 @@ async function start(running: Running<TaskExecutorSettings>): Promise<Started> {
   const seconds = metrics.histogram(taskExecutorMetrics.seconds);
   const session = member.session('agent');
   onStop('session', () => session.stop());
-  const membership = new Membership(member, session, refusals, settings.labels, (message) =>
+  const membership = new Membership(member, session, refusals, record, settings.labels, (message) =>
     executor.roomMessage(message),
   );
   onStop('membership', () => membership.leave());
@@ -33,6 +41,7 @@ async function start(running: Running<TaskExecutorSettings>): Promise<Started> {
     member,
     session,
     membership,
+    record,
     sensorsFor: agents.sensorsFor,
     refusals,
     onRan: (command, took) => seconds.observe(took, { command }),

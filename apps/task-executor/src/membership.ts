@@ -2,11 +2,12 @@
  * Being part of the cluster: ask the active manager to be let in, take the room's key, join the room, announce oneself.
  *
  * INVARIANTS:
- * - Nothing is obeyed before a leadership statement has been seen, nor under an epoch lower than the highest seen.
+ * - Nothing is obeyed before a leadership statement has been seen, nor under an epoch lower than the highest that this node,
+ *   in any of its lives, has seen of that domain. A higher one is obeyed before its statement is seen.
  * - Whenever the session, the manager or its key is new, all of it is done again, ever more slowly while it fails; at
  *   most one attempt is under way, and a reason that comes up meanwhile leads to another one.
  */
-import { Mom4cError, VERSION, compareEpochs, jitteredBackoff, pause } from '@mom4c/core';
+import { Mom4cError, VERSION, jitteredBackoff, pause } from '@mom4c/core';
 import type { Certificate, Epoch, Labels } from '@mom4c/core';
 import {
   NamedManagers,
@@ -21,6 +22,7 @@ import { takeKey } from '@mom4c/messaging';
 import type { PayloadOf } from '@mom4c/messaging';
 import { joinRoom, xml } from '@mom4c/xmpp';
 import type { Listener, OccupantPresence, Room, RoomMessage, XmppSession } from '@mom4c/xmpp';
+import type { ExecutionRecord } from './execution-record.ts';
 
 const BACKOFF = { baseMs: 500, capMs: 15_000 };
 const JOIN_TIMEOUT_MS = 10_000;
@@ -36,9 +38,9 @@ export class Membership {
   readonly #started: number;
   readonly #labels: Labels;
   readonly #refusals: Refusals;
+  readonly #record: Pick<ExecutionRecord, 'admitEpoch'>;
   readonly #onRoomMessage: Listener<RoomMessage>;
   #room: Room | undefined;
-  #epoch: Epoch | undefined;
   #leadership: PayloadOf<'leadership'> | undefined;
   #announced = false;
   /** A reason to go through it (again) is counted; the loop runs until it has served the latest. */
@@ -52,6 +54,7 @@ export class Membership {
     member: Member,
     session: XmppSession,
     refusals: Refusals,
+    record: Pick<ExecutionRecord, 'admitEpoch'>,
     labels: Labels,
     onRoomMessage: Listener<RoomMessage>,
   ) {
@@ -60,6 +63,7 @@ export class Membership {
     this.#labels = labels;
     this.#session = session;
     this.#refusals = refusals;
+    this.#record = record;
     this.#started = member.clock.now();
     this.#onRoomMessage = onRoomMessage;
     session.on('online', () => this.#want());
@@ -75,14 +79,12 @@ export class Membership {
     return this.#announced && this.#leadership !== undefined && this.#room?.joined === true;
   }
 
-  /** @throws Mom4cError M4C_EPOCH, M4C_NO_MANAGER */
-  checkEpoch(epoch: Epoch): void {
-    if (!this.#leadership || !this.#epoch)
-      throw new Mom4cError('M4C_NO_MANAGER', 'no leadership statement was seen yet');
+  /** @param issuer the domain whose manager says it @throws Mom4cError M4C_EPOCH, M4C_NO_MANAGER, M4C_RECORD */
+  checkEpoch(issuer: string, epoch: Epoch): void {
+    if (!this.#leadership) throw new Mom4cError('M4C_NO_MANAGER', 'no leadership statement was seen yet');
     if (this.#leadership.expires <= this.#member.clock.now())
       throw new Mom4cError('M4C_NO_MANAGER', 'the last leadership statement has expired');
-    if (compareEpochs(epoch, this.#epoch) < 0) throw new Mom4cError('M4C_EPOCH');
-    this.#epoch = epoch;
+    this.#record.admitEpoch(issuer, epoch);
   }
 
   /** The certificates of all current managers: whoever has taken over can open an answer. */
@@ -136,9 +138,8 @@ export class Membership {
 
   async #enter(): Promise<void> {
     const { member, key, epoch } = { member: this.#member, ...(await this.#askToJoin()) };
+    this.#record.admitEpoch(member.settings.domain, epoch);
     member.keys.add(takeKey(key));
-    if (this.#epoch && compareEpochs(epoch, this.#epoch) < 0) throw new Mom4cError('M4C_EPOCH');
-    this.#epoch = epoch;
     this.#room ??= await this.#joinRoom();
     await this.#announce();
     this.#announced = true;
@@ -196,9 +197,8 @@ export class Membership {
   }
 
   #follow(statement: PayloadOf<'leadership'>): void {
-    if (this.#epoch && compareEpochs(statement.epoch, this.#epoch) < 0) throw new Mom4cError('M4C_EPOCH');
+    this.#record.admitEpoch(this.#member.settings.domain, statement.epoch);
     const isNew = statement.id !== this.#leadership?.id;
-    this.#epoch = statement.epoch;
     this.#leadership = statement;
     if (this.#announced) this.#whenJoined.resolve();
     if (!this.#member.keys.has(statement.key)) this.#want();

@@ -41,7 +41,7 @@ type CommandBase<Args extends z.ZodType, Result extends z.ZodType> = {
   /** Longer help, a paragraph or two. */
   readonly description?: string;
   readonly access: Access;
-  /** May it be acted on twice? Only such commands may exist until task executors keep a record of ids. */
+  /** May it be acted on twice? If not, task executors write its id before they act, and never act on that id again. */
   readonly idempotent: boolean;
   /** Seconds that the targets have where whoever asks says nothing; 10 by default. */
   readonly patience?: number;

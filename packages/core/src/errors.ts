@@ -33,7 +33,7 @@ export const EXIT = {
   ok: 0,
   bug: 1,
   usage: 2,
-  /** The command ran, but at least one target refused or failed. */
+  /** The command ran, but at least one target refused or failed, or was stopped while it acted. */
   partial: 3,
   /** The command ran, but at least one target gave no answer by the deadline. */
   noAnswer: 4,
@@ -127,6 +127,7 @@ export const ERRORS = {
   M4C_SENSOR_UNKNOWN: entry(501, 'modify', 'item-not-found', EXIT.notFound, 'The node has no such sensor.', 'List its sensors with `mom4c listsensors`.'),
   M4C_AGENT_UNAVAILABLE: entry(502, 'wait', 'service-unavailable', EXIT.partial, 'The component that this command needs does not run on the node.', 'The supervisor starts it again by itself; see the log of the node if that goes on.'),
   M4C_AGENT_TIMEOUT: entry(503, 'wait', 'remote-server-timeout', EXIT.partial, 'The component that this command needs did not answer in time.', 'See the log of the node.'),
+  M4C_RECORD: entry(504, 'wait', 'resource-constraint', EXIT.partial, 'The node cannot read or write its record of commands, so the command was not begun.', 'Check the disk under the state folder of the node.'),
 
   // 6xx: servers
   M4C_XMPP_UNREACHABLE: entry(600, 'wait', 'remote-server-timeout', EXIT.unavailable, 'The XMPP server cannot be reached.', 'Check host, port, network and whether it runs; the node keeps trying.'),

@@ -1,6 +1,7 @@
 // Mutations seen red: the stored floor without `+ 1`; not saving the floor; forgetting ids early when full, without a
 // floor for their signer; the signer's own floor not looked at; forgetting the oldest of whoever comes first, not of the
-// one who has most; what has expired not forgotten first; the first time that the floor allows taken for saved.
+// one who has most; what has expired not forgotten first; the first time that the floor allows taken for saved;
+// a command that may not come again; one whose very octets may.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
@@ -194,4 +195,39 @@ test('a request, and its answer, may come again under its id when it was signed 
   freshness.admit(rejected(START), te1);
   freshness.admit(rejected(START + 1), te1);
   assert.throws(() => freshness.admit(rejected(START), te1), code('M4C_REPLAY'));
+});
+
+test('a command, and its result, may come again under its id when it was signed anew; the same octets may not', () => {
+  const clock = settableClock(START);
+  const store = memoryFloor();
+  let freshness = new Freshness(clock, store, limits);
+  const head = (time: number) => {
+    const { version: _version, ...rest } = ping(1, time);
+    return rest;
+  };
+  const command = (time: number): PayloadOf<'command'> => {
+    const epoch = { generation: 1, revision: 1 };
+    return { ...head(time), type: 'command', epoch, name: 'ping', args: {} };
+  };
+  const result = (time: number): PayloadOf<'result'> => ({ ...head(time), type: 'result', state: 'unknown' });
+  for (const make of [command, result]) {
+    freshness.admit(make(START), te1);
+    freshness.admit(make(START + 1), te1);
+    assert.throws(() => freshness.admit(make(START), te1), code('M4C_REPLAY'));
+    assert.throws(() => freshness.admit(make(START + 1), te1), code('M4C_REPLAY'));
+  }
+  freshness = new Freshness(clock, store, limits);
+  assert.throws(() => freshness.admit(command(START + 1), te1), code('M4C_EXPIRED'));
+  freshness.admit(command(START + 2), te1);
+});
+
+test('an inquiry counts once, whenever it was signed', () => {
+  const freshness = new Freshness(settableClock(START), memoryFloor(), limits);
+  const inquiry = (time: number): PayloadOf<'inquiry'> => {
+    const { version: _version, ...head } = ping(1, time);
+    const epoch = { generation: 1, revision: 1 };
+    return { ...head, type: 'inquiry', epoch, ids: [head.id] };
+  };
+  freshness.admit(inquiry(START), te1);
+  assert.throws(() => freshness.admit(inquiry(START + 1), te1), code('M4C_REPLAY'));
 });

@@ -1,7 +1,7 @@
 /**
  * Is this message new? Two rules, by what the message is:
  * - Events (requests, commands, results, …) count once: young enough, not expired, made after whatever an earlier
- *   process accepted (the time floor), and their id not seen before from this signer.
+ *   process accepted (the time floor), and their id not seen before from this signer; of some, not with this time.
  * - States (presence, leadership) are kept by servers and shown again to whoever joins later, so they may be old, but
  *   never older than what the signer said before.
  *
@@ -139,9 +139,16 @@ export class Freshness {
   }
 }
 
-/** A request may be sent again under its id, signed anew, until it is accepted; the journal makes it count once. Each time
- *  it gets an answer, signed anew as well. */
-const REPEATED: ReadonlySet<Payload['type']> = new Set(['request', 'accepted', 'rejected']);
+/** These may be sent again under their id, signed anew at another time; the very same octets may not. A request, until it is
+ *  accepted: the journal makes it count once. A command, by whoever has taken over: the task executor's record does. Each
+ *  time they get an answer, signed anew as well. */
+const REPEATED: ReadonlySet<Payload['type']> = new Set([
+  'request',
+  'accepted',
+  'rejected',
+  'command',
+  'result',
+]);
 
 function eventKey({ type, id, time }: Payload): string {
   return REPEATED.has(type) ? `${type} ${id} ${time}` : `${type} ${id}`;

@@ -1,5 +1,5 @@
 // Mutations seen red: `z.object` for `z.strictObject` in `command`; no depth check; M4C_PEER mapping removed; any text as
-// a label or as a term of a selector.
+// a label or as a term of a selector; ids of an inquiry not bounded.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
@@ -105,4 +105,16 @@ test('a selector and labels are checked where they arrive', () => {
   assert.equal(decodePayload(presence({ site: 'roof' })).type, 'presence');
   for (const bad of [{ Site: 'roof' }, { site: 'a b' }, { site: { a: 'b' } }, ['site'], null])
     assert.throws(() => decodePayload(presence(bad)), code('M4C_MALFORMED'), JSON.stringify(bad));
+});
+
+test('an inquiry is about one to a hundred ids, under an epoch', () => {
+  const { id, from, to, time, expires, epoch } = command;
+  const inquiry = { type: 'inquiry', id, from, to, time, expires, epoch, ids: [id] };
+  assert.deepEqual(decodePayload(octets(inquiry)), inquiry);
+  const many = (count: number) => octets({ ...inquiry, ids: Array.from({ length: count }, () => id) });
+  assert.equal(decodePayload(many(100)).type, 'inquiry');
+  for (const wrong of [many(0), many(101), octets({ ...inquiry, ids: ['x'] })])
+    assert.throws(() => decodePayload(wrong), code('M4C_MALFORMED'));
+  const { epoch: _epoch, ...timeless } = inquiry;
+  assert.throws(() => decodePayload(octets(timeless)), code('M4C_MALFORMED'));
 });

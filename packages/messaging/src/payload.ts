@@ -18,6 +18,8 @@ import { epochSchema, idSchema as id, nodeNameSchema as nodeName, parseJson } fr
 export const MAX_PAYLOAD = 128 * 1024;
 const MAX_DEPTH = 24;
 const MAX_TARGETS = 5000;
+/** In one inquiry. */
+export const MAX_IDS = 100;
 
 const address = z.string().max(320).refine(isBareJid, 'not a bare XMPP address');
 const instant = z.int().nonnegative();
@@ -50,7 +52,7 @@ const audience = z.union([
 
 const outcomeSchema = z.strictObject({
   target: nodeName,
-  state: z.enum(['ok', 'refused', 'failed', 'no-answer']),
+  state: z.enum(['ok', 'refused', 'failed', 'unknown', 'no-answer']),
   result: z.unknown().optional(),
   error: errorBody.optional(),
 });
@@ -96,7 +98,7 @@ const schemas = {
     name: commandName,
     outcomes: z.array(outcomeSchema).max(MAX_TARGETS),
   }),
-  /** `cm@D` → one task executor or a room of them. */
+  /** `cm@D` → one task executor or a room of them. May be sent again under its id, signed anew. */
   command: z.strictObject({
     ...common,
     to: audience,
@@ -105,11 +107,21 @@ const schemas = {
     name: commandName,
     args: z.unknown(),
   }),
-  /** Task executor → `cm@D`, under the id of the command. */
+  /** `cm@D` → one task executor or a room of them: what became of the commands with these ids? For after their deadline:
+   *  what has not begun by now never does. Each is answered by a `result` under its id, once there is one. */
+  inquiry: z.strictObject({
+    ...common,
+    to: audience,
+    type: z.literal('inquiry'),
+    epoch: epochSchema,
+    ids: z.array(id).min(1).max(MAX_IDS),
+  }),
+  /** Task executor → `cm@D`, under the id of the command; again whenever that is sent again, or asked for. `unknown`: the
+   *  node was stopped while it acted. */
   result: z.strictObject({
     ...direct,
     type: z.literal('result'),
-    state: z.enum(['ok', 'refused', 'failed']),
+    state: z.enum(['ok', 'refused', 'failed', 'unknown']),
     result: z.unknown().optional(),
     error: errorBody.optional(),
   }),

@@ -46,6 +46,7 @@ const SENDERS: Readonly<Record<PayloadType, Role | readonly Role[]>> = {
   permitted: 'cm',
   outcome: 'cm',
   command: 'cm',
+  inquiry: 'cm',
   result: 'te',
   join: 'te',
   joined: 'cm',

@@ -26,6 +26,8 @@ export const PAYLOADS: readonly object[] = [
     ],
   },
   { ...direct, type: 'result', state: 'failed', error: { code: 'M4C_FROM_THE_FUTURE', detail: 'x' } },
+  { ...direct, type: 'result', state: 'unknown', error: { code: 'M4C_OUTCOME_UNKNOWN' } },
+  { ...head, to: { room, targets: ['te1'] }, type: 'inquiry', epoch, ids: [head.id] },
   { ...direct, type: 'join', version: '0.1.0' },
   { ...direct, type: 'joined', epoch, room, key: { id: '5e'.repeat(16), secret: `${'A'.repeat(43)}=` } },
   { ...direct, type: 'presence', version: '0.1.0', started: 1 },
