@@ -1,6 +1,10 @@
 /**
  * Requests of an administrator, or of an adapter for a person, any number at once on one session: each to the service
  * address, accepted or rejected, then its outcome.
+ *
+ * INVARIANTS:
+ * - A request is sent again under its id, whatever becomes of managers and connections, until there is an outcome, a
+ *   reason that trying again does not change, or no hope left. Managers act on an id once.
  */
 import { Mom4cError, bareJid, jitteredBackoff, pause } from '@mom4c/core';
 import type { BareJid, Certificate } from '@mom4c/core';
@@ -25,13 +29,18 @@ export type Request = {
   readonly onBehalfOf?: BareJid;
 };
 
-/** How long the manager may take to accept; after four seconds without word the same id is sent again. The manager gives
- *  its journal three before it says why it accepts nothing. */
-const ACCEPT_MS = 10_000;
-const ACCEPT_TRY_MS = 4_000;
+/** How long a manager may take to accept, a take-over from one that hangs included; after a second without word the same
+ *  id is sent again. */
+const ACCEPT_MS = 20_000;
+const ACCEPT_TRY_MS = 1_000;
+const ACCEPT_LAST_TRY_MS = 4_000;
+/** How long nobody may be logged in at the service address: whoever stands by is there sooner. */
+const NOBODY_MS = 10_000;
 /** For the way of the outcome, after the deadline. */
 const GRACE_MS = 5_000;
-const RETRY = { baseMs: 250, capMs: 2_000 };
+/** Then the same id is sent again, since it may have been said to nobody; for as long as it takes to replace a manager. */
+const REPEATS = 6;
+const RETRY = { baseMs: 50, capMs: 1_000 };
 
 export class Requester {
   readonly #member: Member;
@@ -68,15 +77,40 @@ export class Requester {
       const accepted = await this.#untilAccepted(id, request, arrived.promise);
       log.info({ id, targets: accepted?.targets.length }, 'was accepted');
       if (accepted) onAccepted(accepted);
-      return this.#within(request.timeout + GRACE_MS, arrived.promise);
+      return this.#untilOutcome(id, request, arrived.promise);
     };
+    // What was said while we were away is said again to who asks again.
+    const unsubscribe = this.#session.on('online', () => {
+      if (this.#awaited.has(id)) this.#untilAccepted(id, request, arrived.promise).catch(() => {});
+    });
     try {
       const had = await Promise.race([outcome(), stopped.promise]);
       log.info({ id, command }, 'has its outcome');
       return had;
     } finally {
+      unsubscribe();
       signal.removeEventListener('abort', stop);
       this.#awaited.delete(id);
+    }
+  }
+
+  /** Of a request that was accepted. */
+  async #untilOutcome(
+    id: string,
+    request: Request,
+    outcome: Promise<PayloadOf<'outcome'>>,
+  ): Promise<PayloadOf<'outcome'>> {
+    let wait = request.timeout + GRACE_MS;
+    for (let repeat = 0; ; repeat++) {
+      try {
+        return await this.#within(wait, outcome);
+      } catch (thrown) {
+        if (repeat === REPEATS || !(thrown instanceof Mom4cError) || thrown.code !== 'M4C_TIMEOUT')
+          throw thrown;
+      }
+      this.#member.log.info({ id }, 'no outcome yet, asking again');
+      await this.#untilAccepted(id, request, outcome);
+      wait = GRACE_MS;
     }
   }
 
@@ -89,9 +123,9 @@ export class Requester {
     const managers = await currentManagers(this.#member);
     try {
       const query = { type: 'permissions', ...head, onBehalfOf } as const;
-      return (await this.#exchange(query, managers, ['permitted'])).commands;
+      return (await this.#exchange(query, managers, ['permitted'], ACCEPT_LAST_TRY_MS)).commands;
     } catch (thrown) {
-      throw thrown instanceof Mom4cError ? asNoManager(thrown) : thrown;
+      throw thrown instanceof Mom4cError ? asNoManager(thrown, ACCEPT_LAST_TRY_MS) : thrown;
     }
   }
 
@@ -122,17 +156,21 @@ export class Requester {
   ): Promise<PayloadOf<'accepted'> | undefined> {
     const { clock, random, signal } = this.#member;
     const managers = await currentManagers(this.#member);
+    let patience = ACCEPT_TRY_MS;
     const backoff = jitteredBackoff({ ...RETRY, random });
-    const limit = clock.monotonic() + ACCEPT_MS;
+    const begun = clock.monotonic();
     let finished = false;
     void outcome.then(() => (finished = true));
     for (;;) {
       try {
-        return await this.#ask(id, request, managers);
+        return await this.#ask(id, request, managers, patience);
       } catch (thrown) {
         if (finished) return undefined;
         if (!(thrown instanceof Mom4cError) || !thrown.retryable) throw thrown;
-        if (clock.monotonic() > limit) throw asNoManager(thrown);
+        const limit = thrown.code === 'M4C_XMPP_RECIPIENT' ? NOBODY_MS : ACCEPT_MS;
+        if (clock.monotonic() - begun > limit) throw asNoManager(thrown, limit);
+        // A slow manager must not be made slower.
+        patience = Math.min(2 * patience, ACCEPT_LAST_TRY_MS);
       }
       await pause(backoff.next(), clock, signal);
       if (signal.aborted) throw new Mom4cError('M4C_STOPPED');
@@ -143,6 +181,7 @@ export class Requester {
     id: string,
     { name, args, targets, labels, timeout, onBehalfOf }: Request,
     managers: readonly Certificate[],
+    patience: number,
   ): Promise<PayloadOf<'accepted'>> {
     const time = this.#member.clock.now();
     const payload: PayloadOf<'request'> = {
@@ -158,7 +197,7 @@ export class Requester {
       ...(labels && { labels: [...labels] }),
       ...(onBehalfOf !== undefined && { onBehalfOf }),
     };
-    const said = await this.#exchange(payload, managers, ['accepted', 'rejected']);
+    const said = await this.#exchange(payload, managers, ['accepted', 'rejected'], patience);
     if (said.type === 'rejected')
       throw new Mom4cError(said.error.code, said.error.detail, { correlation: said.error.correlation });
     return said;
@@ -169,10 +208,11 @@ export class Requester {
     payload: Payload,
     managers: readonly Certificate[],
     expected: readonly T[],
+    timeoutMs: number,
   ): Promise<PayloadOf<T>> {
     const [letter] = lettersElements(await this.#member.postbox.sealTo(payload, managers));
     const to = `${this.#member.service}/${SERVICE_RESOURCE}`;
-    const answer = await this.#session.request(to, 'set', letter!, { timeoutMs: ACCEPT_TRY_MS });
+    const answer = await this.#session.request(to, 'set', letter!, { timeoutMs });
     const { payload: said } = await this.#open(answer, expected, to);
     if (said.id !== payload.id) throw new Mom4cError('M4C_UNEXPECTED', 'the answer to another request');
     return said;
@@ -208,7 +248,7 @@ export class Requester {
 }
 
 /** The server's word for "nobody is logged in there", in the user's terms. */
-function asNoManager(error: Mom4cError): Mom4cError {
+function asNoManager(error: Mom4cError, ms: number): Mom4cError {
   if (error.code !== 'M4C_XMPP_RECIPIENT' && error.code !== 'M4C_TIMEOUT') return error;
-  return new Mom4cError('M4C_NO_MANAGER', `tried for ${ACCEPT_MS / 1000} s`, { cause: error });
+  return new Mom4cError('M4C_NO_MANAGER', `tried for ${ms / 1000} s`, { cause: error });
 }
