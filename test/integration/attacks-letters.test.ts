@@ -18,7 +18,7 @@ import { textOf, xml } from '@mom4c/xmpp';
 import type { Element } from '@mom4c/xmpp';
 import { doorsOf, refusal } from '../support/attack-doors.ts';
 import type { Door, Doors } from '../support/attack-doors.ts';
-import { ACTIVE, ADMIN, DOMAIN, MALLORY, ROOM, SERVICE, openRange } from '../support/attack-range.ts';
+import { ACTIVE, ADMIN, DESK, DOMAIN, MALLORY, ROOM, SERVICE, openRange } from '../support/attack-range.ts';
 import type { NodeName, Range } from '../support/attack-range.ts';
 import { issue, opensslSign, published, sameSerial, underOtherKey } from '../support/attack-identities.ts';
 import {
@@ -399,7 +399,7 @@ test('a letter goes to its recipient, and is acted on by nobody else', TEST_MS, 
 
   const mark = server.mark();
   await doors.askManager();
-  const genuine = sealed(await server.letter(mark, 'iq', `${TE1}/agent`, ACTIVE));
+  const genuine = sealed(await server.letter(mark, 'iq', `${TE1}/agent`, DESK));
   const te2 = direct('te2');
   await refused(
     te2,
@@ -534,7 +534,7 @@ async function capture(): Promise<Captured> {
   const asked = doors.request(long);
   const request = await doors.forManager(asked);
   await doors.askManager(asked, request);
-  const command = sealed(await server.letter(mark, 'iq', `${TE1}/agent`, ACTIVE));
+  const command = sealed(await server.letter(mark, 'iq', `${TE1}/agent`, DESK));
   const heard = new Promise<Element>((resolve) => {
     const stop = mallory.session.onMessage(({ from, element }) => {
       if (!from.startsWith(`${ROOM}/cm1-`)) return;

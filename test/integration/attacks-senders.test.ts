@@ -21,6 +21,7 @@ import { doorsOf, refusal } from '../support/attack-doors.ts';
 import type { Door, Doors } from '../support/attack-doors.ts';
 import {
   ACTIVE,
+  DESK,
   DOMAIN,
   MALLORY,
   OWNER_NICK,
@@ -87,10 +88,12 @@ test('task executors listen to managers alone: what others send is dropped unrea
   await room.honest();
   for (const said of [logs.te1.since(te1Mark), logs.te2.since(te2Mark)])
     assert.deepEqual(said.filter(refusal), []);
-  // The same of an owner is read, and refused for its signer.
+  // The same of an owner is read, and refused for its signer: by managers as well.
+  const cm1Mark = logs.cm1.mark();
   await refused(room, 'M4C_FORBIDDEN', 'te3 as leader', () =>
     range.owner.session.send(xml('presence', { to: `${ROOM}/${OWNER_NICK}` }, ...statement)),
   );
+  await logs.cm1.next(cm1Mark, 'a refusal', ({ code }) => code === 'M4C_FORBIDDEN');
 
   async function leadership(): Promise<Element[]> {
     const { id, time } = command(everyone);
@@ -100,7 +103,7 @@ test('task executors listen to managers alone: what others send is dropped unrea
     return signedInTheClear(identities.te3, {
       ...head,
       expires: Date.now() + MINUTE,
-      ...{ epoch, key: key.id, managers },
+      ...{ manager: 'te3', epoch, key: key.id, managers, standbys: [] },
     });
   }
 });
@@ -188,10 +191,10 @@ test('the XMPP server sees that there are letters, and nothing of what they say'
   const text = await server.whenIt(mark, 'last outcome', (seen) => seen.includes(last.at(-1)!));
   for (const [what, pattern] of [
     ['request', `to='${ACTIVE}' from='${admin.jid}'[^>]*><x xmlns='jabber:x:encrypted'>`],
-    ['command', `to='${TE1}/agent' from='${ACTIVE}'[^>]*><x xmlns='jabber:x:encrypted'>`],
+    ['command', `to='${TE1}/agent' from='${DESK}'[^>]*><x xmlns='jabber:x:encrypted'>`],
     ['command in the room', `type='groupchat'[^>]*><x xmlns='jabber:x:encrypted'>`],
     ['result', `to='${ACTIVE}' from='${TE1}/agent'><x xmlns='jabber:x:encrypted'>`],
-    ['outcome', `to='${admin.jid}' from='${ACTIVE}'><x xmlns='jabber:x:encrypted'>`],
+    ['outcome', `to='${admin.jid}' from='${DESK}'><x xmlns='jabber:x:encrypted'>`],
   ] as const)
     assert.match(text, new RegExp(pattern), `the log has the ${what}`);
   assert.deepEqual(wordsIn(text, words), []);

@@ -10,7 +10,7 @@ import { systemRandom } from '@mom4c/core';
 import { createSealer } from '@mom4c/pki';
 import { doorsOf } from '../support/attack-doors.ts';
 import type { Doors } from '../support/attack-doors.ts';
-import { ACTIVE, DOMAIN, MALLORY, openRange } from '../support/attack-range.ts';
+import { ACTIVE, DESK, DOMAIN, MALLORY, openRange } from '../support/attack-range.ts';
 import type { Range } from '../support/attack-range.ts';
 import { pointOf, readdressed } from '../support/cms-surgery.ts';
 import { sealed, sign } from '../support/hostile-client.ts';
@@ -37,7 +37,7 @@ async function overheard(): Promise<Overheard> {
   const mark = range.server.mark();
   await doors.manages.honest();
   const [command, result] = await Promise.all([
-    range.server.letter(mark, 'iq', `${TE1}/agent`, ACTIVE),
+    range.server.letter(mark, 'iq', `${TE1}/agent`, DESK),
     range.server.letter(mark, 'message', ACTIVE, `${TE1}/agent`),
   ]);
   return { command: Buffer.from(command, 'base64'), result: Buffer.from(result, 'base64') };

@@ -393,6 +393,28 @@ test('a directed presence arrives, and so does its end when the sender dies', as
   await end;
 });
 
+// What managers that stand by rely on. Red with the presence directed to `cm@D/active`.
+test('presence directed to a bare address reaches every session that is available there, and so does its end', async (context) => {
+  const proxy = await cuttableProxy(server.port);
+  context.after(async () => {
+    await stopAll();
+    await proxy.close();
+  });
+  const [first, second] = [await online(`cm@${DOMAIN}/cm1`), await online(`cm@${DOMAIN}/cm2`)];
+  for (const standby of [first, second]) await standby.sendPresence();
+  const te = await online(`te1@${DOMAIN}/a`, { port: proxy.port });
+  const arrivals = [first, second].map((of) => nextPresence(of, ({ from }) => from === te.jid));
+  await te.sendPresence({ to: `cm@${DOMAIN}`, children: [xml('signed', { xmlns: TEST }, 'proof')] });
+  for (const { element } of await Promise.all(arrivals))
+    assert.equal(textOf(element.getChild('signed', TEST)), 'proof');
+  const ends = [first, second].map((of) =>
+    nextPresence(of, ({ from, type }) => from === te.jid && type === 'unavailable'),
+  );
+  proxy.refuse();
+  proxy.cut();
+  await Promise.all(ends);
+});
+
 // Registration
 
 // Red with the conflict not told apart.

@@ -204,8 +204,8 @@ export function doorsOf(range: Range) {
     const when = { ...head(), expires: Date.now() + 60_000, started: Date.now() };
     const presence = { type: 'presence', from: MALLORY, to: SERVICE, version, ...when };
     const children = await signedInTheClear(identities.te3, presence);
-    await mallory.session.sendPresence({ to: ACTIVE, type: 'unavailable' });
-    await mallory.session.sendPresence({ to: ACTIVE, children });
+    await mallory.session.sendPresence({ to: SERVICE, type: 'unavailable' });
+    await mallory.session.sendPresence({ to: SERVICE, children });
     await logs.cm1.next(mark, 'presence', ({ msg, executor: who }) => msg === 'present' && who === 'te3');
     return mallory.session.onRequest({ name: 'x', xmlns: NS_ENCRYPTED }, async ({ child }) => {
       const { id } = await mallory.open(child, [identities.cm1.certificate]);

@@ -21,6 +21,8 @@ import { XMPP_SERVER } from './xmpp-server.ts';
 export const DOMAIN = 'alpha.test';
 export const SERVICE = `cm@${DOMAIN}`;
 export const ACTIVE = `${SERVICE}/active`;
+/** From which cm1 sends: it has it whether it leads or not. */
+export const DESK = `${SERVICE}/cm1`;
 export const ROOM = `cluster@conference.${DOMAIN}`;
 export const ADMIN = `admin@${DOMAIN}`;
 /** Task executor in the hands of an attacker: its program is stopped, its key is known. */

@@ -71,7 +71,8 @@ export async function playManager(range: Range): Promise<HandMadeManager> {
     async lead() {
       const managers = [identities.cm1.certificate.fingerprint];
       const to = { room: ROOM, targets: '*' };
-      const statement = { ...head(), type: 'leadership', to, epoch: manager.epoch, key: key.id, managers };
+      const said = { epoch: manager.epoch, key: key.id, manager: 'cm1', managers, standbys: [] };
+      const statement = { ...head(), type: 'leadership', to, ...said };
       const children = await signedInTheClear(identities.cm1, statement);
       await owner.session.send(xml('presence', { to: `${ROOM}/${OWNER_NICK}` }, ...children));
     },

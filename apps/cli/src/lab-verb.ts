@@ -12,7 +12,8 @@ export function labVerb(): Verb {
     .summary('Run whole domains on this machine: up, status, down.')
     .description(
       'Run whole domains on this machine, from real servers, on loopback.\n\n' +
-        '  mom4c lab up [--domain alpha.test]… [--server ejabberd|prosody] [--executors 3] [--state DIR] [--json]\n' +
+        '  mom4c lab up [--domain alpha.test]… [--server ejabberd|prosody] [--managers 1] [--executors 3]\n' +
+        '             [--state DIR] [--json]\n' +
         '      --server beta.test=prosody names the XMPP server of one domain\n' +
         '      --idp starts an identity provider and a federation gateway in each domain: all federate with each other by\n' +
         '      single sign-on; --level alpha.test,beta.test=verified sets a lower level for a pair, see docs/federation.md\n' +

@@ -25,7 +25,11 @@ export function makeProgram(): Program {
     .exitOverride()
     .addHelpText('after', HELP());
 
-  for (const command of COMMANDS) parentOf(program, command).addCommand(commandVerb(command).exitOverride());
+  for (const command of COMMANDS)
+    parentOf(program, command).addCommand(commandVerb(command).exitOverride(), {
+      // `mom4c managers` alone lists them.
+      isDefault: command.verb?.endsWith(' list') ?? false,
+    });
   program.addCommand(enrollVerb().exitOverride());
   program.addCommand(doctorVerb().exitOverride());
   program.addCommand(configVerb().exitOverride());
@@ -38,6 +42,7 @@ export function makeProgram(): Program {
 /** Commands whose verb has two words stand in a group. */
 const GROUPS: Readonly<Record<string, string>> = {
   federation: 'Links to partners: other domains that this one talks to.',
+  managers: 'Cluster managers: who leads, who stands by.',
 };
 
 function parentOf(program: Program, { verb }: Command): Program {

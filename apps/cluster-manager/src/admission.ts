@@ -1,4 +1,4 @@
-/** Letting task executors in: membership of the room, and its session key, sealed to the one who asked. */
+/** Letting nodes in: membership of the room for task executors, and its session key, sealed to the one who asked. */
 import type { Member } from '@mom4c/member';
 import { handOut } from '@mom4c/messaging';
 import type { PayloadOf, Received } from '@mom4c/messaging';
@@ -12,8 +12,10 @@ export async function admit(
   { payload, signer }: Received<'join'>,
   { member, room, leadership }: { member: Member; room: Room; leadership: Leadership },
 ): Promise<PayloadOf<'joined'>> {
-  await room.setAffiliation(signer.addresses[0]!, 'member');
-  member.log.info({ executor: signer.name, version: payload.version }, 'admitted');
+  // Managers own the room by the configuration of the server.
+  if (signer.role === 'te') await room.setAffiliation(signer.addresses[0]!, 'member');
+  const who = signer.role === 'te' ? { executor: signer.name } : { manager: signer.name };
+  member.log.info({ ...who, version: payload.version }, 'admitted');
   const time = member.clock.now();
   return {
     type: 'joined',

@@ -32,7 +32,7 @@ test('a selector that chooses nobody shows the labels to whom `nodes` would show
 function makeDesk(): CommandDesk {
   const parts = {
     member: {
-      clock: { now: () => 0 },
+      clock: { now: () => 0, after: () => () => {} },
       service: 'cm@alpha.test',
       log,
       errorOf: (thrown: unknown) =>
@@ -44,7 +44,7 @@ function makeDesk(): CommandDesk {
     },
     journal: { find: async () => undefined },
     roster: { executors: async () => ['te1'], labels: () => ({ site: 'roof' }) },
-    leadership: { epoch: '1.1' },
+    leadership: { epoch: '1.1', check() {} },
     policy: policyOf({ [ANN]: 'viewer', [OTTO]: 'operator' }),
     observer: { rejected() {} },
   };

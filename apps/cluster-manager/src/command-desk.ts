@@ -1,56 +1,23 @@
 /**
- * Commands from intake to outcome: check → journal → accept → fan out → collect → report.
+ * Commands from intake to outcome, for one term of leading: check → journal → accept → fan out → collect → report.
  *
  * INVARIANTS:
  * - `accepted` is said only after the journal has the command.
  * - A request id is acted on once; the same id again gets the same answer again.
- * - Every accepted command ends with one outcome per target, in the journal before it is sent.
+ * - Every accepted command ends with one outcome per target, in the journal before it is sent. What a term leaves
+ *   unfinished, the next one adopts, here or at another manager.
  */
-import type { Asker, Policy } from '@mom4c/access';
-import { COMMANDS, nodes } from '@mom4c/commands';
-import {
-  Mom4cError,
-  authorise,
-  bareJid,
-  deadlineWithin,
-  findCommand,
-  formatLabels,
-  labelsMatch,
-  parseArguments,
-  parseLabelTerm,
-  runCommand,
-} from '@mom4c/core';
-import type {
-  Certificate,
-  Command,
-  FederationPort,
-  FullJid,
-  Journal,
-  JournalEntry,
-  JournalState,
-  LabelTerm,
-  Uuid,
-} from '@mom4c/core';
-import type { Member } from '@mom4c/member';
+import type { Policy } from '@mom4c/access';
+import { COMMANDS } from '@mom4c/commands';
+import { Mom4cError, authorise, bareJid, findCommand, parseArguments, parseLabelTerm } from '@mom4c/core';
+import type { Certificate, FullJid, Journal, JournalEntry, JournalState, Uuid } from '@mom4c/core';
 import { MAX_PAYLOAD } from '@mom4c/messaging';
 import type { Outcome, Payload, PayloadOf, Received } from '@mom4c/messaging';
+import { Dispatch, INQUIRY_MS } from './dispatch.ts';
+import type { DispatchParts, Work } from './dispatch.ts';
 import { fitOutcomes } from './fit-outcomes.ts';
-import type { Leadership } from './leadership.ts';
-import { PendingCommand, noAnswer } from './pending-command.ts';
-import type { Roster } from './roster.ts';
-
-/** How the desk reaches the outside; the sessions are main's. */
-export type Outbox = {
-  /** To one task executor's session. Resolves when it has taken the command. @throws Mom4cError its refusal */
-  toExecutor(
-    jid: FullJid,
-    command: PayloadOf<'command'>,
-    recipient: Certificate,
-    timeoutMs: number,
-  ): Promise<void>;
-  toRoom(command: PayloadOf<'command'>): Promise<void>;
-  toRequester(jid: FullJid, outcome: PayloadOf<'outcome'>, recipient: Certificate): Promise<void>;
-};
+import { PendingCommand } from './pending-command.ts';
+import { chooseTargets } from './targets.ts';
 
 /** Gets to know what is decided and what comes of it, for the metrics. */
 export type DeskObserver = {
@@ -60,35 +27,30 @@ export type DeskObserver = {
   finished(took: number, states: readonly Outcome['state'][]): void;
 };
 
-export type DeskParts = {
-  observer: DeskObserver;
-  member: Member;
-  journal: Journal;
-  roster: Roster;
-  leadership: Leadership;
-  policy: Policy;
-  /** For the sake of this request. */
-  federation: (request: Uuid) => FederationPort;
-  outbox: Outbox;
+export type DeskParts = DispatchParts & {
+  readonly observer: DeskObserver;
+  readonly journal: Journal;
+  readonly policy: Policy;
+  /** The outcome of this request has been sent, or could not be. */
+  readonly onReported?: (request: Uuid) => void;
 };
 
 const MAX_PENDING = 1000;
-/** As many as can be reported in one message, whatever becomes of them and however long their names are. */
-const MAX_TARGETS = 900;
 /** The rest of the payload needs less than a kilobyte. */
 const OUTCOMES_CAPACITY = MAX_PAYLOAD - 1024;
 
 export class CommandDesk {
   readonly #parts: DeskParts;
-  readonly #pending = new Map<string, PendingCommand>();
+  readonly #dispatch: Dispatch;
   #stopped = false;
 
   constructor(parts: DeskParts) {
     this.#parts = parts;
+    this.#dispatch = new Dispatch(parts);
   }
 
   get pendingCount(): number {
-    return this.#pending.size;
+    return this.#dispatch.size;
   }
 
   /** @returns what the requester gets at once */
@@ -97,6 +59,8 @@ export class CommandDesk {
     requester: FullJid,
   ): Promise<PayloadOf<'accepted' | 'rejected'>> {
     const { member, leadership } = this.#parts;
+    // Not a rejection: whoever leads now is asked next.
+    leadership.check();
     const head = this.#headFor(payload.id, payload.from);
     try {
       const entry = await this.#accept(payload, signer, evidence, requester);
@@ -130,25 +94,26 @@ export class CommandDesk {
   /** A task executor's answer. Whatever is not awaited (any more) is counted by the caller. */
   result({ payload, signer }: Received<'result'>): boolean {
     const { state, result, error } = payload;
-    return this.#pending.get(payload.id)?.settle({ target: signer.name, state, result, error }) ?? false;
+    const work = this.#dispatch.find(payload.id);
+    return work?.pending.settle({ target: signer.name, state, result, error }) ?? false;
   }
 
-  /** Commands that an earlier run of this process accepted and did not finish get their outcome now.
-   *  @param entries as the journal had them before this run accepted anything */
-  finishLeftovers(entries: readonly JournalEntry[]): void {
-    const detail = 'the cluster manager was restarted while the command ran';
-    for (const entry of entries) {
-      const outcomes = entry.targets.map((target) => noAnswer(target, 'M4C_NO_ANSWER', detail));
-      this.#parts.member.log.warn({ id: entry.id }, 'was under way when the last run ended');
-      this.#guard(entry.id, this.#report(entry, outcomes, undefined));
-    }
+  /** A task executor has come (again). */
+  arrived(name: string): void {
+    this.#dispatch.arrived(name);
+  }
+
+  /** Goes on with what an earlier term accepted and did not finish. What is known already is passed over. */
+  async adopt(entries: readonly JournalEntry[]): Promise<void> {
+    await Promise.all(
+      entries.filter(({ id }) => !this.#dispatch.find(id)).map((entry) => this.#adoptOne(entry)),
+    );
   }
 
   /** What is under way stays in the journal. */
   stop(): void {
     this.#stopped = true;
-    for (const pending of this.#pending.values()) pending.abandon();
-    this.#pending.clear();
+    this.#dispatch.stop();
   }
 
   async #accept(
@@ -164,10 +129,10 @@ export class CommandDesk {
     parseArguments(command, payload.args);
     const known = await journal.find(payload.id);
     if (known) return this.#again(known, signer);
-    if (this.#pending.size >= MAX_PENDING)
+    if (this.#dispatch.size >= MAX_PENDING)
       throw new Mom4cError('M4C_BUSY', `${MAX_PENDING} commands are under way`);
     const having = (payload.labels ?? []).map(parseLabelTerm);
-    const targets = await this.#targets(command, payload.targets, having, asker);
+    const targets = await chooseTargets(this.#parts, command, payload.targets, having, asker);
     const acceptedAt = member.clock.now();
     const deadline = acceptedAt + payload.timeout;
     const entry: JournalEntry = {
@@ -180,20 +145,46 @@ export class CommandDesk {
       targets,
     };
     if (!(await journal.accept(entry))) return this.#again((await journal.find(payload.id))!, signer);
-    // It is in the journal: the next run reports it.
+    // It is in the journal: whoever leads next goes on with it.
     if (this.#stopped) throw new Mom4cError('M4C_STOPPED');
-    const pending = new PendingCommand(payload.id, targets, payload.timeout, member.clock, (outcomes) => {
-      this.#pending.delete(payload.id);
-      for (const { target, error } of outcomes)
-        if (error?.code === 'M4C_NO_ANSWER') this.#parts.roster.missed(target);
-      this.#guard(payload.id, this.#report(entry, outcomes, signer));
-    });
-    this.#pending.set(payload.id, pending);
+    // The log has it already if another manager accepted it just before us, and so it may be adopted by now.
+    if (this.#dispatch.find(entry.id)) return entry;
     const { id, name } = payload;
     member.log.info({ id, command: name, ...whoAsked(payload, signer), targets: targets.length }, 'accepted');
     this.#parts.observer.accepted(targets.length);
-    this.#guard(payload.id, this.#carryOut(command, payload.args, having, pending, entry));
+    this.#begin(entry, signer, { command, args: payload.args, having, adopted: false, late: false });
     return entry;
+  }
+
+  async #adoptOne(entry: JournalEntry): Promise<void> {
+    const { member } = this.#parts;
+    const { id } = entry;
+    try {
+      const { payload, signer } = await member.postbox.reopen(entry.evidence, ['request']);
+      if (this.#stopped || this.#dispatch.find(id)) return;
+      const command = findCommand(COMMANDS, payload.name);
+      const late = entry.deadline <= member.clock.now();
+      const having = (payload.labels ?? []).map(parseLabelTerm);
+      member.log.info({ id, command: command.name, late }, 'adopted');
+      this.#begin(entry, signer, { command, args: payload.args, having, adopted: true, late });
+    } catch (thrown) {
+      // Its requester's certificate is revoked, say: nobody would obey it now.
+      const error = member.errorOf(thrown, { id }).toBody();
+      const outcomes = entry.targets.map((target) => ({ target, state: 'refused' as const, error }));
+      this.#guard(id, this.#report(entry, outcomes, undefined));
+    }
+  }
+
+  #begin(entry: JournalEntry, signer: Certificate, work: Omit<Work, 'entry' | 'pending' | 'sent'>): void {
+    const { member, roster } = this.#parts;
+    const { id, targets } = entry;
+    const remaining = work.late ? INQUIRY_MS : entry.deadline - member.clock.now();
+    const pending = new PendingCommand(id, targets, remaining, member.clock, (outcomes) => {
+      this.#dispatch.end(id);
+      for (const { target, error } of outcomes) if (error?.code === 'M4C_NO_ANSWER') roster.missed(target);
+      this.#guard(id, this.#report(entry, outcomes, signer));
+    });
+    this.#dispatch.begin({ ...work, entry, pending, sent: new Set() });
   }
 
   /** The requester did not hear our answer and asks again: it gets the same one, and the outcome if there is one. */
@@ -208,124 +199,6 @@ export class CommandDesk {
       this.#guard(entry.id, this.#parts.outbox.toRequester(entry.requester, again, signer));
     }
     return entry;
-  }
-
-  /** What was asked for, of this whoever has the labels; a selector for the manager's own command narrows what it is
-   *  about instead. */
-  async #targets(
-    command: Command,
-    asked: readonly string[] | undefined,
-    having: readonly LabelTerm[],
-    asker: Asker,
-  ): Promise<readonly string[]> {
-    const { member, roster } = this.#parts;
-    if (command.runsOn === 'cm') {
-      if (asked)
-        throw new Mom4cError(
-          'M4C_BAD_ARGUMENTS',
-          `${command.name} runs on the cluster manager and takes no target`,
-        );
-      if (having.length > 0 && !command.byLabels)
-        throw new Mom4cError('M4C_BAD_ARGUMENTS', `${command.name} is not about nodes and takes no label`);
-      return [member.settings.name];
-    }
-    const enrolled = await roster.executors(asked);
-    const named = [...new Set(asked ?? enrolled)];
-    const unknown = named.filter((target) => !enrolled.includes(target));
-    if (unknown.length > 0) throw new Mom4cError('M4C_UNKNOWN_TARGET', unknown.slice(0, 10).join(', '));
-    const targets = named.filter((target) => labelsMatch(roster.labels(target), having));
-    if (targets.length === 0) throw new Mom4cError('M4C_NO_TARGETS', this.#whyNone(named, having, asker));
-    if (targets.length > MAX_TARGETS)
-      throw new Mom4cError(
-        'M4C_TOO_LARGE',
-        `${targets.length} targets; at most ${MAX_TARGETS} in one command`,
-      );
-    return targets;
-  }
-
-  /** What there is instead, so that a slip in a selector shows: to whom `nodes` would show it. */
-  #whyNone(named: readonly string[], having: readonly LabelTerm[], asker: Asker): string | undefined {
-    if (named.length === 0) return undefined;
-    const none = `${named.length} named or enrolled, none has ${having.length > 1 ? 'all these labels' : 'this label'}`;
-    if (!this.#parts.policy.permits(asker, nodes)) return none;
-    const labels = new Set(
-      named
-        .flatMap((name) => formatLabels(this.#parts.roster.labels(name)).split(','))
-        .filter((label) => label !== ''),
-    );
-    const some = [...labels].sort().slice(0, 10).join(', ');
-    const has = some === '' ? 'none has announced labels' : `their labels are ${some}`;
-    const more = labels.size > 10 ? ', …' : '';
-    return `${none}; ${has}${more}`;
-  }
-
-  async #carryOut(
-    command: Command,
-    args: unknown,
-    having: readonly LabelTerm[],
-    pending: PendingCommand,
-    entry: JournalEntry,
-  ): Promise<void> {
-    if (command.runsOn === 'cm') return this.#runHere(command, args, having, pending, entry);
-    const { roster, member, leadership, outbox } = this.#parts;
-    for (const target of entry.targets)
-      if (!roster.present(target)) pending.settle(noAnswer(target, 'M4C_TARGET_ABSENT'));
-    const present = entry.targets.filter((target) => pending.awaits(target));
-    if (present.length === 0) return;
-    const payload: PayloadOf<'command'> = {
-      type: 'command',
-      id: entry.id,
-      from: member.service,
-      to: { room: member.room, targets: present },
-      time: member.clock.now(),
-      expires: entry.deadline,
-      epoch: leadership.epoch,
-      name: command.name,
-      args,
-    };
-    const way = present.length > 1 ? 'room' : 'direct';
-    member.log.info({ id: entry.id, command: command.name, targets: present.length, way }, 'sent');
-    if (present.length > 1) return outbox.toRoom(payload);
-    await this.#toOne(present[0]!, payload, pending);
-  }
-
-  async #toOne(target: string, payload: PayloadOf<'command'>, pending: PendingCommand): Promise<void> {
-    const { roster, outbox, member } = this.#parts;
-    const executor = roster.present(target)!;
-    const direct = { ...payload, to: executor.certificate.addresses[0]! };
-    try {
-      const remaining = Math.max(1, payload.expires - member.clock.now());
-      await outbox.toExecutor(executor.jid, direct, executor.certificate, remaining);
-    } catch (thrown) {
-      const error = member.errorOf(thrown, { id: payload.id });
-      // No word, or the connection went: it may be at work. Its result, or the deadline, will say so.
-      if (error.code === 'M4C_TIMEOUT' || error.code === 'M4C_XMPP_OFFLINE') return;
-      if (error.code === 'M4C_XMPP_RECIPIENT') pending.settle(noAnswer(target, 'M4C_TARGET_ABSENT'));
-      else pending.settle({ target, state: 'refused', error: error.toBody() });
-    }
-  }
-
-  async #runHere(
-    command: Command,
-    args: unknown,
-    having: readonly LabelTerm[],
-    pending: PendingCommand,
-    entry: JournalEntry,
-  ): Promise<void> {
-    const { member, roster } = this.#parts;
-    const target = entry.targets[0]!;
-    const { clock, signal: stopped } = member;
-    const deadline = deadlineWithin(stopped, Math.max(1, entry.deadline - entry.acceptedAt), clock);
-    const { signal } = deadline;
-    try {
-      const federation = this.#parts.federation(entry.id);
-      const result = await runCommand(command, args, { nodes: roster, federation, having, clock, signal });
-      pending.settle({ target, state: 'ok', result });
-    } catch (thrown) {
-      pending.settle({ target, state: 'failed', error: member.errorOf(thrown, { id: entry.id }).toBody() });
-    } finally {
-      deadline.clear();
-    }
   }
 
   async #report(entry: JournalEntry, outcomes: Outcome[], requester: Certificate | undefined): Promise<void> {
@@ -344,7 +217,11 @@ export class CommandDesk {
     await journal.finish(entry.id, Buffer.from(JSON.stringify(payload)));
     member.log.info({ id: entry.id, command: entry.command, ...countStates(outcomes) }, 'finished');
     const recipient = requester ?? (await member.directory.byAddress(to))[0];
-    if (recipient) await outbox.toRequester(entry.requester, payload, recipient);
+    try {
+      if (recipient) await outbox.toRequester(entry.requester, payload, recipient);
+    } finally {
+      this.#parts.onReported?.(entry.id);
+    }
   }
 
   #headFor(id: string, to: string): Pick<Payload, 'id' | 'from' | 'time' | 'expires'> & { to: string } {
@@ -353,7 +230,7 @@ export class CommandDesk {
     return { id, from: service, to, time, expires: time + ANSWER_VALID_MS };
   }
 
-  /** Work that nobody waits for: its fault goes to the log. Of a fan-out, the deadline still gives every target its outcome. */
+  /** Work that nobody waits for: its fault goes to the log. */
   #guard(id: string, work: Promise<void>): void {
     work.catch((thrown: unknown) => {
       const { member } = this.#parts;

@@ -1,6 +1,7 @@
-/** What this manager says of itself: its epoch, the room's session key, and who else may open what is for `cm@D`. */
+/** One term of leading: its epoch, the room's session key, and what is said of it in the room. */
+import { Mom4cError } from '@mom4c/core';
 import type { Epoch, SessionKey } from '@mom4c/core';
-import { newSessionKey } from '@mom4c/messaging';
+import { MAX_MANAGERS } from '@mom4c/messaging';
 import type { Letter } from '@mom4c/messaging';
 import { currentManagers } from '@mom4c/member';
 import type { Member } from '@mom4c/member';
@@ -11,27 +12,38 @@ export const LEADERSHIP_REPEAT_MS = LEADERSHIP_VALID_MS / 2;
 /** Where the repetition failed. */
 export const LEADERSHIP_RETRY_MS = 5_000;
 
-/** As the statement bounds it. */
-const MAX_MANAGERS = 16;
-
-/** Until there is a lease there is one manager and one epoch; it is carried and checked already. */
-const CONSTANT_EPOCH: Epoch = { generation: 1, revision: 1 };
+export type LeadershipParts = {
+  readonly epoch: Epoch;
+  readonly roomKey: SessionKey;
+  /** Does the lease still hold? Asked before anything is said under the epoch. */
+  readonly holds: () => boolean;
+  /** Who shall take over, in this order. */
+  readonly standbys: () => readonly string[];
+};
 
 export class Leadership {
-  readonly epoch = CONSTANT_EPOCH;
+  readonly epoch: Epoch;
   readonly roomKey: SessionKey;
   readonly #member: Member;
+  readonly #parts: LeadershipParts;
 
-  constructor(member: Member) {
+  constructor(member: Member, parts: LeadershipParts) {
+    this.epoch = parts.epoch;
+    this.roomKey = parts.roomKey;
     this.#member = member;
-    this.roomKey = newSessionKey(member.random);
-    member.keys.add(this.roomKey);
+    this.#parts = parts;
+  }
+
+  /** @throws Mom4cError M4C_NO_MANAGER: this one does not lead (any more) */
+  check(): void {
+    if (!this.#parts.holds())
+      throw new Mom4cError('M4C_NO_MANAGER', `${this.#member.settings.name} does not lead any more`);
   }
 
   /** Signed in the clear, for the presence in the room. */
   async statement(): Promise<Letter> {
-    const { clock, service, room, postbox, newId } = this.#member;
-    const managers = await this.#managers();
+    const { clock, service, room, postbox, newId, settings } = this.#member;
+    const managers = await currentManagers(this.#member);
     const time = clock.now();
     return postbox.sign({
       type: 'leadership',
@@ -40,14 +52,11 @@ export class Leadership {
       to: { room, targets: '*' },
       time,
       expires: time + LEADERSHIP_VALID_MS,
+      manager: settings.name,
       epoch: this.epoch,
       key: this.roomKey.id,
-      managers,
+      managers: managers.map((one) => one.fingerprint).slice(0, MAX_MANAGERS),
+      standbys: this.#parts.standbys().slice(0, MAX_MANAGERS),
     });
-  }
-
-  async #managers(): Promise<string[]> {
-    const found = await currentManagers(this.#member);
-    return found.map((one) => one.fingerprint).slice(0, MAX_MANAGERS);
   }
 }

@@ -1,80 +1,136 @@
-/** The cluster manager: accepts commands of administrators, sends them to task executors, reports their outcomes. */
+/** The cluster manager: accepts commands of administrators, sends them to task executors, reports their outcomes; or stands
+ *  by until the one that does so is gone. */
 import { join } from 'node:path';
 import { policyOf } from '@mom4c/access';
-import { connectBus, openJournal } from '@mom4c/bus';
+import { connectBus, openJournal, openLeaseStore } from '@mom4c/bus';
+import { Candidate } from '@mom4c/cluster';
 import { VERSION } from '@mom4c/core';
+import type { Epoch, Journal, SharedJournal } from '@mom4c/core';
 import { runMember } from '@mom4c/member';
 import type { Running, Started } from '@mom4c/member';
-import { openDoors } from './doors.ts';
+import type { DeskParts } from './command-desk.ts';
 import { gatewayOver } from './gateway-port.ts';
-import { Leadership } from './leadership.ts';
-import { clusterManagerMetrics, deskObserver, timedJournal } from './metrics.ts';
+import { Letters } from './letters.ts';
+import { managersPort } from './manager-port.ts';
+import { deskObserver, timedJournal, watchManager } from './metrics.ts';
 import { RosterMemory } from './roster-memory.ts';
 import { Roster } from './roster.ts';
+import { Seat } from './seat.ts';
 import { clusterManagerSettings } from './settings.ts';
 import type { ClusterManagerSettings } from './settings.ts';
+import { Standbys } from './standbys.ts';
+import { Succession } from './succession.ts';
+import { Term } from './term.ts';
+
+const GENERATION = 1;
 
 await runMember({ name: 'cluster-manager', role: 'cm', schema: clusterManagerSettings, start });
 
 async function start(running: Running<ClusterManagerSettings>): Promise<Started> {
   const { app, settings, log, member, metrics, refusals, onStop } = running;
+  const { clock, random } = member;
+  const started = clock.now();
+  const { replicas } = settings.nats;
   const bus = await connectBus({ url: settings.nats.url, name: settings.name, tls: member.tls, log });
   onStop('bus', () => bus.close());
-  metrics.watch(clusterManagerMetrics.bus, () => Number(bus.connected));
-  const losses = metrics.counter(clusterManagerMetrics.busLosses);
-  bus.onConnection((connected) => {
-    if (!connected) losses.add();
-  });
+  const store = await openLeaseStore({ bus, bucket: 'mom4c-lease', replicas, clock, log });
   const opened = await openJournal({
     file: join(settings.state, 'journal.sqlite'),
-    jetstream: { bus, stream: 'mom4c-commands', replicas: 1 },
-    clock: member.clock,
+    jetstream: { bus, stream: 'mom4c-commands', replicas },
+    clock,
     log,
   });
   onStop('journal', () => opened.close());
-  const journal = timedJournal(opened, metrics);
+  const journal: SharedJournal = timedJournal(shim(opened), metrics);
 
   const own = {
     name: settings.name,
     role: 'cm',
     address: member.address,
     version: VERSION,
-    since: Date.now() / 1000,
+    since: started / 1000,
   } as const;
   const memory = new RosterMemory(join(settings.state, 'roster.json'), member);
   onStop('roster', () => memory.close());
   const roster = new Roster(member, own, memory);
-  const leadership = new Leadership(member);
-  const leftovers = await journal.unfinished();
-  const observer = deskObserver(metrics);
-  const doors = await openDoors(
+  const standbys = new Standbys(settings.name, clock);
+  const leaseMs = settings.lease.seconds * 1000;
+  const candidate = new Candidate({
+    name: settings.name,
+    instance: Buffer.from(random.bytes(8)).toString('hex'),
+    store,
+    clock,
+    log,
+    generation: () => GENERATION,
+    leaseMs,
+  });
+
+  const letters = new Letters(member, refusals);
+  const seat = await Seat.take(
+    member,
+    letters,
+    refusals,
     {
-      member,
-      journal,
       roster,
-      leadership,
-      policy: policyOf(settings.people),
-      federation: gatewayOver(bus),
-      observer,
-    },
-    {
-      refusals,
+      standbys,
+      onStandbys: () => succession.standbysChanged(),
+      onArrival: (name) => succession.term?.desk.arrived(name),
+      onFit: () => succession.consider(),
+      onManagerGone: (name) => succession.managerGone(name),
+      onStatement: (statement) => succession.follow(statement),
       // Going on in the dark, or fighting for the address, would help nobody.
       onEnded: (error) => void app.fail(error),
-      onStop,
     },
+    onStop,
   );
-  const entries = metrics.counter(clusterManagerMetrics.room);
-  entries.add();
-  doors.room.onJoined(() => entries.add());
-  metrics.watch(clusterManagerMetrics.present, () => roster.presentCount);
-  metrics.watch(clusterManagerMetrics.pending, () => doors.desk.pendingCount);
-  doors.desk.finishLeftovers(leftovers);
+
+  const observer = deskObserver(metrics);
+  const policy = policyOf(settings.people);
+  const openTerm = (epoch: Epoch): Term => {
+    /** The request that asked for the hand-over, and in whose favour. */
+    let handOver: { request: string | undefined; to: string } | undefined;
+    const managers: DeskParts['managers'] = (request) =>
+      managersPort({
+        ...{ member, standbys, epoch, started },
+        leaseLeft: () => leaseMs - (candidate.lease?.ageMs ?? leaseMs),
+        promote: (to) => (handOver = { request, to }),
+      });
+    return new Term({
+      ...{ member, seat, letters, refusals, roster, journal, observer, policy, epoch, managers },
+      federation: gatewayOver(bus),
+      holds: () => candidate.holding,
+      standbys: () => standbys.ranked(),
+      onConflict: () => void candidate.resign().catch(() => {}),
+      onReported(request) {
+        if (handOver?.request === request)
+          candidate.handOver(handOver.to).catch((thrown: unknown) => {
+            const { code, detail } = member.errorOf(thrown);
+            log.warn({ code, detail, to: handOver?.to }, 'the lease was not handed over');
+          });
+      },
+    });
+  };
+  const succession = new Succession({ member, candidate, seat, standbys, bus, journal, openTerm });
+  onStop('succession', () => succession.stop());
+  watchManager(metrics, { bus, seat, roster, journal, succession });
+  candidate.start();
   return {
     checks: new Map([
-      ['xmpp', () => ({ ok: doors.service.online })],
-      ['room', () => ({ ok: doors.room.joined })],
+      ['xmpp', () => ({ ok: seat.own.online && (succession.term?.online ?? true) })],
+      ['room', () => ({ ok: seat.room.joined })],
       ['bus', () => ({ ok: bus.connected })],
     ]),
+    ready: succession.settled,
+  };
+}
+
+function shim(journal: Journal): SharedJournal {
+  return {
+    ...journal,
+    lead: async () => {},
+    onAdopted: () => () => {},
+    led: undefined,
+    lag: 0,
+    onLag: () => () => {},
   };
 }

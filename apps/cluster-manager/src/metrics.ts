@@ -1,7 +1,11 @@
 /** What a cluster manager counts; docs/observability.md is made from this. */
-import type { Journal } from '@mom4c/core';
+import type { Bus } from '@mom4c/bus';
+import type { SharedJournal } from '@mom4c/core';
 import type { MetricDefinition, Metrics } from '@mom4c/runtime';
 import type { DeskObserver } from './command-desk.ts';
+import type { Roster } from './roster.ts';
+import type { Seat } from './seat.ts';
+import type { Succession } from './succession.ts';
 
 const TARGETS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
 
@@ -38,6 +42,19 @@ export const clusterManagerMetrics = {
     type: 'counter',
     help: 'Times that the connection to the NATS server was lost.',
   },
+  leads: { name: 'manager_leads', type: 'gauge', help: '1 while this manager is the active one.' },
+  epoch: {
+    name: 'manager_epoch',
+    type: 'gauge',
+    help: 'Under which this manager leads; none while it stands by.',
+    labels: { generation: 'of the epoch; the value is its revision' },
+  },
+  terms: { name: 'manager_terms_total', type: 'counter', help: 'Times that this manager began to lead.' },
+  lag: {
+    name: 'journal_lag_records',
+    type: 'gauge',
+    help: 'Records of the journal that this manager has not yet; none while it does not know.',
+  },
   journal: {
     name: 'journal_accept_seconds',
     type: 'histogram',
@@ -63,10 +80,16 @@ export function deskObserver(metrics: Metrics): DeskObserver {
   };
 }
 
-export function timedJournal(journal: Journal, metrics: Metrics): Journal {
+export function timedJournal(journal: SharedJournal, metrics: Metrics): SharedJournal {
   const seconds = metrics.histogram(clusterManagerMetrics.journal);
   return {
     ...journal,
+    get led() {
+      return journal.led;
+    },
+    get lag() {
+      return journal.lag;
+    },
     async accept(entry) {
       const begun = performance.now();
       const accepted = await journal.accept(entry);
@@ -74,4 +97,31 @@ export function timedJournal(journal: Journal, metrics: Metrics): Journal {
       return accepted;
     },
   };
+}
+
+export function watchManager(
+  metrics: Metrics,
+  parts: { bus: Bus; seat: Seat; roster: Roster; journal: SharedJournal; succession: Succession },
+): void {
+  const { bus, seat, roster, journal, succession } = parts;
+  const losses = metrics.counter(clusterManagerMetrics.busLosses);
+  bus.onConnection((connected) => {
+    if (!connected) losses.add();
+  });
+  const entries = metrics.counter(clusterManagerMetrics.room);
+  entries.add();
+  seat.room.onJoined(() => entries.add());
+  const terms = metrics.counter(clusterManagerMetrics.terms);
+  succession.onTerm(() => terms.add());
+  metrics.watch(clusterManagerMetrics.bus, () => Number(bus.connected));
+  metrics.watch(clusterManagerMetrics.present, () => roster.presentCount);
+  metrics.watch(clusterManagerMetrics.pending, () => succession.term?.desk.pendingCount ?? 0);
+  metrics.watch(clusterManagerMetrics.leads, () => Number(succession.term !== undefined));
+  metrics.watch(clusterManagerMetrics.epoch, () => {
+    const epoch = succession.term?.epoch;
+    return epoch ? [[{ generation: String(epoch.generation) }, epoch.revision] as const] : [];
+  });
+  metrics.watch(clusterManagerMetrics.lag, () =>
+    journal.lag === undefined ? [] : [[{}, journal.lag] as const],
+  );
 }

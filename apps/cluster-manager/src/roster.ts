@@ -56,7 +56,8 @@ export class Roster implements NodeRegistry {
     this.#memory = memory;
   }
 
-  announced({ payload, signer }: Received<'presence'>, jid: FullJid): void {
+  /** @returns has it come in a session that was not known? */
+  announced({ payload, signer }: Received<'presence'>, jid: FullJid): boolean {
     const { name } = signer;
     const { version } = payload;
     const before = this.#present.get(name);
@@ -66,6 +67,7 @@ export class Roster implements NodeRegistry {
     this.#unsigned.delete(name);
     this.#enrolled.set(name, signer);
     this.heard({ payload, signer });
+    return before?.jid !== jid;
   }
 
   /** Something of a node whose signature has been verified. */

@@ -10,7 +10,26 @@ export const clusterManagerSettings = z.strictObject({
     url: z
       .url({ protocol: /^tls$/ })
       .meta({ env: 'MOM4C_NATS_URL', description: 'NATS server of the domain, with JetStream: `tls://…`.' }),
+    replicas: z
+      .union([z.literal(1), z.literal(3)])
+      .default(1)
+      .meta({ description: 'How many NATS servers hold journal and lease: 1, or 3 that are a cluster.' }),
   }),
+  lease: z
+    .strictObject({
+      seconds: z
+        .int()
+        .min(3)
+        .max(600)
+        .default(12)
+        .meta({
+          env: 'MOM4C_LEASE_SECONDS',
+          description:
+            'How long a manager that hangs is waited for; the same for all managers of a domain. With three NATS servers not ' +
+            'below 12: electing a new leader of the stream takes them up to 8.',
+        }),
+    })
+    .prefault({}),
   people: z
     .record(z.string().refine(isBareJid, 'not an XMPP address without a resource'), z.enum(PERSON_ROLES))
     .default({})

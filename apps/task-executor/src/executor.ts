@@ -140,7 +140,7 @@ export class Executor {
 
   async #perform(payload: PayloadOf<'command'>, { role, domain }: Certificate): Promise<Answer> {
     const { member, record } = this.#parts;
-    const { id, name } = payload;
+    const { id, name, epoch } = payload;
     const known = COMMANDS.find((command) => command.name === name);
     try {
       let isNew = false;
@@ -152,7 +152,8 @@ export class Executor {
         },
         act: () => this.#act(known!, payload),
       });
-      member.log.info({ id, command: name }, isNew ? 'taken' : 'asked again');
+      const under = `${epoch.generation}.${epoch.revision}`;
+      member.log.info({ id, command: name, epoch: under }, isNew ? 'taken' : 'asked again');
       return await answer;
     } catch (thrown) {
       return { state: 'refused', error: member.errorOf(thrown, { id }).toBody() };

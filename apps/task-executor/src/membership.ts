@@ -9,14 +9,7 @@
  */
 import { Mom4cError, VERSION, jitteredBackoff, pause } from '@mom4c/core';
 import type { Certificate, Epoch, Labels } from '@mom4c/core';
-import {
-  NamedManagers,
-  SERVICE_RESOURCE,
-  currentManagers,
-  letterIn,
-  lettersElements,
-  roomNick,
-} from '@mom4c/member';
+import { NamedManagers, askToJoin, letterIn, lettersElements, roomNick } from '@mom4c/member';
 import type { Member, Refusals } from '@mom4c/member';
 import { takeKey } from '@mom4c/messaging';
 import type { PayloadOf } from '@mom4c/messaging';
@@ -25,8 +18,6 @@ import type { Listener, OccupantPresence, Room, RoomMessage, XmppSession } from 
 import type { ExecutionRecord } from './execution-record.ts';
 
 const BACKOFF = { baseMs: 500, capMs: 15_000 };
-const JOIN_TIMEOUT_MS = 10_000;
-const JOIN_VALID_MS = 30_000;
 const PRESENCE_VALID_MS = 24 * 3_600_000;
 /** A whole cluster hears a statement at the same moment; its announcements are spread over this. */
 const ANNOUNCE_WITHIN_MS = 1000;
@@ -137,7 +128,10 @@ export class Membership {
   }
 
   async #enter(): Promise<void> {
-    const { member, key, epoch } = { member: this.#member, ...(await this.#askToJoin()) };
+    const { member, key, epoch } = {
+      member: this.#member,
+      ...(await askToJoin(this.#member, this.#session)),
+    };
     this.#record.admitEpoch(member.settings.domain, epoch);
     member.keys.add(takeKey(key));
     this.#room ??= await this.#joinRoom();
@@ -145,23 +139,6 @@ export class Membership {
     this.#announced = true;
     member.log.info({ epoch, room: this.#room.room }, 'in the cluster');
     if (this.#leadership) this.#whenJoined.resolve();
-  }
-
-  async #askToJoin(): Promise<PayloadOf<'joined'>> {
-    const { postbox, service, address, settings } = this.#member;
-    const join = { type: 'join' as const, ...this.#headFor(JOIN_VALID_MS), version: VERSION };
-    // To all managers of the directory: the last statement may name one that has enrolled anew since.
-    const [letter] = lettersElements(await postbox.sealTo(join, await currentManagers(this.#member)));
-    const answer = await this.#session.request(`${service}/${SERVICE_RESOURCE}`, 'set', letter!, {
-      timeoutMs: JOIN_TIMEOUT_MS,
-    });
-    const sealed = letterIn(answer);
-    if (!sealed) throw new Mom4cError('M4C_NOT_SIGNED', 'the answer to join');
-    const audience = { addresses: [address], rooms: [], name: settings.name };
-    const { payload } = await postbox.open(sealed, ['joined'], audience, service);
-    if (payload.id !== join.id || payload.room !== this.#member.room)
-      throw new Mom4cError('M4C_UNEXPECTED', 'the answer to another join');
-    return payload;
   }
 
   async #joinRoom(): Promise<Room> {
@@ -228,10 +205,8 @@ export class Membership {
       started: this.#started,
       labels: this.#labels,
     });
-    await this.#session.sendPresence({
-      to: `${service}/${SERVICE_RESOURCE}`,
-      children: lettersElements(presence),
-    });
+    // To the bare address: managers that stand by shall know who is here as well.
+    await this.#session.sendPresence({ to: service, children: lettersElements(presence) });
   }
 
   #headFor(valid: number) {

@@ -279,7 +279,8 @@ function settingsOfNode(
   { name, kind, port }: Pick<ComponentState, 'name' | 'kind' | 'port'>,
 ): Settings {
   const node = { name, role: kind as NodeRole, healthPort: port };
-  return nodeSettings(nodeFolder(context.folder, name), node, servicesOf(context));
+  const changes = kind === 'cm' || kind === 'te' ? context.state.nodeSettings[kind] : undefined;
+  return { ...nodeSettings(nodeFolder(context.folder, name), node, servicesOf(context)), ...changes };
 }
 
 function authorityOf(context: DomainContext) {

@@ -25,6 +25,8 @@ export type LabOptions = FederationOptions & {
   executors?: number | undefined;
   /** In each domain; 1 by default. */
   managers?: number | undefined;
+  /** Settings of all managers, or all executors, in place of the lab's, by their first name; none by default. */
+  nodeSettings?: { readonly cm?: Settings; readonly te?: Settings } | undefined;
   /** Settings of each gateway in place of the lab's, by their first name, e.g. `log`; none by default. */
   gatewaySettings?: Settings | undefined;
   /** The trees from which the sensor agents read, `/sys` and `/proc` by default. */
@@ -95,6 +97,7 @@ export async function planOf(options: LabOptions): Promise<DomainState[]> {
       adminPort: adminPort!,
       sensors,
       showStanzas,
+      nodeSettings: options.nodeSettings ?? {},
       ...(people && { people: { accounts: people, componentPort: await freePort() } }),
       components,
     };

@@ -70,6 +70,8 @@ const domain = z.strictObject({
   gateway: gateway.optional(),
   /** In the log of the XMPP server. */
   showStanzas: z.boolean().default(false),
+  /** Of managers and executors, in place of ours, by their first name. */
+  nodeSettings: z.strictObject({ cm: settings.optional(), te: settings.optional() }).prefault({}),
   components: z.array(component),
 });
 const lab = z.strictObject({

@@ -17,6 +17,7 @@ type Options = {
   domains: string[] | undefined;
   server: LabOptions['server'];
   people: LabOptions['people'];
+  managers: number;
   executors: number;
   idp: boolean;
   levels: LabOptions['levels'];
@@ -33,7 +34,7 @@ type DomainStatus = Omit<DomainDescription, 'nodes'> & {
 type Account = PeopleDescription['accounts'][number];
 
 const USAGE =
-  'lab up|status|down [--domain NAME]… [--server [DOMAIN=]ejabberd|prosody]… [--executors N] [--people NAME=ROLE,…] [--idp] [--level DOMAIN,DOMAIN=LEVEL]… [--state DIR] [--json]';
+  'lab up|status|down [--domain NAME]… [--server [DOMAIN=]ejabberd|prosody]… [--managers N] [--executors N] [--people NAME=ROLE,…] [--idp] [--level DOMAIN,DOMAIN=LEVEL]… [--state DIR] [--json]';
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 function readOptions(argv: readonly string[]): Options {
@@ -45,6 +46,7 @@ function readOptions(argv: readonly string[]): Options {
         domain: { type: 'string', multiple: true },
         server: { type: 'string', multiple: true },
         people: { type: 'string' },
+        managers: { type: 'string', default: '1' },
         executors: { type: 'string', default: '3' },
         idp: { type: 'boolean', default: false },
         level: { type: 'string', multiple: true },
@@ -53,12 +55,14 @@ function readOptions(argv: readonly string[]): Options {
       },
     });
     const [verb = '', ...rest] = positionals;
-    if (rest.length > 0 || !/^\d{1,4}$/.test(values.executors)) throw new Error(USAGE);
+    const counts = [values.managers, values.executors];
+    if (rest.length > 0 || !counts.every((count) => /^\d{1,4}$/.test(count))) throw new Error(USAGE);
+    const [managers, executors] = counts.map(Number) as [number, number];
     const { domain: domains, idp, state, json } = values;
     const levels = values.level?.map(readLevel);
     const server = readServers(values.server ?? []);
     const people = values.people === undefined ? undefined : readPeople(values.people);
-    return { verb, domains, server, people, executors: Number(values.executors), idp, levels, state, json };
+    return { verb, domains, server, people, managers, executors, idp, levels, state, json };
   } catch (cause) {
     if (cause instanceof Mom4cError) throw cause;
     throw new Mom4cError('M4C_USAGE', (cause as Error).message, { cause });
@@ -96,7 +100,8 @@ function readPeople(text: string): Accounts {
   return accounts;
 }
 
-async function up({ domains, server, people, executors, idp, levels, state, json }: Options): Promise<void> {
+async function up(options: Options): Promise<void> {
+  const { state, json, verb: _verb, ...plan } = options;
   const abort = new AbortController();
   const onSignal = () => {
     progress('stops…');
@@ -106,12 +111,7 @@ async function up({ domains, server, people, executors, idp, levels, state, json
   try {
     const lab = await startLab({
       folder: state,
-      domains,
-      server,
-      people,
-      executors,
-      idp,
-      levels,
+      ...plan,
       progress,
       signal: abort.signal,
     });

@@ -102,8 +102,8 @@ Component "conference.${DOMAIN}" "muc"
 	-- The cluster managers of the domain and their common address: they alone make rooms.
 	admins = ${MANAGERS}
 	restrict_room_creation = "admin"
-	-- To make rooms is not to own those of others.
-	component_admins_as_room_owners = false
+	-- Whoever takes over must own what another manager has made.
+	component_admins_as_room_owners = true
 	-- Neither messages nor requests from one member to another through the room.
 	modules_enabled = { "muc_broadcast_only" }
 	-- A destroyed room may be made anew.

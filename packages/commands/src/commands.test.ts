@@ -10,8 +10,9 @@ test('every command has a wire name of its own, a summary and an example that st
     assert.match(command.name, /^[a-z]+$/);
     assert.match(command.summary, /\.$/);
     assert.ok(command.examples.length > 0, command.name);
-    for (const example of command.examples)
-      assert.ok(example.line.startsWith(`mom4c ${command.verb ?? command.name}`), example.line);
+    // The last word may be left out where it is `list`.
+    const call = `mom4c ${command.verb ?? command.name}`.replace(/ list$/, '');
+    for (const example of command.examples) assert.ok(example.line.startsWith(call), example.line);
   }
 });
 

@@ -7,6 +7,7 @@ import {
   federationpartners,
 } from './federation.ts';
 import { listsensors } from './listsensors.ts';
+import { managers, managerspromote } from './managers.ts';
 import { nodes } from './nodes.ts';
 import { ping } from './ping.ts';
 import { readsensor } from './readsensor.ts';
@@ -17,6 +18,8 @@ export const COMMANDS: readonly Command[] = [
   readsensor,
   ping,
   nodes,
+  managers,
+  managerspromote,
   federation,
   federationpartners,
   federationconnect,
@@ -34,6 +37,8 @@ export {
   federationmetadata,
   federationpartners,
   listsensors,
+  managers,
+  managerspromote,
   nodes,
   ping,
   readsensor,

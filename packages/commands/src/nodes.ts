@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { ROLES, SIGNED_KINDS, defineCommand, formatLabels, labelsSchema } from '@mom4c/core';
+import { timeOf } from './time-of.ts';
 
 const node = z.strictObject({
   name: z.string().max(64),
@@ -62,10 +63,4 @@ export const nodes = defineCommand({
 function presenceOf({ present, silent }: Node): string {
   if (silent) return 'silent';
   return present ? 'yes' : 'no';
-}
-
-/** Seconds: a table is for people. */
-function timeOf(seconds: number): string {
-  const date = new Date(seconds * 1000);
-  return Number.isNaN(date.getTime()) ? 'no time' : date.toISOString().replace(/\.\d+Z$/, 'Z');
 }

@@ -1,11 +1,16 @@
 import * as z from 'zod';
 import type { ErrorCode } from './errors.ts';
 import type { LabelTerm } from './labels.ts';
-import type { FederationPort, NodeRegistry, SensorPort } from './ports.ts';
+import type { FederationPort, ManagersPort, NodeRegistry, SensorPort } from './ports.ts';
 import type { Clock } from './clock.ts';
 
 /** A right, `area:verb`. Which roles hold it is decided by policy: packages/access. */
-export type Access = 'cluster:read' | 'federation:manage' | 'federation:read' | 'sensors:read';
+export type Access =
+  | 'cluster:manage'
+  | 'cluster:read'
+  | 'federation:manage'
+  | 'federation:read'
+  | 'sensors:read';
 
 /** What a running command may use. `task executor` and `cluster manager` provide what fits `runsOn`. */
 export type TaskExecutorContext = {
@@ -17,6 +22,7 @@ export type TaskExecutorContext = {
 };
 export type ClusterManagerContext = {
   readonly nodes: NodeRegistry;
+  readonly managers: ManagersPort;
   readonly federation: FederationPort;
   /** What the requester narrowed it to (`--label`). */
   readonly having: readonly LabelTerm[];

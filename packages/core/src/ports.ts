@@ -58,6 +58,33 @@ export interface NodeRegistry {
   list(having?: readonly LabelTerm[]): Promise<readonly NodeInfo[]>;
 }
 
+export type ManagerInfo = {
+  name: string;
+  /** `away`: it is enrolled, and nothing signed is heard of it. */
+  role: 'active' | 'passive' | 'away';
+  /** Of the active one. */
+  epoch?: Epoch | undefined;
+  /** Of the active one: seconds until its lease ends unless it renews it. */
+  lease?: number | undefined;
+  /** Of those that could take over now: 1 is the first to do so. */
+  rank?: number | undefined;
+  /** Records of the journal that it lacks; absent while it does not know. */
+  lag?: number | undefined;
+  /** In a few words, what keeps a passive one from taking over. */
+  health: string;
+  version?: string | undefined;
+  /** Unix seconds. */
+  started?: number | undefined;
+};
+
+/** The managers of this domain, as the active one knows them. */
+export interface ManagersPort {
+  list(): Promise<readonly ManagerInfo[]>;
+  /** Hands over to one that stands by, as soon as the outcome of this request has been sent.
+   *  @returns the name of the one that hands over @throws Mom4cError M4C_NOT_A_STANDBY */
+  promote(name: string): string;
+}
+
 /** The federation gateway of this domain, a process of its own. What it answers is checked by the command. */
 export interface FederationPort {
   /** @throws Mom4cError M4C_GATEWAY_UNAVAILABLE, M4C_BAD_RESULT */

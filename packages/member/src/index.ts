@@ -1,6 +1,7 @@
 export { ensureIdentity, tlsOf } from './first-start.ts';
 export type { Enrolled, Surroundings } from './first-start.ts';
 export { identityFindings } from './identity-files.ts';
+export { askToJoin } from './joining.ts';
 export { NamedManagers, currentManagers } from './managers.ts';
 export { memberMetrics } from './activity.ts';
 export { healthTls } from './health-tls.ts';

@@ -2,8 +2,8 @@
  * Is this message new? Two rules, by what the message is:
  * - Events (requests, commands, results, …) count once: young enough, not expired, made after whatever an earlier
  *   process accepted (the time floor), and their id not seen before from this signer; of some, not with this time.
- * - States (presence, leadership) are kept by servers and shown again to whoever joins later, so they may be old, but
- *   never older than what the signer said before.
+ * - States (presence, standing, leadership) are kept by servers and shown again to whoever joins later, so they may be
+ *   old, but never older than what the signer said before.
  *
  * INVARIANTS:
  * - An id stays remembered for as long as the checks of age and of its signer's floor would still let its message pass.
@@ -70,8 +70,7 @@ export class Freshness {
       throw new Mom4cError('M4C_FUTURE', `its clock is ${seconds(payload.time - now)} ahead of ours`);
     if (payload.expires <= now)
       throw new Mom4cError('M4C_EXPIRED', `it expired ${seconds(now - payload.expires)} ago`);
-    if (payload.type === 'presence' || payload.type === 'leadership')
-      return this.#admitState(payload, signer);
+    if (STATES.has(payload.type)) return this.#admitState(payload, signer);
     if (payload.time < now - maxAge)
       throw new Mom4cError('M4C_EXPIRED', `it is ${seconds(now - payload.time)} old`);
     if (payload.time < this.#floor)
@@ -138,6 +137,8 @@ export class Freshness {
     this.#store.save(time);
   }
 }
+
+const STATES: ReadonlySet<Payload['type']> = new Set(['presence', 'standing', 'leadership']);
 
 /** These may be sent again under their id, signed anew at another time; the very same octets may not. A request, until it is
  *  accepted: the journal makes it count once. A command, by whoever has taken over: the task executor's record does. Each

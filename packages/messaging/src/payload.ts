@@ -20,6 +20,8 @@ const MAX_DEPTH = 24;
 const MAX_TARGETS = 5000;
 /** In one inquiry. */
 export const MAX_IDS = 100;
+/** Of one domain. */
+export const MAX_MANAGERS = 16;
 
 const address = z.string().max(320).refine(isBareJid, 'not a bare XMPP address');
 const instant = z.int().nonnegative();
@@ -125,7 +127,7 @@ const schemas = {
     result: z.unknown().optional(),
     error: errorBody.optional(),
   }),
-  /** Task executor → `cm@D`: let me in. */
+  /** Task executor, or manager that stands by → `cm@D`: let me in. */
   join: z.strictObject({ ...direct, type: z.literal('join'), version }),
   /** The way in: the room, and its session key (base64 of 32 octets), sealed to the one who asked. */
   joined: z.strictObject({
@@ -143,14 +145,27 @@ const schemas = {
     started: instant,
     labels: labelsSchema.optional(),
   }),
-  /** The active manager's presence in the room: its epoch, the key in use, fingerprints of all current managers. */
+  /** Presence of a manager at `cm@D`, whether it leads or stands by. `started`: Unix milliseconds; `lag`: records of the
+   *  journal that it lacks, absent while it does not know; `ready`: it could take over now. */
+  standing: z.strictObject({
+    ...direct,
+    type: z.literal('standing'),
+    version,
+    started: instant,
+    lag: z.int().nonnegative().optional(),
+    ready: z.boolean(),
+  }),
+  /** The active manager's presence in the room: its name and epoch, the key in use, fingerprints of all current managers,
+   *  and the names of those that stand by, in the order in which they shall take over. */
   leadership: z.strictObject({
     ...common,
     to: z.strictObject({ room: address, targets: z.literal('*') }),
     type: z.literal('leadership'),
+    manager: nodeName,
     epoch: epochSchema,
     key: hex(16),
-    managers: z.array(hex(32)).min(1).max(16),
+    managers: z.array(hex(32)).min(1).max(MAX_MANAGERS),
+    standbys: z.array(nodeName).max(MAX_MANAGERS),
   }),
 };
 

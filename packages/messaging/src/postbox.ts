@@ -48,13 +48,14 @@ const SENDERS: Readonly<Record<PayloadType, Role | readonly Role[]>> = {
   command: 'cm',
   inquiry: 'cm',
   result: 'te',
-  join: 'te',
+  join: ['te', 'cm'],
   joined: 'cm',
   presence: 'te',
+  standing: 'cm',
   leadership: 'cm',
 };
 
-const STATES: readonly PayloadType[] = ['presence', 'leadership'];
+const STATES: readonly PayloadType[] = ['presence', 'standing', 'leadership'];
 
 export type PostboxParts = {
   signer: Signer;
@@ -85,7 +86,7 @@ export class Postbox {
   }
 
   /** For everybody to read; states only. */
-  async sign(payload: PayloadOf<'presence' | 'leadership'>): Promise<Letter> {
+  async sign(payload: PayloadOf<'presence' | 'standing' | 'leadership'>): Promise<Letter> {
     const content = encodePayload(payload);
     return { kind: 'signed', content, signature: await this.#parts.signer.signDetached(content) };
   }
@@ -104,16 +105,22 @@ export class Postbox {
     const { verified, evidence } = await this.#verify(letter, sentBy);
     const payload = decodePayload(verified.content);
     const { signer } = verified;
-    if (!isOneOf(payload, expected)) throw new Mom4cError('M4C_UNEXPECTED', payload.type);
+    checkType(payload, expected);
     // A state in the clear is public by design; anything else in the clear is not ours.
     if (letter.kind === 'signed' && !STATES.includes(payload.type)) throw new Mom4cError('M4C_NOT_SEALED');
-    if (![SENDERS[payload.type]].flat().includes(signer.role))
-      throw new Mom4cError('M4C_FORBIDDEN', `a ${payload.type} from ${signer.name}, which is ${signer.role}`);
-    checkBehalf(payload, signer);
-    if (!signer.addresses.includes(payload.from) || (sentBy !== undefined && sentBy !== payload.from))
-      throw new Mom4cError('M4C_SENDER_MISMATCH', `signed by ${signer.name}, from ${payload.from}`);
+    checkSender(payload, signer, sentBy);
     checkAudience(payload, audience);
     this.#parts.freshness.admit(payload, signer);
+    return { payload, signer, evidence };
+  }
+
+  /** What `open` has let pass once, from its evidence: it may be old, and is heard once more. Signature, sender's role and
+   *  type are checked as they were. @throws Mom4cError as `open` */
+  async reopen<T extends PayloadType>(evidence: Uint8Array, expected: readonly T[]): Promise<Received<T>> {
+    const { signer, content } = await this.#parts.verifier.verify(evidence);
+    const payload = decodePayload(content);
+    checkType(payload, expected);
+    checkSender(payload, signer);
     return { payload, signer, evidence };
   }
 
@@ -132,11 +139,22 @@ export class Postbox {
   }
 }
 
-function isOneOf<T extends PayloadType>(
+/** @throws Mom4cError M4C_UNEXPECTED */
+function checkType<T extends PayloadType>(
   payload: Payload,
   expected: readonly T[],
-): payload is PayloadOf<T> & Payload {
-  return (expected as readonly PayloadType[]).includes(payload.type);
+): asserts payload is PayloadOf<T> & Payload {
+  if (!(expected as readonly PayloadType[]).includes(payload.type))
+    throw new Mom4cError('M4C_UNEXPECTED', payload.type);
+}
+
+/** @throws Mom4cError M4C_FORBIDDEN, M4C_SENDER_MISMATCH */
+function checkSender(payload: Payload, signer: Certificate, sentBy?: BareJid): void {
+  if (![SENDERS[payload.type]].flat().includes(signer.role))
+    throw new Mom4cError('M4C_FORBIDDEN', `a ${payload.type} from ${signer.name}, which is ${signer.role}`);
+  checkBehalf(payload, signer);
+  if (!signer.addresses.includes(payload.from) || (sentBy !== undefined && sentBy !== payload.from))
+    throw new Mom4cError('M4C_SENDER_MISMATCH', `signed by ${signer.name}, from ${payload.from}`);
 }
 
 /** An adapter always speaks for somebody, and nobody else ever does. @throws Mom4cError M4C_FORBIDDEN */

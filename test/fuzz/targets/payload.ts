@@ -37,7 +37,9 @@ export const PAYLOADS: readonly object[] = [
     type: 'leadership',
     epoch,
     key: 'ab'.repeat(16),
+    manager: 'cm1',
     managers: ['cd'.repeat(32)],
+    standbys: ['cm2'],
   },
 ];
 

@@ -1,0 +1,131 @@
+/**
+ * Standing by, leading, and standing by again: joins the lease (packages/cluster) with the seat of this manager, and makes
+ * a term for each time that it leads.
+ *
+ * INVARIANTS:
+ * - One term at a time; the next begins when the one before is closed.
+ * - This manager stands only while it reaches room, server and bus, and has followed the journal to its end.
+ */
+import type { Candidate } from '@mom4c/cluster';
+import type { Bus } from '@mom4c/bus';
+import type { Epoch, SharedJournal } from '@mom4c/core';
+import type { Member } from '@mom4c/member';
+import type { PayloadOf } from '@mom4c/messaging';
+import type { Seat } from './seat.ts';
+import type { Standbys } from './standbys.ts';
+import type { Term } from './term.ts';
+
+export type SuccessionParts = {
+  readonly member: Member;
+  readonly candidate: Candidate;
+  readonly seat: Seat;
+  readonly standbys: Standbys;
+  readonly bus: Bus;
+  readonly journal: SharedJournal;
+  readonly openTerm: (epoch: Epoch) => Term;
+};
+
+export class Succession {
+  readonly #parts: SuccessionParts;
+  readonly #sayStanding: () => void;
+  readonly #whenSettled = Promise.withResolvers<void>();
+  readonly #listeners: (() => void)[] = [];
+  #term: Term | undefined;
+  #work = Promise.resolve();
+  #ready = false;
+  #connected = false;
+
+  constructor(parts: SuccessionParts) {
+    this.#parts = parts;
+    const { candidate, seat, bus, journal } = parts;
+    this.#sayStanding = seat.sayStanding(() => ({ ready: this.#ready, lag: journal.lag }));
+    candidate.onChange((state) => {
+      void this.#then(() => this.#turn(state.holding ? state.epoch : undefined));
+    });
+    bus.onConnection(() => this.consider());
+    journal.onLag(() => this.consider());
+    this.consider();
+  }
+
+  /** Calls back whenever a term begins. */
+  onTerm(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
+  get term(): Term | undefined {
+    return this.#term;
+  }
+
+  /** Resolves when this manager leads, or could take over, for the first time. */
+  get settled(): Promise<void> {
+    return this.#whenSettled.promise;
+  }
+
+  /** Something has changed that decides whether this manager may stand. */
+  consider(): void {
+    const { candidate, seat, bus, journal } = this.#parts;
+    // What a holder writes itself it need not wait for.
+    const follows = this.#term !== undefined || journal.lag === 0;
+    this.#connected = seat.connected && bus.connected;
+    const ready = this.#connected && follows;
+    if (ready !== this.#ready) {
+      this.#ready = ready;
+      this.#sayStanding();
+      if (ready && !candidate.holding) this.#parts.member.log.info({}, 'stands by');
+    }
+    candidate.setEligible(ready);
+    if (ready) this.#lookForHolder();
+    const holder = candidate.lease?.holder;
+    // Another one leads, and this one could take over.
+    if (ready && holder !== undefined && seat.hasManager(holder)) this.#whenSettled.resolve();
+  }
+
+  managerGone(name: string): void {
+    this.#parts.candidate.holderGone(name);
+  }
+
+  follow({ manager, standbys }: PayloadOf<'leadership'>): void {
+    this.#parts.candidate.setStandbys(standbys);
+    this.#parts.member.log.info({ manager, standbys }, 'follows');
+    this.consider();
+  }
+
+  /** Managers have come, become ready, or gone. */
+  standbysChanged(): void {
+    this.#term?.lectern.amend();
+  }
+
+  async stop(): Promise<void> {
+    await this.#parts.candidate.stop();
+    await this.#then(() => this.#turn(undefined));
+  }
+
+  /** A holder that was gone before we came is not reported any more; of our own name there is nobody but us. */
+  #lookForHolder(): void {
+    const { candidate, seat, member } = this.#parts;
+    const holder = candidate.lease?.holder;
+    if (holder === undefined || candidate.holding) return;
+    if (holder === member.settings.name || !seat.hasManager(holder)) candidate.holderGone(holder);
+  }
+
+  async #turn(epoch: Epoch | undefined): Promise<void> {
+    const { member, candidate, openTerm } = this.#parts;
+    const before = this.#term;
+    this.#term = undefined;
+    await before?.close();
+    if (before) member.log.info({}, 'does not lead any more');
+    // It may have been lost again meanwhile.
+    if (epoch === undefined || !candidate.holding) return this.consider();
+    this.#term = openTerm(epoch);
+    for (const listener of this.#listeners) listener();
+    this.#term.open.then(this.#whenSettled.resolve, () => {});
+  }
+
+  #then(step: () => Promise<void>): Promise<void> {
+    this.#work = this.#work.then(step).catch((thrown: unknown) => {
+      const { code, detail } = this.#parts.member.errorOf(thrown);
+      this.#parts.member.log.error({ code, detail }, 'a change of leadership failed');
+    });
+    return this.#work;
+  }
+}

@@ -1,0 +1,164 @@
+/**
+ * One term of leading, from the lease to its loss: the statement in the room, the journal under the new epoch, the desk,
+ * and the address `cm@D/active`, to which requests and results go.
+ *
+ * INVARIANTS:
+ * - Nothing is accepted or sent before the journal has the term's `lead`, nor once the lease may have run out.
+ * - What was unfinished when the term began is adopted before anything new is accepted.
+ * - Losing `cm@D/active` to somebody newer ends the term; the address is never fought for.
+ */
+import { Mom4cError, jitteredBackoff, pause } from '@mom4c/core';
+import type { Epoch, FullJid, SharedJournal } from '@mom4c/core';
+import { NS_ENCRYPTED, SERVICE_RESOURCE, lettersElements } from '@mom4c/member';
+import type { Refusals } from '@mom4c/member';
+import { newSessionKey } from '@mom4c/messaging';
+import type { Payload, Received } from '@mom4c/messaging';
+import type { Element, Incoming, IncomingRequest, XmppSession } from '@mom4c/xmpp';
+import { admit } from './admission.ts';
+import { CommandDesk } from './command-desk.ts';
+import type { DeskParts } from './command-desk.ts';
+import { Leadership } from './leadership.ts';
+import { openLectern } from './lectern.ts';
+import type { Lectern } from './lectern.ts';
+import type { Letters } from './letters.ts';
+import { outboxOf } from './outbox.ts';
+import type { Seat } from './seat.ts';
+
+export type TermParts = Omit<DeskParts, 'outbox' | 'leadership'> & {
+  readonly seat: Seat;
+  readonly letters: Letters;
+  readonly refusals: Refusals;
+  readonly journal: SharedJournal;
+  readonly epoch: Epoch;
+  readonly holds: () => boolean;
+  readonly standbys: () => readonly string[];
+  /** Somebody newer has the address: this term is over, whatever the lease says. */
+  readonly onConflict: () => void;
+};
+
+const RETRY = { baseMs: 50, capMs: 2_000 };
+
+export class Term {
+  readonly desk: CommandDesk;
+  readonly lectern: Lectern;
+  readonly #parts: TermParts;
+  readonly #leadership: Leadership;
+  readonly #active: XmppSession;
+  readonly #ended = new AbortController();
+  readonly #unsubscribe: (() => void)[] = [];
+  readonly #whenOpen = Promise.withResolvers<void>();
+
+  constructor(parts: TermParts) {
+    const { member, seat, epoch, holds, standbys, journal, refusals } = parts;
+    this.#parts = parts;
+    const roomKey = seat.roomKey ?? newSessionKey(member.random);
+    seat.roomKey = roomKey;
+    this.#leadership = new Leadership(member, { epoch, roomKey, holds, standbys });
+    const outbox = outboxOf(member, seat.service, seat.room, this.#leadership);
+    this.desk = new CommandDesk({ ...parts, leadership: this.#leadership, outbox });
+    this.lectern = openLectern(member, seat.room, this.#leadership);
+    this.#active = member.session(SERVICE_RESOURCE, member.service);
+    this.#active.onUnseen(({ error, from }) => refusals.note(error, from));
+    this.#active.onRequest({ name: 'x', xmlns: NS_ENCRYPTED }, (request) => this.#request(request));
+    this.#active.on('conflict', parts.onConflict);
+    this.#active.on('fatal', parts.onConflict);
+    // Before `active` is claimed the server hands what is for it to the other sessions of its address.
+    for (const session of [this.#active, seat.service])
+      this.#unsubscribe.push(session.onMessage((message) => this.#message(message)));
+    // After an outage whoever is here says so again.
+    this.#unsubscribe.push(seat.service.on('online', () => this.lectern.restate()));
+    this.#unsubscribe.push(journal.onAdopted((entry) => void this.desk.adopt([entry])));
+    this.#whenOpen.promise.catch(() => {});
+    void this.#open();
+  }
+
+  get epoch(): Epoch {
+    return this.#parts.epoch;
+  }
+
+  /** Resolves when requests are taken; rejects if the term ends before. */
+  get open(): Promise<void> {
+    return this.#whenOpen.promise;
+  }
+
+  get online(): boolean {
+    return this.#active.online;
+  }
+
+  /** What is under way stays in the journal. */
+  async close(): Promise<void> {
+    if (this.#ended.signal.aborted) return;
+    this.#ended.abort();
+    this.#whenOpen.reject(new Mom4cError('M4C_STOPPED'));
+    for (const unsubscribe of this.#unsubscribe) unsubscribe();
+    this.desk.stop();
+    await Promise.all([this.lectern.stop(), this.#active.stop()]);
+  }
+
+  async #open(): Promise<void> {
+    const { member, journal, epoch } = this.#parts;
+    const { signal } = this.#ended;
+    const backoff = jitteredBackoff({ ...RETRY, random: member.random });
+    while (!signal.aborted) {
+      try {
+        await journal.lead(epoch, new Uint8Array());
+        await this.desk.adopt(await journal.unfinished());
+        break;
+      } catch (thrown) {
+        const { code, detail } = member.errorOf(thrown);
+        member.log.warn({ epoch, code, detail }, 'the journal does not take the new epoch, trying on');
+        await pause(backoff.next(), member.clock, signal);
+      }
+    }
+    if (signal.aborted) return;
+    try {
+      await this.#active.start(signal);
+      this.#whenOpen.resolve();
+      member.log.info({ epoch }, 'leads');
+    } catch (thrown) {
+      // Taken from us (`onConflict` knows), or the term has ended.
+      member.log.info({ epoch, code: member.errorOf(thrown).code }, 'the service address was not claimed');
+    }
+  }
+
+  /** A request, a question about rights, or a wish to join; answered by a letter sealed to the sender. */
+  async #request({ from, element }: IncomingRequest): Promise<Element> {
+    const { member, letters } = this.#parts;
+    try {
+      this.#leadership.check();
+      const received = await letters.open(element, ['request', 'permissions', 'join'], from);
+      const answer = await this.#answer(received, from);
+      const [letter] = lettersElements(await member.postbox.sealTo(answer, [received.signer]));
+      return letter!;
+    } catch (thrown) {
+      throw letters.refused(thrown, from);
+    }
+  }
+
+  async #answer(received: Received<'request' | 'permissions' | 'join'>, from: string): Promise<Payload> {
+    const { payload } = received;
+    const { member, seat, roster } = this.#parts;
+    switch (payload.type) {
+      case 'request':
+        return this.desk.request({ ...received, payload }, from as FullJid);
+      case 'permissions':
+        return this.desk.permissions({ ...received, payload });
+      case 'join':
+        if (received.signer.role === 'te') roster.heard({ ...received, payload });
+        return admit({ ...received, payload }, { member, room: seat.room, leadership: this.#leadership });
+    }
+  }
+
+  async #message({ from, type, element }: Incoming): Promise<void> {
+    if (type === 'error') return;
+    const { letters, roster } = this.#parts;
+    try {
+      const { payload, ...rest } = await letters.open(element, ['result'], from);
+      roster.heard({ payload, signer: rest.signer });
+      if (!this.desk.result({ payload, ...rest }))
+        throw new Mom4cError('M4C_UNEXPECTED', `a result of ${rest.signer.name} that nobody waits for`);
+    } catch (thrown) {
+      letters.refused(thrown, from);
+    }
+  }
+}

@@ -1,0 +1,60 @@
+/** What happened when in a take-over, by the logs of those who took part; all on the clock of one machine. */
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+
+/** Milliseconds from the loss of the manager that led. */
+export type TakeOver = {
+  /** The lease is written. */
+  readonly lease: number;
+  /** A task executor has begun with a command of the new epoch. */
+  readonly executed: number;
+  /** `cm@D/active` is claimed, and requests are taken. */
+  readonly open: number;
+};
+
+type Line = {
+  readonly time: string;
+  readonly msg: string;
+  readonly epoch?: string | { readonly generation: number; readonly revision: number };
+};
+
+/** Whatever is written to a log from now on. */
+export function tail(file: string): () => readonly Line[] {
+  const descriptor = openSync(file, 'r');
+  const from = fstatSync(descriptor).size;
+  return () => {
+    const octets = Buffer.alloc(fstatSync(descriptor).size - from);
+    readSync(descriptor, octets, 0, octets.length, from);
+    closeSync(descriptor);
+    return octets
+      .toString()
+      .split('\n')
+      .slice(0, -1)
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line) as Line);
+  };
+}
+
+/** @param at Unix milliseconds of the loss @param epoch the new one @throws Error if a part of it is in no log */
+export function takeOver(
+  at: number,
+  epoch: string,
+  managers: readonly Line[],
+  executors: readonly Line[],
+): TakeOver {
+  const first = (lines: readonly Line[], msg: string): number => {
+    const times = lines
+      .filter((line) => line.msg === msg && epochOf(line) === epoch)
+      .map(({ time }) => Date.parse(time));
+    if (times.length === 0) throw new Error(`no "${msg}" under ${epoch}`);
+    return Math.min(...times) - at;
+  };
+  return {
+    lease: first(managers, 'took the lease'),
+    executed: first(executors, 'taken'),
+    open: first(managers, 'leads'),
+  };
+}
+
+function epochOf({ epoch }: Line): string | undefined {
+  return typeof epoch === 'object' ? `${epoch.generation}.${epoch.revision}` : epoch;
+}

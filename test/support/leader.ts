@@ -1,0 +1,31 @@
+/** Who leads a domain, by what its managers say themselves. */
+import assert from 'node:assert/strict';
+import { managers } from '@mom4c/commands';
+import type { Request, Requester } from '@mom4c/member';
+import type * as z from 'zod';
+
+export type ManagerRow = z.output<typeof managers.result>['managers'][number];
+
+const LIST: Request = { name: 'managers', args: {}, targets: undefined, timeout: 10_000 };
+
+export async function listManagers(requester: Requester): Promise<readonly ManagerRow[]> {
+  const [outcome] = (await requester.send(LIST)).outcomes;
+  assert.equal(outcome?.state, 'ok', outcome?.error?.code);
+  return managers.result.parse(outcome!.result).managers;
+}
+
+export async function leaderOf(requester: Requester): Promise<ManagerRow & { readonly epoch: object }> {
+  const leading = (await listManagers(requester)).filter(({ role }) => role === 'active');
+  assert.equal(leading.length, 1, JSON.stringify(leading));
+  const [leader] = leading;
+  assert.ok(leader?.epoch);
+  return { ...leader, epoch: leader.epoch };
+}
+
+/** Resolves when as many managers could take over, besides the one that leads. */
+export async function untilStandbys(requester: Requester, count: number): Promise<void> {
+  for (;;) {
+    const rows = await listManagers(requester);
+    if (rows.filter(({ rank }) => rank !== undefined).length >= count) return;
+  }
+}
