@@ -1,5 +1,5 @@
 /** A member for the time of one command line: start, use, stop in reverse order. */
-import { systemClock, systemRandom } from '@mom4c/core';
+import { silentLog, systemClock, systemRandom } from '@mom4c/core';
 import type { AdminSettings, Member } from '@mom4c/member';
 
 /** With the first enrolment of an administrator, whose RSA key takes its time on a small machine. */
@@ -20,7 +20,9 @@ export async function withMember<T>(
   const onSignal = (): void => interrupt.abort();
   process.once('SIGINT', onSignal);
   process.once('SIGTERM', onSignal);
-  const log = createLogger({ name: 'mom4c', level: verbose ? settings.log.level : 'silent' }, process.stderr);
+  const log = verbose
+    ? createLogger({ name: 'mom4c', level: settings.log.level }, process.stderr)
+    : silentLog;
   const around = { clock: systemClock, random: systemRandom, log, signal: interrupt.signal };
   try {
     // A node may wait for its servers for ever; a person wants to know.

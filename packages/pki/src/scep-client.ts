@@ -12,6 +12,7 @@ import type { Authority } from './certificates.ts';
 import type { Identity } from './identity.ts';
 import type { ScepRequestType } from './scep-attributes.ts';
 import { openScepEnvelope, sealScepEnvelope } from './scep-envelope.ts';
+import { exchange } from './scep-http.ts';
 import {
   checkScepSignature,
   MAX_CRL_OCTETS,
@@ -68,7 +69,6 @@ export type CrlRequest = Common & {
   readonly certificate: Pick<Certificate, 'issuer' | 'serial'>;
 };
 
-const REQUEST_LIMIT_MS = 20_000;
 const RSA_BITS = 2048;
 const makeKeyPair = promisify(generateKeyPair);
 
@@ -270,46 +270,4 @@ function checkIssued(certificates: readonly Buffer[], options: Request): Certifi
       `the authority issued it for ${certificate.name}, ${certificate.role}`,
     );
   return certificate;
-}
-
-// --- HTTP, RFC 8894 §4 ----------------------------------------------------------------------------------------
-
-async function exchange(
-  url: string,
-  operation: 'GetCACert' | 'PKIOperation',
-  body: Buffer | undefined,
-  signal: AbortSignal,
-): Promise<Buffer> {
-  const target = new URL(url);
-  target.searchParams.set('operation', operation);
-  const headers = { 'content-type': 'application/x-pki-message' };
-  try {
-    const response = await fetch(target, {
-      ...(body ? { method: 'POST', body: Uint8Array.from(body), headers } : {}),
-      // A redirect would lead to a place that nobody configured.
-      redirect: 'error',
-      signal: AbortSignal.any([signal, AbortSignal.timeout(REQUEST_LIMIT_MS)]),
-    });
-    const answer = await readBounded(response);
-    if (response.ok) return answer;
-    const retryable = response.status === 429 || response.status >= 500;
-    throw new Mom4cError(
-      retryable ? 'M4C_CA_UNREACHABLE' : 'M4C_CA_REFUSED',
-      `HTTP status ${response.status}`,
-    );
-  } catch (error) {
-    if (error instanceof Mom4cError) throw error;
-    throw new Mom4cError('M4C_CA_UNREACHABLE', target.host, { cause: error });
-  }
-}
-
-async function readBounded(response: Response): Promise<Buffer> {
-  const parts: Uint8Array[] = [];
-  let length = 0;
-  for await (const part of response.body ?? []) {
-    length += part.length;
-    if (length > MAX_CRL_OCTETS) throw new Mom4cError('M4C_CA_REFUSED', 'the answer is too large');
-    parts.push(part);
-  }
-  return Buffer.concat(parts);
 }

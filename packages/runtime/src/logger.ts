@@ -1,6 +1,7 @@
 import { printableJson } from '@mom4c/core';
 import type { Log } from '@mom4c/core';
-import { pino, stdTimeFunctions, type DestinationStream, type Logger as Pino } from 'pino';
+import type { DestinationStream, Logger as Pino } from 'pino';
+import { loadPino } from './load-pino.ts';
 import { redact } from './redact.ts';
 import type { LOG_LEVELS } from './schemas.ts';
 
@@ -16,8 +17,9 @@ export interface Logger extends Log {
 /** @param destination standard output where absent; written synchronously, so that a crash loses no line */
 export function createLogger(
   options: { name: string; level: LogLevel },
-  destination: DestinationStream = pino.destination({ fd: 1, sync: true }),
+  destination: DestinationStream = loadPino().destination({ fd: 1, sync: true }),
 ): Logger {
+  const { pino, stdTimeFunctions } = loadPino();
   const logger = pino(
     {
       level: options.level,

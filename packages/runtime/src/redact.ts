@@ -1,4 +1,4 @@
-import { stdSerializers } from 'pino';
+import { loadPino } from './load-pino.ts';
 
 /** Names under which a secret could be logged by mistake. `keyId`, `publicKey` and the like are harmless. */
 const SECRET_KEY =
@@ -21,7 +21,7 @@ function copy(value: unknown, depth: number): unknown {
   if (value instanceof Uint8Array) return `[${value.length} bytes]`;
   if (value instanceof Date) return Number.isNaN(value.valueOf()) ? null : value.toISOString();
   if (Array.isArray(value)) return value.map((item) => copy(item, depth + 1));
-  const source = value instanceof Error ? stdSerializers.err(value) : value;
+  const source = value instanceof Error ? loadPino().stdSerializers.err(value) : value;
   return Object.fromEntries(
     Object.entries(source).map(([key, item]) => [key, SECRET_KEY.test(key) ? HIDDEN : copy(item, depth + 1)]),
   );

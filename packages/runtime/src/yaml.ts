@@ -1,12 +1,20 @@
-import { Document, parseDocument, visit } from 'yaml';
+import { createRequire } from 'node:module';
+import type * as Yaml from 'yaml';
 import { Mom4cError } from '@mom4c/core';
+
+/** Seventy files, of no use to an agent or a short command. */
+const loadLibrary = (): typeof Yaml => createRequire(import.meta.url)('yaml');
 
 /** One YAML 1.2 document of plain data. Aliases (which can blow up a few lines into gigabytes), repeated keys and
  *  custom tags are refused. @throws Mom4cError M4C_CONFIG with line and column */
 export function parseYaml(text: string): unknown {
   try {
     // At the log level `silent` the parser would let a second document pass.
-    const document = parseDocument(text, { prettyErrors: false, uniqueKeys: true, logLevel: 'error' });
+    const document = loadLibrary().parseDocument(text, {
+      prettyErrors: false,
+      uniqueKeys: true,
+      logLevel: 'error',
+    });
     const fault = document.errors[0] ?? document.warnings[0];
     if (fault) throw new Mom4cError('M4C_CONFIG', `${fault.message} at ${lineAndColumn(text, fault.pos[0])}`);
     return document.toJS({ maxAliasCount: 0 });
@@ -21,6 +29,7 @@ export function parseYaml(text: string): unknown {
  * 1.1 or 1.2, and nothing in it steers a terminal. Values that appear twice are written twice.
  */
 export function toYaml(value: unknown): string {
+  const { Document, visit } = loadLibrary();
   const document = new Document(value, { aliasDuplicateObjects: false });
   visit(document, {
     Scalar(_key, node) {
