@@ -1,17 +1,18 @@
 // Mutations seen red: older metadata taken, by their end, by their time, or because their place was taken; the floor forgotten
 // at a restart; expired ones given; the end of an entity not told, or told late; what cannot be read puts the good ones away;
 // a change of the file not noticed; nobody told of a change; the kept ones not used at a start; a folder that cannot be
-// written ends the program.
+// written ends the program; the fault that the thread tells lost.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { after, type TestContext, test } from 'node:test';
 import { silentLog, systemRandom } from '@mom4c/core';
 import { signMetadata, writeGatewayDescriptor } from '@mom4c/saml';
 import { type FederationSource, followFederation } from './federation-metadata.ts';
+import { READ_AT_ONCE } from './metadata-thread.ts';
 import { type FakeClock, fakeClock, isError } from '../test-fakes.ts';
 
 const HOUR = 3_600_000;
@@ -23,6 +24,24 @@ function signer(folder: string, name: string): { key: string; certificate: strin
   const form = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', `/CN=${name}`];
   execFileSync('openssl', [...form, '-keyout', file('key'), '-out', file('pem')], { stdio: 'pipe' });
   return { key: readFileSync(file('key'), 'utf8'), certificate: readFileSync(file('pem'), 'utf8') };
+}
+
+const keys = mkdtempSync(join(tmpdir(), 'mom4c-metadata-keys-'));
+after(() => rmSync(keys, { recursive: true }));
+const own = signer(keys, 'operator');
+const stranger = signer(keys, 'stranger');
+const gatewayCertificate = new X509Certificate(signer(keys, 'gateway').certificate).raw;
+
+function gatewayOf(domain: string): string {
+  return writeGatewayDescriptor({
+    domain,
+    hosts: [domain],
+    entityId: `https://gw.${domain}/metadata`,
+    certificates: [gatewayCertificate],
+    s2s: undefined,
+    agentUrl: `https://gw.${domain}/log-in/`,
+    consumerUrls: { post: `https://gw.${domain}/assertion`, paos: `https://gw.${domain}/paos` },
+  });
 }
 
 type Edition = {
@@ -40,17 +59,15 @@ type Setting = {
   readonly open: () => Promise<FederationSource>;
 };
 
-function setUp(context: TestContext): Setting & { readonly stranger: { key: string; certificate: string } } {
+function setUp(context: TestContext): Setting {
   const folder = mkdtempSync(join(tmpdir(), 'mom4c-metadata-'));
   context.after(() => rmSync(folder, { recursive: true }));
-  const own = signer(folder, 'operator');
   const clock = fakeClock();
   const path = join(folder, 'metadata.xml');
   let edition = 0;
   return {
     clock,
     path,
-    stranger: signer(folder, 'stranger'),
     write(forMs, { as = own, madeMs = 0, entities = [] } = {}) {
       const aggregate = {
         name: 'f.test',
@@ -99,7 +116,7 @@ test('metadata are taken, and newer ones as soon as the file has changed', async
 });
 
 test('what cannot be used changes nothing: garbage, another signer, an older edition', async (context) => {
-  const { clock, path, write, open, stranger } = setUp(context);
+  const { clock, path, write, open } = setUp(context);
   write(2 * HOUR);
   const source = await open();
   const { digest } = source.get();
@@ -120,6 +137,22 @@ test('what cannot be used changes nothing: garbage, another signer, an older edi
   await source.refresh(signal);
   assert.equal(source.status().fault, undefined);
   assert.equal(source.status().lastRead, clock.now());
+});
+
+test('those of many gateways, which are read on a thread, are judged as all others', async (context) => {
+  const { path, write, open } = setUp(context);
+  const domains = Array.from({ length: 20 }, (_, index) => `d${index}.test`);
+  const entities = domains.map(gatewayOf);
+  write(HOUR, { entities });
+  assert.ok(readFileSync(path, 'utf8').length > READ_AT_ONCE);
+  const source = await open();
+  assert.deepEqual(
+    source.get().gateways.map(({ domain }) => domain),
+    domains,
+  );
+  write(2 * HOUR, { entities, as: stranger });
+  await assert.rejects(source.refresh(new AbortController().signal), none);
+  assert.equal(source.status().fault?.code, 'M4C_METADATA');
 });
 
 test('a restart without a source goes on with the last good ones, and with their age', async (context) => {
@@ -193,21 +226,8 @@ test('an edition whose place another has taken does not come back, also after a 
 
 test('what ends is gone at its time, and that is told: an entity, then all', async (context) => {
   const { clock, write, open } = setUp(context);
-  const folder = mkdtempSync(join(tmpdir(), 'mom4c-pin-'));
-  context.after(() => rmSync(folder, { recursive: true }));
-  const { certificate } = signer(folder, 'gateway');
   const end = new Date(clock.now() + HOUR).toISOString();
-  const [short, long] = ['beta.test', 'gamma.test'].map((domain) =>
-    writeGatewayDescriptor({
-      domain,
-      hosts: [domain],
-      entityId: `https://gw.${domain}/metadata`,
-      certificates: [new X509Certificate(certificate).raw],
-      s2s: undefined,
-      agentUrl: `https://gw.${domain}/log-in/`,
-      consumerUrls: { post: `https://gw.${domain}/assertion`, paos: `https://gw.${domain}/paos` },
-    }),
-  ) as [string, string];
+  const [short, long] = [gatewayOf('beta.test'), gatewayOf('gamma.test')];
   write(2 * HOUR, { entities: [short.replace(' entityID', ` validUntil="${end}" entityID`), long] });
   const source = await open();
   const domains = (): readonly string[] => source.get().gateways.map(({ domain }) => domain);

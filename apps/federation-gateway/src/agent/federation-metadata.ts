@@ -12,12 +12,12 @@
 import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { asMom4cError, type Clock, type Log, Mom4cError, pause, type Random } from '@mom4c/core';
-import { type FederationMetadata, validAt } from '@mom4c/saml';
+import { type FederationMetadata, readMetadata, validAt } from '@mom4c/saml';
 import * as z from 'zod';
 import { stampOf } from '../file-watch.ts';
 import type { HttpsClient, Trust } from './https-client.ts';
 import { checkNewer, floorAfter, floorSchema, NO_FLOOR } from './metadata-floor.ts';
-import { readInThread } from './metadata-thread.ts';
+import { READ_AT_ONCE, readInThread } from './metadata-thread.ts';
 
 export type MetadataSource =
   | { readonly kind: 'file'; readonly path: string }
@@ -106,8 +106,9 @@ export async function followFederation(settings: FederationSettings): Promise<Fe
     }
   }
 
-  function read(xml: string, signal: AbortSignal): Promise<FederationMetadata> {
-    return readInThread({ xml, signers, now: clock.now() }, signal, clock);
+  async function read(xml: string, signal: AbortSignal): Promise<FederationMetadata> {
+    const reading = { xml, signers, now: clock.now() };
+    return xml.length <= READ_AT_ONCE ? readMetadata(xml, reading) : readInThread(reading, signal, clock);
   }
 
   /** What is good now of the current ones. */
