@@ -45,7 +45,7 @@ let range: Range;
 let doors: Doors;
 
 before(async () => {
-  range = await openRange();
+  range = await openRange(XMPP_SERVER);
   doors = doorsOf(range);
 }, LAB_MS);
 

@@ -42,6 +42,7 @@ import {
 } from '../support/hostile-client.ts';
 import type { Json } from '../support/hostile-client.ts';
 import type { LogLine } from '../support/node-log.ts';
+import { XMPP_SERVER } from '../support/xmpp-server.ts';
 
 const TE1 = `te1@${DOMAIN}`;
 const MINUTE = 60_000;
@@ -54,7 +55,7 @@ let range: Range;
 let doors: Doors;
 
 before(async () => {
-  range = await openRange();
+  range = await openRange(XMPP_SERVER);
   doors = doorsOf(range);
 }, LAB_MS);
 

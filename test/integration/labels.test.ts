@@ -14,7 +14,6 @@ import { startLab } from '@mom4c/lab';
 import type { Lab, LabDomain } from '@mom4c/lab';
 import { ask } from '../support/cli.ts';
 import type { Ended } from '../support/program.ts';
-import { XMPP_SERVER } from '../support/xmpp-server.ts';
 
 type Node = {
   name: string;
@@ -30,7 +29,7 @@ let alpha: LabDomain;
 
 // The lab labels te1 and te3 with site=roof, te2 with site=cellar.
 before(async () => {
-  lab = await startLab({ folder: join(folder, 'lab'), server: XMPP_SERVER, executors: 3 });
+  lab = await startLab({ folder: join(folder, 'lab'), executors: 3 });
   alpha = lab.domain('alpha.test');
 });
 after(async () => {

@@ -16,7 +16,6 @@ import { Requester, adminSettings, startMember } from '@mom4c/member';
 import type { Member } from '@mom4c/member';
 import { createLogger, loadConfig } from '@mom4c/runtime';
 import type { XmppSession } from '@mom4c/xmpp';
-import { XMPP_SERVER } from '../support/xmpp-server.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'mom4c-requester-'));
 const stop = new AbortController();
@@ -28,7 +27,6 @@ let session: XmppSession;
 before(async () => {
   lab = await startLab({
     folder: join(folder, 'lab'),
-    server: XMPP_SERVER,
     executors: 2,
   });
   const file = lab.domain('alpha.test').describe().adminProfile.path;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Epoch, SessionKey } from '@mom4c/core';
 import { startLab } from '@mom4c/lab';
-import type { Lab, LabDomain } from '@mom4c/lab';
+import type { Lab, LabDomain, XmppServerKind } from '@mom4c/lab';
 import { takeKey } from '@mom4c/messaging';
 import type { PayloadOf } from '@mom4c/messaging';
 import type { Keystore } from '@mom4c/pki';
@@ -16,7 +16,6 @@ import { openNodeLog } from './node-log.ts';
 import type { NodeLog } from './node-log.ts';
 import { openServerLog } from './server-log.ts';
 import type { ServerLog } from './server-log.ts';
-import { XMPP_SERVER } from './xmpp-server.ts';
 
 export const DOMAIN = 'alpha.test';
 export const SERVICE = `cm@${DOMAIN}`;
@@ -61,24 +60,24 @@ export type Range = {
 
 export type Admission = { readonly key: SessionKey; readonly epoch: Epoch };
 
-/** In a folder of its own, which goes with `down`. */
-export async function openRange(): Promise<Range> {
+/** In a folder of its own, which goes with `down`. @param server XMPP_SERVER of xmpp-server.ts, where it matters which one it is */
+export async function openRange(server: XmppServerKind = 'ejabberd'): Promise<Range> {
   const folder = mkdtempSync(join(tmpdir(), 'mom4c-attacks-'));
   // Servers that run under users of their own must get to their folders below.
   chmodSync(folder, 0o711);
   try {
-    return await openIn(folder);
+    return await openIn(folder, server);
   } catch (error) {
     rmSync(folder, { recursive: true, force: true });
     throw error;
   }
 }
 
-async function openIn(folder: string): Promise<Range> {
+async function openIn(folder: string, server: XmppServerKind): Promise<Range> {
   const lab = await startLab({
     folder: join(folder, 'lab'),
     domains: [DOMAIN],
-    server: XMPP_SERVER,
+    server,
     executors: 3,
     sensors: { sysfs: makeSensor(join(folder, 'sys')), procfs: '/proc' },
     showStanzas: true,
