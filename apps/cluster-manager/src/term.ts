@@ -15,6 +15,7 @@ import { newSessionKey } from '@mom4c/messaging';
 import type { Payload, Received } from '@mom4c/messaging';
 import type { Element, Incoming, IncomingRequest, XmppSession } from '@mom4c/xmpp';
 import { admit } from './admission.ts';
+import { Callers } from './callers.ts';
 import { CommandDesk } from './command-desk.ts';
 import type { DeskParts } from './command-desk.ts';
 import { Leadership } from './leadership.ts';
@@ -44,6 +45,7 @@ export class Term {
   readonly #parts: TermParts;
   readonly #leadership: Leadership;
   readonly #active: XmppSession;
+  readonly #callers: Callers;
   readonly #ended = new AbortController();
   readonly #unsubscribe: (() => void)[] = [];
   readonly #whenOpen = Promise.withResolvers<void>();
@@ -58,6 +60,7 @@ export class Term {
     this.desk = new CommandDesk({ ...parts, leadership: this.#leadership, outbox });
     this.lectern = openLectern(member, seat.room, this.#leadership);
     this.#active = member.session(SERVICE_RESOURCE, member.service);
+    this.#callers = new Callers(this.#active);
     this.#active.onUnseen(({ error, from }) => refusals.note(error, from));
     this.#active.onRequest({ name: 'x', xmlns: NS_ENCRYPTED }, (request) => this.#request(request));
     this.#active.on('conflict', parts.onConflict);
@@ -127,6 +130,7 @@ export class Term {
     try {
       this.#leadership.check();
       const received = await letters.open(element, ['request', 'permissions', 'join'], from);
+      if (received.payload.type === 'request') this.#callers.greet(from as FullJid);
       const answer = await this.#answer(received, from);
       const [letter] = lettersElements(await member.postbox.sealTo(answer, [received.signer]));
       return letter!;

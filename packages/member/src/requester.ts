@@ -48,13 +48,19 @@ export class Requester {
   /** By id of the request: what its outcome resolves. */
   readonly #awaited = new Map<string, (outcome: PayloadOf<'outcome'>) => void>();
   readonly #refusals: Refusals;
-  readonly #unsubscribe: () => void;
+  readonly #unsubscribe: (() => void)[];
+  /** Rejects when the server says that the manager's session is gone. */
+  #gone = Promise.withResolvers<never>();
 
   constructor(member: Member, session: XmppSession) {
     this.#member = member;
     this.#session = session;
     this.#refusals = createRefusals({ ...member, count: () => {} });
-    this.#unsubscribe = session.onMessage((message) => this.#message(message));
+    this.#unsubscribe = [
+      session.onMessage((message) => this.#message(message)),
+      session.onPresence((presence) => this.#presence(presence)),
+    ];
+    this.#gone.promise.catch(() => {});
   }
 
   /** @throws Mom4cError what the manager rejects with; M4C_NO_MANAGER, M4C_TIMEOUT, M4C_STOPPED */
@@ -131,8 +137,20 @@ export class Requester {
 
   /** Outcomes are not heard any more. */
   close(): void {
-    this.#unsubscribe();
+    for (const unsubscribe of this.#unsubscribe) unsubscribe();
     this.#refusals.flush();
+  }
+
+  /** No more than a hint: whoever leads next is asked sooner. */
+  #presence({ from, type }: Incoming): void {
+    if (type !== 'unavailable' || from !== this.#active) return;
+    this.#gone.reject(new Mom4cError('M4C_XMPP_RECIPIENT', 'its session is gone'));
+    this.#gone = Promise.withResolvers();
+    this.#gone.promise.catch(() => {});
+  }
+
+  get #active(): string {
+    return `${this.#member.service}/${SERVICE_RESOURCE}`;
   }
 
   async #message({ from, type, element }: Incoming): Promise<void> {
@@ -211,8 +229,9 @@ export class Requester {
     timeoutMs: number,
   ): Promise<PayloadOf<T>> {
     const [letter] = lettersElements(await this.#member.postbox.sealTo(payload, managers));
-    const to = `${this.#member.service}/${SERVICE_RESOURCE}`;
-    const answer = await this.#session.request(to, 'set', letter!, { timeoutMs });
+    const to = this.#active;
+    const answered = this.#session.request(to, 'set', letter!, { timeoutMs });
+    const answer = await Promise.race([answered, this.#gone.promise]);
     const { payload: said } = await this.#open(answer, expected, to);
     if (said.id !== payload.id) throw new Mom4cError('M4C_UNEXPECTED', 'the answer to another request');
     return said;
