@@ -4,7 +4,7 @@
  * What it may not do on the bus at all is in bus.test.ts.
  */
 // Mutations seen red: the answer's shape not checked; names of sensors not checked; the call not ended by its signal; name
-// or subject in the agent's description not compared.
+// or subject in the agent's description not compared; silence about an order taken for a failure.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,7 +16,7 @@ import { systemRandom } from '@mom4c/core';
 import type { ErrorCode, SensorPort, SensorRecord } from '@mom4c/core';
 import { createBusAuthority } from '@mom4c/pki';
 import type { BusAuthority } from '@mom4c/pki';
-import { createSensorPort } from '@mom4c/task-executor';
+import { createActuatorPort, createSensorPort } from '@mom4c/task-executor';
 import { silent } from './nats-domain.ts';
 import { connectRaw } from './raw-nats.ts';
 import type { RawMessage, RawNats } from './raw-nats.ts';
@@ -154,6 +154,37 @@ test('an agent that floods is served no worse and no better, and the next call i
   await agent.flush();
   await isHonest();
   assert.ok(supervisor.connected);
+});
+
+test('whoever takes an order and says nothing leaves its outcome unknown; whoever was never asked does not', async () => {
+  const own = await connectRaw(node.url, await tls('actuators'));
+  const endpoints = [{ name: 'set', subject: 'agent.actuators.set' }];
+  let informs = true;
+  let answers: string | undefined = '{}';
+  const orders: string[] = [];
+  await own.subscribe('$SRV.INFO.actuators', ({ reply }) => {
+    if (informs) own.publish(reply!, JSON.stringify({ name: 'actuators', endpoints }));
+  });
+  await own.subscribe('agent.actuators.set', ({ reply, payload }) => {
+    orders.push(payload);
+    if (answers !== undefined) own.publish(reply!, answers);
+  });
+  const before = Date.now() + 60_000;
+  const actuators = createActuatorPort(supervisor, '01890a5d-ac96-774b-bcce-b302099a8057', before);
+  const set = (ms = 5000): Promise<void> => actuators.set('fan', 7, AbortSignal.timeout(ms));
+  await set();
+  assert.deepEqual(JSON.parse(orders[0]!), { name: 'fan', value: 7, before });
+  answers = undefined;
+  await assert.rejects(set(300), { code: 'M4C_OUTCOME_UNKNOWN' });
+  answers = '{"done":true}';
+  await assert.rejects(set(), { code: 'M4C_BAD_RESULT' });
+  informs = false;
+  await assert.rejects(set(300), { code: 'M4C_AGENT_TIMEOUT' });
+  assert.equal(orders.length, 3);
+  informs = true;
+  answers = '{}';
+  await set();
+  own.close();
 });
 
 test('what is larger than the bus carries ends the connection of the agent, and nothing else', async () => {

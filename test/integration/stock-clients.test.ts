@@ -118,7 +118,14 @@ test('discovery lists what each may do', async () => {
   const nodes = async (client: StockClient) =>
     (await client.items(COMMANDS, COMMANDS_NODE)).items!.map(([node]) => node);
   const federation = ['federation', 'federationmetadata', 'federationpartners'];
-  assert.deepEqual(await nodes(ann), [...federation, 'listsensors', 'nodes', 'ping', 'readsensor']);
+  assert.deepEqual(await nodes(ann), [
+    ...federation,
+    'listactuators',
+    'listsensors',
+    'nodes',
+    'ping',
+    'readsensor',
+  ]);
   assert.deepEqual(await nodes(bob), ['listsensors', 'readsensor']);
   assert.deepEqual(await nodes(eve), []);
   const about = await ann.info(COMMANDS);

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Epoch, SessionKey } from '@mom4c/core';
 import { startLab } from '@mom4c/lab';
-import type { Lab, LabDomain, XmppServerKind } from '@mom4c/lab';
+import type { Lab, LabDomain, LabOptions, XmppServerKind } from '@mom4c/lab';
 import { takeKey } from '@mom4c/messaging';
 import type { PayloadOf } from '@mom4c/messaging';
 import type { Keystore } from '@mom4c/pki';
@@ -58,28 +58,36 @@ export type Range = {
   down(): Promise<void>;
 };
 
+export type Devices = (sysfs: string) => LabOptions['executorSettings'];
+
 export type Admission = { readonly key: SessionKey; readonly epoch: Epoch };
 
-/** In a folder of its own, which goes with `down`. @param server XMPP_SERVER of xmpp-server.ts, where it matters which one it is */
-export async function openRange(server: XmppServerKind = 'ejabberd'): Promise<Range> {
+/** In a folder of its own, which goes with `down`. @param server XMPP_SERVER of xmpp-server.ts, where it matters which one it is
+ *  @param devices makes more devices in the tree of sysfs, and gives the executors' settings for them */
+export async function openRange(
+  server: XmppServerKind = 'ejabberd',
+  devices: Devices = () => ({}),
+): Promise<Range> {
   const folder = mkdtempSync(join(tmpdir(), 'mom4c-attacks-'));
   // Servers that run under users of their own must get to their folders below.
   chmodSync(folder, 0o711);
   try {
-    return await openIn(folder, server);
+    return await openIn(folder, server, devices);
   } catch (error) {
     rmSync(folder, { recursive: true, force: true });
     throw error;
   }
 }
 
-async function openIn(folder: string, server: XmppServerKind): Promise<Range> {
+async function openIn(folder: string, server: XmppServerKind, devices: Devices): Promise<Range> {
+  const sysfs = makeSensor(join(folder, 'sys'));
   const lab = await startLab({
     folder: join(folder, 'lab'),
     domains: [DOMAIN],
     server,
     executors: 3,
-    sensors: { sysfs: makeSensor(join(folder, 'sys')), procfs: '/proc' },
+    sensors: { sysfs, procfs: '/proc' },
+    executorSettings: devices(sysfs),
     showStanzas: true,
   });
   const clients: HostileClient[] = [];

@@ -43,7 +43,7 @@ export function commandVerb(command: Command): Verb {
         .preset('2s'),
     );
   return verb.action(async (...given: unknown[]) => {
-    const args = Object.fromEntries(names.map(({ name }, index) => [name, given[index]]));
+    const args = Object.fromEntries(names.map(({ name, read }, index) => [name, read(String(given[index]))]));
     // Only here, since all that speaks with servers takes longer to load than help to show.
     const { perform } = await import('./perform.ts');
     await perform(command, args, verb.optsWithGlobals<PerformOptions>());
@@ -57,10 +57,18 @@ function helpOf({ summary, description, examples, access, errors }: Command): st
 }
 
 /** The fields of the command's arguments, in the order of its schema. */
-function argumentsOf(command: Command): { name: string; description: string }[] {
+function argumentsOf(
+  command: Command,
+): { name: string; description: string; read: (text: string) => unknown }[] {
   const { shape } = z.instanceof(z.ZodObject).parse(command.args);
   return Object.entries(shape).map(([name, field]) => ({
     name,
     description: (field as z.ZodType).description ?? '',
+    read: field instanceof z.ZodNumber ? numberIn : (text: string) => text,
   }));
+}
+
+/** What is no number is left as it is, for the schema to say so. */
+function numberIn(text: string): number | string {
+  return /^-?\d{1,15}(\.\d{1,15})?$/.test(text) ? Number(text) : text;
 }

@@ -10,16 +10,24 @@ import {
   superviseProcess,
   type Bus,
   type BusTls,
+  type SupervisedProcess,
 } from '@mom4c/bus';
-import { systemRandom, type Log, type SensorPort, type Uuid } from '@mom4c/core';
+import { systemRandom, type ActuatorPort, type Log, type SensorPort, type Uuid } from '@mom4c/core';
 import { createBusAuthority, type BusAuthority } from '@mom4c/pki';
-import { agentReadyLine, SENSOR_AGENT, type AgentSettings } from './agent-settings.ts';
+import { createActuatorPort, makeSafe, noActuators } from './actuator-port.ts';
+import type { ActuatorSettings } from './actuator-settings.ts';
+import { ACTUATOR_AGENT, agentReadyLine, SENSOR_AGENT, type AgentSettings } from './agent-settings.ts';
 import { createSensorPort } from './sensor-port.ts';
 
 export type Agents = {
   readonly sensors: SensorPort;
   /** The same, and the agent's log says for which request it was asked. */
   readonly sensorsFor: (request: Uuid) => SensorPort;
+  /** Likewise. @param before Unix milliseconds: nothing is begun after this */
+  readonly actuatorsFor: (request: Uuid, before: number) => ActuatorPort;
+  /** Gives every actuator its safe value; undefined where there are none.
+   *  @throws Mom4cError M4C_AGENT_UNAVAILABLE, M4C_AGENT_TIMEOUT */
+  readonly makeSafe: (() => Promise<void>) | undefined;
   /** How often each agent was started, by its name. */
   starts(): Readonly<Record<string, number>>;
   readonly bus: { readonly url: string; readonly pid: number | undefined };
@@ -35,17 +43,19 @@ export type AgentsOptions = {
   readonly folder: string;
   readonly sysfs: string;
   readonly procfs: string;
+  /** None where absent: then there is no agent for them. */
+  readonly actuators?: ActuatorSettings;
   readonly log: Log;
 };
 
 const SUPERVISOR = 'supervisor';
 /** A device driver that never answers holds one thread of the pool; the default of four would be used up too soon. */
 const AGENT_THREADS = '16';
-const AGENT_PROGRAM = fileURLToPath(new URL('./sensor-agent.ts', import.meta.url));
 
 /** Resolves once every agent serves. @throws Mom4cError M4C_PACKAGE_MISSING, M4C_BUS_UNREACHABLE */
 export async function startAgents(options: AgentsOptions): Promise<Agents> {
-  const { log } = options;
+  const { log, sysfs, procfs, actuators = {} } = options;
+  const hasActuators = Object.keys(actuators).length > 0;
   const authority = await createBusAuthority(systemRandom);
   const server = await authority.server();
   const stops: (() => Promise<void>)[] = [];
@@ -57,7 +67,11 @@ export async function startAgents(options: AgentsOptions): Promise<Agents> {
       name: options.node,
       folder: options.folder,
       credentials: { ca: authority.certificate, cert: server.certificate, key: server.key },
-      users: [agentUser(SENSOR_AGENT), callerUser(SUPERVISOR)],
+      users: [
+        agentUser(SENSOR_AGENT),
+        ...(hasActuators ? [agentUser(ACTUATOR_AGENT)] : []),
+        callerUser(SUPERVISOR),
+      ],
       log,
     });
     stops.push(() => nodeBus.stop());
@@ -69,28 +83,35 @@ export async function startAgents(options: AgentsOptions): Promise<Agents> {
       log,
     });
     stops.push(() => bus.close());
-    const settings: AgentSettings = {
-      url,
-      tls: await clientTls(authority, SENSOR_AGENT),
-      sysfs: options.sysfs,
-      procfs: options.procfs,
-      level: 'info',
+    const start = async (name: string, program: string, own: object): Promise<SupervisedProcess> => {
+      const settings: AgentSettings = { url, tls: await clientTls(authority, name), level: 'info', ...own };
+      const agent = await superviseProcess({
+        name,
+        program: process.execPath,
+        args: [fileURLToPath(new URL(program, import.meta.url))],
+        env: { UV_THREADPOOL_SIZE: AGENT_THREADS, ...compiledCode() },
+        started: (child) => startAgent(child, name, settings, log),
+        log,
+      });
+      stops.push(() => agent.stop());
+      return agent;
     };
-    const agent = await superviseProcess({
-      name: SENSOR_AGENT,
-      program: process.execPath,
-      args: [AGENT_PROGRAM],
-      env: { UV_THREADPOOL_SIZE: AGENT_THREADS, ...compiledCode() },
-      started: (child) => startAgent(child, settings, log),
-      log,
-    });
-    stops.push(() => agent.stop());
+    const agents = new Map([
+      [SENSOR_AGENT, await start(SENSOR_AGENT, './sensor-agent.ts', { sysfs, procfs })],
+    ]);
+    if (hasActuators)
+      agents.set(ACTUATOR_AGENT, await start(ACTUATOR_AGENT, './actuator-agent.ts', { sysfs, actuators }));
+    const ofEach = <Value>(look: (agent: SupervisedProcess) => Value): Record<string, Value> =>
+      Object.fromEntries([...agents].map(([name, agent]) => [name, look(agent)]));
     return {
       sensors: createSensorPort(bus),
       sensorsFor: (request) => createSensorPort(bus, request),
-      starts: () => ({ [SENSOR_AGENT]: agent.starts }),
+      actuatorsFor: (request, before) =>
+        hasActuators ? createActuatorPort(bus, request, before) : noActuators,
+      makeSafe: hasActuators ? () => makeSafe(bus) : undefined,
+      starts: () => ofEach(({ starts }) => starts),
       bus: nodeBus,
-      pids: () => ({ [SENSOR_AGENT]: agent.pid }),
+      pids: () => ofEach(({ pid }) => pid),
       stop,
     };
   } catch (error) {
@@ -105,8 +126,8 @@ async function clientTls(authority: BusAuthority, name: string): Promise<BusTls>
 }
 
 /** Hands over the settings; resolves once the agent says that it serves. Its log becomes part of ours. */
-function startAgent(child: ChildProcess, settings: AgentSettings, log: Log): Promise<void> {
-  const ready = forwardAgentLog(child, { agent: SENSOR_AGENT, ready: agentReadyLine, log });
+function startAgent(child: ChildProcess, agent: string, settings: AgentSettings, log: Log): Promise<void> {
+  const ready = forwardAgentLog(child, { agent, ready: agentReadyLine, log });
   child.stdin!.write(`${JSON.stringify(settings)}\n`);
   return ready;
 }

@@ -11,7 +11,7 @@ import {
   parseArguments,
   runCommand,
 } from '@mom4c/core';
-import type { Certificate, Command, Role, SensorPort, Uuid } from '@mom4c/core';
+import type { ActuatorPort, Certificate, Command, Role, SensorPort, Uuid } from '@mom4c/core';
 import { SERVICE_RESOURCE, letterIn, lettersElements } from '@mom4c/member';
 import type { Member, Refusals } from '@mom4c/member';
 import type { Letter, PayloadOf, Received } from '@mom4c/messaging';
@@ -29,6 +29,8 @@ export type ExecutorParts = {
   record: ExecutionRecord;
   /** Calls for the sake of that request. */
   sensorsFor: (request: Uuid) => SensorPort;
+  /** Likewise; nothing is begun after that time. */
+  actuatorsFor: (request: Uuid, before: number) => ActuatorPort;
   refusals: Refusals;
   onRan: (command: string, seconds: number) => void;
 };
@@ -176,7 +178,7 @@ export class Executor {
   }
 
   async #act(command: Command, { id, args, expires }: PayloadOf<'command'>): Promise<Answer> {
-    const { member, sensorsFor, onRan } = this.#parts;
+    const { member, sensorsFor, actuatorsFor, onRan } = this.#parts;
     const { clock, settings } = member;
     const deadline = deadlineWithin(member.signal, workingTime(expires - clock.now()), clock);
     const begun = clock.monotonic();
@@ -184,7 +186,8 @@ export class Executor {
     try {
       const node = { name: settings.name, version: VERSION, startedAt: this.#startedAt };
       const { signal } = deadline;
-      const result = await runCommand(command, args, { node, sensors: sensorsFor(id), clock, signal });
+      const devices = { sensors: sensorsFor(id), actuators: actuatorsFor(id, expires) };
+      const result = await runCommand(command, args, { node, ...devices, clock, signal });
       return { state: 'ok', result };
     } catch (thrown) {
       const error = member.errorOf(thrown, { id });

@@ -1,3 +1,4 @@
+export { createActuatorPort } from './actuator-port.ts';
 export { taskExecutorMetrics } from './metrics.ts';
 export { startAgents } from './agents.ts';
 export type { Agents, AgentsOptions } from './agents.ts';

@@ -8,6 +8,7 @@ import { Executor } from './executor.ts';
 import { Membership } from './membership.ts';
 import { taskExecutorMetrics, watchAgents } from './metrics.ts';
 import { openRecordFile } from './record-file.ts';
+import { watchLeader } from './safe-state.ts';
 import { taskExecutorSettings } from './settings.ts';
 import type { TaskExecutorSettings } from './settings.ts';
 
@@ -25,6 +26,7 @@ async function start(running: Running<TaskExecutorSettings>): Promise<Started> {
     node: settings.name,
     folder: join(settings.state, 'bus'),
     ...settings.sensors,
+    actuators: settings.actuators,
     log,
   });
   onStop('agents', () => agents.stop());
@@ -43,6 +45,7 @@ async function start(running: Running<TaskExecutorSettings>): Promise<Started> {
     membership,
     record,
     sensorsFor: agents.sensorsFor,
+    actuatorsFor: agents.actuatorsFor,
     refusals,
     onRan: (command, took) => seconds.observe(took, { command }),
   });
@@ -53,6 +56,21 @@ async function start(running: Running<TaskExecutorSettings>): Promise<Started> {
   session.onUnseen(({ error, from }) => refusals.note(error, from));
   session.on('conflict', ({ error }) => app.fail(error));
   session.on('fatal', ({ error }) => app.fail(error));
+  const { makeSafe } = agents;
+  if (makeSafe)
+    watchLeader({
+      isLed: () => membership.isLed,
+      after: settings.safeAfter * 1000,
+      makeSafe() {
+        log.warn({ after: settings.safeAfter }, 'no manager leads: actuators get their safe values');
+        makeSafe().catch((thrown: unknown) => {
+          const { code, detail } = member.errorOf(thrown);
+          log.error({ code, detail }, 'actuators did not get their safe values');
+        });
+      },
+      clock: member.clock,
+      signal: app.signal,
+    });
   await session.start(app.signal);
   return {
     checks: new Map([

@@ -33,6 +33,8 @@ export class Membership {
   readonly #onRoomMessage: Listener<RoomMessage>;
   #room: Room | undefined;
   #leadership: PayloadOf<'leadership'> | undefined;
+  /** Nick of whoever said so, for as long as it is in the room. */
+  #leader: string | undefined;
   #announced = false;
   /** A reason to go through it (again) is counted; the loop runs until it has served the latest. */
   #wanted = 0;
@@ -57,7 +59,11 @@ export class Membership {
     this.#record = record;
     this.#started = member.clock.now();
     this.#onRoomMessage = onRoomMessage;
-    session.on('online', () => this.#want());
+    session.on('online', () => {
+      // Whoever left meanwhile is not reported any more.
+      this.#leader = undefined;
+      this.#want();
+    });
     member.signal.addEventListener('abort', () => this.#cancelAnnouncement(), { once: true });
   }
 
@@ -68,6 +74,17 @@ export class Membership {
 
   get isMember(): boolean {
     return this.#announced && this.#leadership !== undefined && this.#room?.joined === true;
+  }
+
+  /** Is the manager there whose statement holds? */
+  get isLed(): boolean {
+    const { expires = 0 } = this.#leadership ?? {};
+    return (
+      this.#session.online &&
+      this.isMember &&
+      this.#leader !== undefined &&
+      expires > this.#member.clock.now()
+    );
   }
 
   /** @param issuer the domain whose manager says it @throws Mom4cError M4C_EPOCH, M4C_NO_MANAGER, M4C_RECORD */
@@ -154,13 +171,17 @@ export class Membership {
     joined.onOccupantPresence((presence) => this.#occupant(presence));
     joined.onMessage(this.#onRoomMessage);
     // The room may have been made anew, without us among its members.
-    joined.onLost(() => this.#want());
+    joined.onLost(() => {
+      this.#leader = undefined;
+      this.#want();
+    });
     return joined;
   }
 
   /** Only moderators are shown, and of these only a signed statement of a manager counts. */
   async #occupant({ available, role, children, nick }: OccupantPresence): Promise<void> {
     const { postbox, room, settings } = this.#member;
+    if (!available && nick === this.#leader) this.#leader = undefined;
     if (!available || role !== 'moderator') return;
     try {
       const letter = letterIn(xml('presence', {}, ...children));
@@ -168,6 +189,7 @@ export class Membership {
       const audience = { addresses: [], rooms: [room], name: settings.name };
       const { payload } = await postbox.open(letter, ['leadership'], audience);
       this.#follow(payload);
+      this.#leader = nick;
     } catch (thrown) {
       this.#refusals.note(this.#member.errorOf(thrown), nick);
     }

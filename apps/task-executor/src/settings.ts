@@ -2,6 +2,7 @@ import { labelsSchema } from '@mom4c/core';
 import { memberShape } from '@mom4c/member';
 import { filePath } from '@mom4c/runtime';
 import * as z from 'zod';
+import { actuatorsSchema } from './actuator-settings.ts';
 
 /** docs/config.md is made from this. */
 export const taskExecutorSettings = z.strictObject({
@@ -16,6 +17,16 @@ export const taskExecutorSettings = z.strictObject({
         .meta({ env: 'MOM4C_PROCFS', description: 'Root of the tree from which the host is read.' }),
     })
     .prefault({}),
+  actuators: actuatorsSchema.default({}).meta({
+    description:
+      'What `mom4c setactuator` may set: a name, the LED class device below `sensors.sysfs` that it stands for, the highest value, ' +
+      'and the safe one, such as `{fan: {led: "fan", max: 255, safe: 0}}`.',
+  }),
+  safeAfter: z.int().min(1).max(86_400).default(60).meta({
+    env: 'MOM4C_SAFE_AFTER',
+    description:
+      'Seconds without a manager after which every actuator gets its safe value; it gets that at the start as well.',
+  }),
   labels: labelsSchema.default({}).meta({
     env: 'MOM4C_LABELS',
     description:

@@ -303,6 +303,7 @@ function servicesOf(context: Pick<DomainContext, 'folder' | 'state' | 'federatio
     xmpp: { host: '127.0.0.1', port: portOf(state, state.xmpp) },
     nats: { url: `tls://127.0.0.1:${portOf(state, 'nats-server')}` },
     sensors: state.sensors,
+    executorSettings: state.executorSettings,
     people: peopleOf(context),
     gateway: state.gateway && gatewaySettings(context),
   };

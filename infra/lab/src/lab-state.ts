@@ -59,6 +59,8 @@ const domain = z.strictObject({
   adminPort: port,
   /** Roots of the trees from which the sensor agents read. */
   sensors: z.strictObject({ sysfs: z.string(), procfs: z.string() }),
+  /** By the name of the executor, what its configuration says beside ours. */
+  executorSettings: z.record(z.string().refine(isNodeName), settings).default({}),
   /** With stock clients; absent: nobody. */
   people: z
     .strictObject({

@@ -25,7 +25,7 @@ type ReadAccess = Extract<Access, `${string}:read`>;
 
 const RIGHTS: Readonly<Record<PersonRole, readonly ReadAccess[]>> = {
   viewer: ['sensors:read'],
-  operator: ['cluster:read', 'federation:read', 'sensors:read'],
+  operator: ['actuators:read', 'cluster:read', 'federation:read', 'sensors:read'],
 };
 
 export function policyOf(people: People): Policy {

@@ -5,7 +5,16 @@ import { ROLES } from '@mom4c/core';
 import { roleMay } from './roles.ts';
 
 test('administrators and managers may all there is, nobody else may do anything', () => {
-  for (const access of ['sensors:read', 'cluster:read', 'federation:read', 'federation:manage'] as const)
+  const all = [
+    'actuators:read',
+    'actuators:write',
+    'cluster:manage',
+    'cluster:read',
+    'federation:manage',
+    'federation:read',
+    'sensors:read',
+  ] as const;
+  for (const access of all)
     assert.deepEqual(
       ROLES.filter((role) => roleMay(role, access)),
       ['cm', 'admin'],

@@ -2,9 +2,25 @@
 import type { Access, Role } from '@mom4c/core';
 
 const RIGHTS: Readonly<Record<Role, readonly Access[]>> = {
-  admin: ['cluster:manage', 'cluster:read', 'federation:manage', 'federation:read', 'sensors:read'],
+  admin: [
+    'actuators:read',
+    'actuators:write',
+    'cluster:manage',
+    'cluster:read',
+    'federation:manage',
+    'federation:read',
+    'sensors:read',
+  ],
   // A manager acts for the requester whom it has authorised; task executors obey no other role.
-  cm: ['cluster:manage', 'cluster:read', 'federation:manage', 'federation:read', 'sensors:read'],
+  cm: [
+    'actuators:read',
+    'actuators:write',
+    'cluster:manage',
+    'cluster:read',
+    'federation:manage',
+    'federation:read',
+    'sensors:read',
+  ],
   te: [],
   // Nothing by itself: the person for whom it asks must hold the right (people.ts).
   adapter: [],

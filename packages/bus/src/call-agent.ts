@@ -14,24 +14,26 @@ export type AgentCall<Result> = {
   /** For finding and calling together. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
+  /** It has an effect: once it was sent, no word about it is M4C_OUTCOME_UNKNOWN. */
+  readonly effect?: boolean;
   /** Checks the answer's shape: a throw of any kind becomes M4C_BAD_RESULT. */
   readonly parse: (value: unknown) => Result;
 };
 
 /**
  * @throws Mom4cError M4C_AGENT_UNAVAILABLE (nobody serves it), M4C_AGENT_TIMEOUT (also where `signal` fires),
- *   M4C_BAD_RESULT (a malformed answer), or the error that the agent answered with
+ *   M4C_BAD_RESULT (a malformed answer), M4C_OUTCOME_UNKNOWN (see `effect`), or the error that the agent answered with
  */
 export async function callAgent<Result>(bus: Bus, call: AgentCall<Result>): Promise<Result> {
   const subject = agentSubject(call.agent, call.endpoint);
   const connection = connectionOf(bus);
   if (!bus.connected) throw new Mom4cError('M4C_AGENT_UNAVAILABLE', 'no connection to the bus of the node');
   const deadline = performance.now() + call.timeoutMs;
-  const request = (to: string, data: Uint8Array): Promise<Msg> =>
-    ask(connection, to, data, deadline - performance.now(), call);
+  const request = (to: string, data: Uint8Array, effect = false): Promise<Msg> =>
+    ask(connection, to, data, deadline - performance.now(), { ...call, effect });
 
   requireEndpoint(await request(`$SRV.INFO.${call.agent}`, new Uint8Array()), call, subject);
-  const message = await request(subject, encodeJson(call.args));
+  const message = await request(subject, encodeJson(call.args), call.effect);
   const value = decodeReply({
     error: message.headers?.get(ERROR_HEADER) ?? '',
     errorCode: message.headers?.get(ERROR_CODE_HEADER) ?? '',
@@ -70,11 +72,11 @@ async function ask(
   subject: string,
   data: Uint8Array,
   timeoutMs: number,
-  { agent, request, signal }: Pick<AgentCall<unknown>, 'agent' | 'request' | 'signal'>,
+  { agent, request, signal, effect }: Pick<AgentCall<unknown>, 'agent' | 'request' | 'signal' | 'effect'>,
 ): Promise<Msg> {
   if (timeoutMs < 1 || signal?.aborted) throw new Mom4cError('M4C_AGENT_TIMEOUT', agent);
   const aborted = Promise.withResolvers<never>();
-  const onAbort = (): void => aborted.reject(new Mom4cError('M4C_AGENT_TIMEOUT', agent));
+  const onAbort = (): void => aborted.reject(noWord(agent, effect));
   signal?.addEventListener('abort', onAbort, { once: true });
   try {
     return await Promise.race([
@@ -82,7 +84,7 @@ async function ask(
       aborted.promise,
     ]);
   } catch (error) {
-    throw toError(error, agent);
+    throw toError(error, agent, effect);
   } finally {
     signal?.removeEventListener('abort', onAbort);
   }
@@ -95,12 +97,18 @@ function headersFor(request: Uuid | undefined): { headers?: MsgHdrs } {
   return { headers: fields };
 }
 
-function toError(error: unknown, agent: string): Mom4cError {
+function noWord(agent: string, effect: boolean | undefined): Mom4cError {
+  return effect
+    ? new Mom4cError('M4C_OUTCOME_UNKNOWN', `the component ${agent} gave no answer`)
+    : new Mom4cError('M4C_AGENT_TIMEOUT', agent);
+}
+
+function toError(error: unknown, agent: string, effect: boolean | undefined): Mom4cError {
   if (error instanceof Mom4cError) return error;
   const { code } = error as NatsError;
   if (code === ErrorCode.NoResponders) return new Mom4cError('M4C_AGENT_UNAVAILABLE', agent);
-  if (code === ErrorCode.Timeout) return new Mom4cError('M4C_AGENT_TIMEOUT', agent);
   if (code === ErrorCode.MaxPayloadExceeded) return new Mom4cError('M4C_TOO_LARGE', `arguments for ${agent}`);
+  if (effect || code === ErrorCode.Timeout) return noWord(agent, effect);
   return new Mom4cError('M4C_AGENT_UNAVAILABLE', `the bus of the node: ${code ?? 'no connection'}`, {
     cause: error,
   });

@@ -6,16 +6,20 @@ import {
   federationmetadata,
   federationpartners,
 } from './federation.ts';
+import { listactuators } from './listactuators.ts';
 import { listsensors } from './listsensors.ts';
 import { managers, managerspromote } from './managers.ts';
 import { nodes } from './nodes.ts';
 import { ping } from './ping.ts';
 import { readsensor } from './readsensor.ts';
+import { setactuator } from './setactuator.ts';
 
 /** Every command there is. A new one is a file beside this and a line here; see CONTRIBUTING. */
 export const COMMANDS: readonly Command[] = [
   listsensors,
   readsensor,
+  listactuators,
+  setactuator,
   ping,
   nodes,
   managers,
@@ -36,10 +40,12 @@ export {
   federationdisconnect,
   federationmetadata,
   federationpartners,
+  listactuators,
   listsensors,
   managers,
   managerspromote,
   nodes,
   ping,
   readsensor,
+  setactuator,
 };

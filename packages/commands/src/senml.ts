@@ -1,13 +1,8 @@
 /** Sensor readings as commands carry them: SenML (RFC 8428 §4.3), plus `error` where a sensor could not be read. */
 import * as z from 'zod';
-import { isErrorCode, isSensorName } from '@mom4c/core';
-import type { ErrorCode, SensorRecord } from '@mom4c/core';
-
-const errorBody = z.strictObject({
-  code: z.custom<ErrorCode>(isErrorCode),
-  detail: z.string().max(500).optional(),
-  correlation: z.string().max(64).optional(),
-});
+import { isSensorName } from '@mom4c/core';
+import type { SensorRecord } from '@mom4c/core';
+import { describeFault, faultSchema } from './fault.ts';
 
 export const sensorRecord = z.strictObject({
   n: z.string().refine(isSensorName, 'not a SenML name').describe('Name of the sensor, unique on its node'),
@@ -15,18 +10,14 @@ export const sensorRecord = z.strictObject({
   v: z.number().optional().describe('Value'),
   vs: z.string().max(1000).optional().describe('Value, where it is text'),
   t: z.number().optional().describe('Time of the reading, Unix seconds'),
-  error: errorBody.optional().describe('Why it could not be read'),
+  error: faultSchema.optional().describe('Why it could not be read'),
 });
 
 export const SENSOR_COLUMNS = ['sensor', 'value', 'unit', 'error'] as const;
 
 export function sensorRow(record: SensorRecord): string[] {
   const value = record.v === undefined ? (record.vs ?? '') : formatNumber(record.v);
-  return [record.n, value, record.u ?? '', record.error ? describe(record.error) : ''];
-}
-
-function describe(error: { code: string; detail?: string | undefined }): string {
-  return error.detail === undefined ? error.code : `${error.code}: ${error.detail}`;
+  return [record.n, value, record.u ?? '', record.error ? describeFault(record.error) : ''];
 }
 
 /** Up to six significant digits for fractions; whole numbers whole. */

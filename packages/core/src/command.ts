@@ -1,11 +1,13 @@
 import * as z from 'zod';
 import type { ErrorCode } from './errors.ts';
 import type { LabelTerm } from './labels.ts';
-import type { FederationPort, ManagersPort, NodeRegistry, SensorPort } from './ports.ts';
+import type { ActuatorPort, FederationPort, ManagersPort, NodeRegistry, SensorPort } from './ports.ts';
 import type { Clock } from './clock.ts';
 
 /** A right, `area:verb`. Which roles hold it is decided by policy: packages/access. */
 export type Access =
+  | 'actuators:read'
+  | 'actuators:write'
   | 'cluster:manage'
   | 'cluster:read'
   | 'federation:manage'
@@ -16,6 +18,7 @@ export type Access =
 export type TaskExecutorContext = {
   readonly node: { readonly name: string; readonly version: string; readonly startedAt: number };
   readonly sensors: SensorPort;
+  readonly actuators: ActuatorPort;
   readonly clock: Clock;
   /** Fires at the deadline of the command. */
   readonly signal: AbortSignal;

@@ -128,6 +128,9 @@ export const ERRORS = {
   M4C_AGENT_UNAVAILABLE: entry(502, 'wait', 'service-unavailable', EXIT.partial, 'The component that this command needs does not run on the node.', 'The supervisor starts it again by itself; see the log of the node if that goes on.'),
   M4C_AGENT_TIMEOUT: entry(503, 'wait', 'remote-server-timeout', EXIT.partial, 'The component that this command needs did not answer in time.', 'See the log of the node.'),
   M4C_RECORD: entry(504, 'wait', 'resource-constraint', EXIT.partial, 'The node cannot read or write its record of commands, so the command was not begun.', 'Check the disk under the state folder of the node.'),
+  M4C_ACTUATOR_UNKNOWN: entry(505, 'modify', 'item-not-found', EXIT.partial, 'The node has no such actuator.', 'List its actuators with `mom4c listactuators`; the settings of the node name them.'),
+  M4C_ACTUATOR_LIMIT: entry(506, 'modify', 'not-acceptable', EXIT.partial, 'The value is outside of what this actuator may have.', '`mom4c listactuators` shows the limits; the settings of the node set them.'),
+  M4C_ACTUATOR_FAILED: entry(507, 'cancel', 'internal-server-error', EXIT.partial, 'The device of the actuator cannot be read or written.', 'Check the device, its driver, and the rights of the node to write to it.'),
 
   // 6xx: servers
   M4C_XMPP_UNREACHABLE: entry(600, 'wait', 'remote-server-timeout', EXIT.unavailable, 'The XMPP server cannot be reached.', 'Check host, port, network and whether it runs; the node keeps trying.'),

@@ -32,6 +32,31 @@ export interface SensorPort {
   read(name: string, signal: AbortSignal): Promise<SensorRecord>;
 }
 
+/** Something that this node can set. `value` as the device has it now; one that cannot be read has `error` instead. */
+export type ActuatorRecord = {
+  name: string;
+  value?: number | undefined;
+  /** Values are from 0 to this. */
+  max: number;
+  /** What it has while no manager is there. */
+  safe: number;
+  error?: ErrorBody | undefined;
+};
+
+/** As the settings of a node name it. */
+export function isActuatorName(text: string): boolean {
+  return /^[a-z0-9][a-z0-9_-]{0,39}$/.test(text);
+}
+
+/** The actuators of this node, served by an agent of its own process. */
+export interface ActuatorPort {
+  /** @throws Mom4cError M4C_AGENT_UNAVAILABLE, M4C_AGENT_TIMEOUT */
+  list(signal: AbortSignal): Promise<readonly ActuatorRecord[]>;
+  /** Once. @throws Mom4cError M4C_ACTUATOR_UNKNOWN, M4C_ACTUATOR_LIMIT, M4C_ACTUATOR_FAILED, M4C_AGENT_UNAVAILABLE,
+   *  M4C_OUTCOME_UNKNOWN */
+  set(name: string, value: number, signal: AbortSignal): Promise<void>;
+}
+
 export type NodeInfo = {
   name: string;
   role: Role;

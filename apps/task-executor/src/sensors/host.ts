@@ -1,6 +1,6 @@
 /** The node itself, from procfs (man 5 proc) and the file system under `/`. */
 import { Mom4cError } from '@mom4c/core';
-import type { Root, Volume } from './bounded-read.ts';
+import type { Root, Volume } from '../bounded-read.ts';
 import { parseNumber, scaled, type Sensor } from './values.ts';
 
 const KIB = 1024;

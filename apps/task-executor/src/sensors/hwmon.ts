@@ -1,6 +1,6 @@
 /** /sys/class/hwmon: https://docs.kernel.org/hwmon/sysfs-interface.html */
 import { Mom4cError } from '@mom4c/core';
-import type { Root } from './bounded-read.ts';
+import type { Root } from '../bounded-read.ts';
 import { label, parseNumber, scaled, type Sensor, type Unit } from './values.ts';
 
 const CLASS = 'class/hwmon';

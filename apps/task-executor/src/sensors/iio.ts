@@ -1,5 +1,5 @@
 /** /sys/bus/iio: https://docs.kernel.org/driver-api/iio/ and Documentation/ABI/testing/sysfs-bus-iio of the kernel. */
-import type { Root } from './bounded-read.ts';
+import type { Root } from '../bounded-read.ts';
 import { label, parseNumber, scaled, type Sensor, type Unit } from './values.ts';
 
 const BUS = 'bus/iio/devices';

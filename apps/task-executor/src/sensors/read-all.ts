@@ -1,7 +1,7 @@
 /** All sensors of this machine, read with bounded concurrency. */
 import { Mom4cError, type Clock, type SensorRecord } from '@mom4c/core';
-import { openRoot, openVolume } from './bounded-read.ts';
-import type { Volume } from './bounded-read.ts';
+import { openRoot, openVolume } from '../bounded-read.ts';
+import type { Volume } from '../bounded-read.ts';
 import { findHost } from './host.ts';
 import { findHwmon } from './hwmon.ts';
 import { findIio } from './iio.ts';

@@ -1,5 +1,5 @@
 /** /sys/class/thermal: https://docs.kernel.org/driver-api/thermal/sysfs-api.html */
-import type { Root } from './bounded-read.ts';
+import type { Root } from '../bounded-read.ts';
 import { label, parseNumber, scaled, type Sensor } from './values.ts';
 
 const CLASS = 'class/thermal';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { systemClock } from '@mom4c/core';
-import { openVolume } from './bounded-read.ts';
+import { openVolume } from '../bounded-read.ts';
 import { createSensorReader } from './read-all.ts';
 
 const procfs = mkdtempSync(join(tmpdir(), 'mom4c-volume-'));

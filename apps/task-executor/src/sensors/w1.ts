@@ -1,6 +1,6 @@
 /** /sys/bus/w1, thermometers: https://docs.kernel.org/w1/slaves/w1_therm.html */
 import { Mom4cError } from '@mom4c/core';
-import type { Root } from './bounded-read.ts';
+import type { Root } from '../bounded-read.ts';
 import { label, parseNumber, scaled, type Sensor } from './values.ts';
 
 const BUS = 'bus/w1/devices';

@@ -15,6 +15,8 @@ export type Root = {
   text(path: string, limitMs?: number): Promise<string>;
   /** Like `text`, but `undefined` if there is none. */
   optionalText(path: string): Promise<string | undefined>;
+  /** What it leads to, if that is below the root. @throws Mom4cError M4C_SENSOR_UNREADABLE, or as the system says it */
+  resolve(path: string): Promise<string>;
   /** Sorted names in a folder, at most MAX_ENTRIES; none if there is no such folder. */
   names(path: string): Promise<string[]>;
 };
@@ -51,6 +53,7 @@ export async function openRoot(folder: string): Promise<Root> {
     withinLimit(read(path), limitMs).catch(toUnreadable);
   return {
     text,
+    resolve: resolveInside,
     async optionalText(path) {
       return await text(path).catch(() => undefined);
     },
@@ -119,11 +122,14 @@ function decode(octets: Uint8Array): string {
   }
 }
 
-async function withinLimit<Value>(work: Promise<Value>, limitMs: number): Promise<Value> {
+/** The work goes on, but nobody waits for it. @param fault what is thrown then */
+export async function withinLimit<Value>(
+  work: Promise<Value>,
+  limitMs: number,
+  fault: () => Mom4cError = () => new Mom4cError('M4C_SENSOR_UNREADABLE', 'no answer in time'),
+): Promise<Value> {
   const late = Promise.withResolvers<never>();
-  const cancel = systemClock.after(limitMs, () =>
-    late.reject(new Mom4cError('M4C_SENSOR_UNREADABLE', 'no answer in time')),
-  );
+  const cancel = systemClock.after(limitMs, () => late.reject(fault()));
   try {
     return await Promise.race([work, late.promise]);
   } finally {
