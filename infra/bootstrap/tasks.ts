@@ -9,7 +9,10 @@ const root = join(import.meta.dirname, '../..');
 const IGNORED = ['**/node_modules/**', '**/dist/**'];
 
 /** Of what stands in `test`, those that need no server. */
-const UNIT_TESTS_OF_TEST = ['test/{floors,attacks-page}.test.ts', 'test/{bench,fuzz,long,saml}/**/*.test.ts'];
+const UNIT_TESTS_OF_TEST = [
+  'test/{floors,attacks-page}.test.ts',
+  'test/{bench,fuzz,long,saml,simulation}/**/*.test.ts',
+];
 /** Tests that need no server: beside their sources, and these. */
 const UNIT_TESTS = [
   '{packages,apps,infra}/**/src/**/*.test.ts',

@@ -5,9 +5,10 @@ import { fuzzMillion } from './fuzz-million.ts';
 import { mainJobSoak } from './main-job-soak.ts';
 import type { Part, PartResult } from './part.ts';
 import { commitOf, keepResult } from './results.ts';
+import { simulationTenThousand } from './simulation.ts';
 import { stanzaSoak } from './stanza-soak.ts';
 
-const PARTS: readonly Part[] = [federationSoak, fuzzMillion, mainJobSoak, stanzaSoak];
+const PARTS: readonly Part[] = [federationSoak, fuzzMillion, mainJobSoak, simulationTenThousand, stanzaSoak];
 const EX_USAGE = 64;
 
 const { values, positionals } = parseArgs({

@@ -62,6 +62,7 @@ async function start(running: Running<ClusterManagerSettings>): Promise<Started>
     clock,
     log,
     generation: () => GENERATION,
+    opened: () => journal.led?.epoch,
     leaseMs,
   });
 

@@ -29,6 +29,7 @@ function setUp() {
       clock: time,
       log: silentLog,
       generation: () => authority.generation,
+      opened: () => undefined,
       ...options,
     });
     const states: HoldingState[] = [];
@@ -450,6 +451,30 @@ test('a store made anew without a higher generation gives nobody an epoch that w
   store.empty();
   await time.advance(3 * LEASE);
   assert.deepEqual(holders(cm1, cm2, cm3), []);
+});
+
+test('whoever was not there when the store was lost learns from the log which epochs there were', async () => {
+  for (const [revision, generation] of [
+    [7, 1],
+    [0, 2],
+    [1, 1],
+  ] as const) {
+    const { time, store, authority, stand } = setUp();
+    const warnings: string[] = [];
+    const log = { ...silentLog, warn: (_fields: object, message: string) => void warnings.push(message) };
+    const cm1 = stand('cm1', { opened: () => ({ generation, revision }), log });
+    await time.advance(3 * LEASE);
+    assert.equal(cm1.candidate.holding, false);
+    assert.equal(store.writes.length, 0);
+    assert.deepEqual(warnings, ['the lease cannot be taken under this generation']);
+    authority.generation = generation + 1;
+    await time.advance(LEASE / 3);
+    assert.equal(cm1.candidate.holding, true);
+  }
+  const { time, stand } = setUp();
+  const cm1 = stand('cm1', { opened: () => ({ generation: 1, revision: 0 }) });
+  await time.advance(0);
+  assert.equal(cm1.candidate.holding, true);
 });
 
 test('a record of a higher generation than is known is left alone until that is known', async () => {

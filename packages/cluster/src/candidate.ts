@@ -7,7 +7,8 @@
  * - Nothing else makes the lease longer: neither a write that may have happened nor an entry that was read.
  * - Whoever takes it writes over the very revision that it judged; somebody who renewed meanwhile is not deposed.
  * - Holding ends at once when anything of somebody else is seen, and never comes back under the same epoch.
- * - Over a record of a higher generation nothing is written.
+ * - Nothing is written over a record of a higher generation, nor where the next revision would make an epoch that was there
+ *   before: the store was lost, and the authority has not raised the generation.
  * What the monotonic clock does not count (the machine was suspended) is the fence's: task executors refuse the old epoch.
  */
 import { Mom4cError, compareEpochs, epochOf } from '@mom4c/core';
@@ -22,6 +23,8 @@ export type CandidateOptions = {
   log: Log;
   /** The highest that the authority has stated. */
   generation: () => number;
+  /** The highest epoch that the log has opened. */
+  opened: () => Epoch | undefined;
   leaseMs?: number;
   staggerMs?: number;
 };
@@ -75,6 +78,7 @@ export class Candidate {
   #refused: number | undefined;
   #notBefore = Number.NEGATIVE_INFINITY;
   #failure: unknown;
+  #saidOutdated: number | undefined;
   #busy = false;
   #cancelStep = (): void => {};
   #cancelEnd = (): void => {};
@@ -181,6 +185,7 @@ export class Candidate {
     if (!next) return;
     const wait = next.at - this.#now();
     if (wait > 0) {
+      if (wait === Number.POSITIVE_INFINITY) this.#sayOutdated();
       // The generation may be raised, and nobody calls back for that.
       this.#cancelStep = this.#options.clock.after(Math.min(wait, this.#leaseMs / 3), () => this.#step());
       return;
@@ -219,11 +224,11 @@ export class Candidate {
 
   /** By the monotonic clock; what has happened meanwhile shows in the compare-and-set. */
   #takeAt(): number {
+    if (this.#outdated) return Number.POSITIVE_INFINITY;
     if (!this.#known) return Number.NEGATIVE_INFINITY;
     const { entry, seenAt } = this.#known;
     const { record } = entry;
-    const { name, generation } = this.#options;
-    if (record.generation > generation()) return Number.POSITIVE_INFINITY;
+    const { name } = this.#options;
     if (this.#isOwn(record)) return Number.NEGATIVE_INFINITY;
     const rank = this.#standbys.indexOf(name);
     const turn = (rank < 0 ? this.#standbys.length : rank) * this.#staggerMs;
@@ -234,6 +239,17 @@ export class Candidate {
     const end = seenAt + this.#leaseMs;
     const gone = this.#gone && compareEpochs(this.#gone.epoch, epochOf(entry)) === 0;
     return gone ? Math.min(end, this.#gone!.at + turn) : end;
+  }
+
+  /** Until the authority raises the generation, or its word arrives here. */
+  get #outdated(): boolean {
+    const { entry } = this.#known ?? {};
+    const generation = this.#options.generation();
+    if (entry && entry.record.generation > generation) return true;
+    const opened = this.#options.opened();
+    return (
+      opened !== undefined && compareEpochs({ generation, revision: (entry?.revision ?? 0) + 1 }, opened) <= 0
+    );
   }
 
   async #read(): Promise<void> {
@@ -331,6 +347,16 @@ export class Candidate {
     this.#held = undefined;
     this.#cancelEnd();
     this.#tell({ holding: false, reason });
+  }
+
+  #sayOutdated(): void {
+    const generation = this.#options.generation();
+    if (this.#saidOutdated === generation) return;
+    this.#saidOutdated = generation;
+    this.#options.log.warn(
+      { generation, lease: this.lease },
+      'the lease cannot be taken under this generation',
+    );
   }
 
   #tell(state: HoldingState): void {

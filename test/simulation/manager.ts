@@ -1,0 +1,230 @@
+/** A cluster manager: the product's candidate and pending commands, and by the product's rules the desk between them. */
+import { Candidate } from '@mom4c/cluster';
+import { Mom4cError, silentLog } from '@mom4c/core';
+import type { Epoch, JournalEntry, Uuid } from '@mom4c/core';
+import { PendingCommand } from '../../apps/cluster-manager/src/pending-command.ts';
+import { SimulatedJournal, text } from './journal.ts';
+import type { JournalFile } from './journal.ts';
+import type { Answer, Request, Surroundings } from './surroundings.ts';
+import type { Process } from './world.ts';
+
+type Work = { entry: JournalEntry; pending: PendingCommand; late: boolean };
+
+/** For answers about a command whose deadline passed while nobody led. */
+const INQUIRY_MS = 5_000;
+const STATEMENT_MS = 5_000;
+
+export class Manager {
+  readonly process: Process;
+  readonly candidate: Candidate;
+  readonly journal: SimulatedJournal;
+  readonly #scene: Surroundings;
+  /** Its links, as far as it has noticed. */
+  readonly #connected = { xmpp: false, bus: true };
+  #generation: number;
+  #term: Term | undefined;
+
+  constructor(process: Process, scene: Surroundings, file: JournalFile) {
+    this.process = process;
+    this.#scene = scene;
+    this.#generation = scene.generation;
+    this.journal = new SimulatedJournal(process, scene.log, file);
+    this.journal.onFollowed = () => this.#consider();
+    this.journal.onAdopted = (entry) => this.#term?.adopt(entry);
+    this.candidate = new Candidate({
+      name: process.machine.name,
+      instance: process.name,
+      store: scene.lease.portOf(process),
+      clock: process.clock,
+      log: silentLog,
+      generation: () => this.#generation,
+      opened: () => file.state.led?.epoch,
+    });
+    this.candidate.onChange((state) => {
+      this.#term?.close();
+      this.#term = undefined;
+      if (state.holding) {
+        scene.world.say(process.name, `holds ${text(state.epoch)}`);
+        scene.witness.acquired(process, state.epoch);
+        this.#term = new Term(this, scene, state.epoch);
+      } else scene.world.say(process.name, `does not hold: ${state.reason}`);
+    });
+    this.candidate.start();
+    process.clock.after(scene.world.between(100, 1000), () => this.noticed('xmpp', true));
+  }
+
+  get term(): Term | undefined {
+    return this.#term;
+  }
+
+  noticed(link: 'xmpp' | 'bus', connected: boolean): void {
+    this.#connected[link] = connected;
+    if (link === 'xmpp' && connected) {
+      this.#scene.server.entered(this.process);
+      this.#term?.claim();
+    }
+    this.#consider();
+  }
+
+  told(generation: number): void {
+    this.#generation = generation;
+  }
+
+  statement(standbys: readonly string[]): void {
+    this.candidate.setStandbys(standbys);
+    this.#consider();
+  }
+
+  #consider(): void {
+    const { xmpp, bus } = this.#connected;
+    const connected = xmpp && bus;
+    const ready = connected && (this.#term !== undefined || this.journal.lag === 0);
+    this.candidate.setEligible(ready);
+    const holder = this.candidate.lease?.holder;
+    if (!ready || holder === undefined || this.candidate.holding) return;
+    // Gone before we came, or our own session of an earlier run.
+    if (holder === this.process.machine.name || !this.#scene.server.has(holder))
+      this.candidate.holderGone(holder);
+  }
+}
+
+export class Term {
+  readonly epoch: Epoch;
+  readonly #manager: Manager;
+  readonly #scene: Surroundings;
+  readonly #works = new Map<Uuid, Work>();
+  #open = false;
+  #closed = false;
+
+  constructor(manager: Manager, scene: Surroundings, epoch: Epoch) {
+    this.#manager = manager;
+    this.#scene = scene;
+    this.epoch = epoch;
+    void this.#begin();
+  }
+
+  /** Takes requests. */
+  get open(): boolean {
+    return this.#open && !this.#closed;
+  }
+
+  claim(): void {
+    if (this.open) this.#scene.server.claim(this.#manager.process);
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const { pending } of this.#works.values()) pending.abandon();
+  }
+
+  async request(request: Request): Promise<'accepted' | undefined> {
+    if (!this.open || !this.#holds()) return undefined;
+    const { journal, process } = this.#manager;
+    const { id, targets, timeout } = request;
+    const known = journal.file.state.entries.get(id);
+    if (known) {
+      if (known.outcome !== undefined) this.#scene.reported(process, id, known.outcome);
+      return 'accepted';
+    }
+    const acceptedAt = process.clock.now();
+    const entry: JournalEntry = {
+      id,
+      command: request.once ? 'once' : 'again',
+      requester: 'admin@alpha.test/cli',
+      acceptedAt,
+      deadline: acceptedAt + timeout,
+      evidence: new Uint8Array(),
+      targets,
+    };
+    try {
+      if (!(await journal.accept(this.epoch, entry))) return undefined;
+    } catch {
+      return undefined;
+    }
+    if (this.#closed) return undefined;
+    this.#carryOut(entry);
+    return 'accepted';
+  }
+
+  adopt(entry: JournalEntry): void {
+    if (this.#open) this.#carryOut(entry);
+  }
+
+  result(id: Uuid, answer: Answer): void {
+    if (!this.#closed) this.#works.get(id)?.pending.settle(answer);
+  }
+
+  /** A task executor has come (again): it gets what it is still to answer. */
+  arrived(target: string): void {
+    for (const work of this.#works.values()) if (work.pending.awaits(target)) this.#send(work, target);
+  }
+
+  async #begin(): Promise<void> {
+    const { journal, process } = this.#manager;
+    const { world } = this.#scene;
+    try {
+      await journal.lead(this.epoch);
+    } catch (thrown) {
+      if (!(thrown instanceof Mom4cError)) throw thrown;
+      world.say(process.name, `cannot lead under ${text(this.epoch)}: ${thrown.code}`);
+      return;
+    }
+    if (this.#closed) return;
+    world.say(process.name, `leads under ${text(this.epoch)}`);
+    this.#open = true;
+    for (const entry of journal.unfinished()) this.#carryOut(entry);
+    this.claim();
+    this.#state();
+  }
+
+  #carryOut(entry: JournalEntry): void {
+    if (this.#closed || this.#works.has(entry.id)) return;
+    const { clock } = this.#manager.process;
+    const left = entry.deadline - clock.now();
+    const late = left <= 0;
+    const pending = new PendingCommand(
+      entry.id,
+      entry.targets,
+      late ? INQUIRY_MS : left,
+      clock,
+      (outcomes) => void this.#report(entry, JSON.stringify(outcomes)),
+    );
+    const work = { entry, pending, late };
+    this.#works.set(entry.id, work);
+    for (const target of entry.targets) this.#send(work, target);
+  }
+
+  #send({ entry, late }: Work, target: string): void {
+    if (!this.#holds()) return;
+    const { process } = this.#manager;
+    this.#scene.toExecutor(process, target, {
+      kind: late ? 'inquiry' : 'command',
+      epoch: this.epoch,
+      id: entry.id,
+      once: entry.command === 'once',
+    });
+  }
+
+  async #report({ id }: JournalEntry, outcome: string): Promise<void> {
+    const { journal, process } = this.#manager;
+    try {
+      await journal.finish(this.epoch, id, outcome);
+    } catch {
+      return;
+    }
+    this.#works.delete(id);
+    this.#scene.reported(process, id, outcome);
+  }
+
+  /** Again and again, for whoever has just come. */
+  #state(): void {
+    if (this.#closed) return;
+    const { process } = this.#manager;
+    if (this.#holds()) this.#scene.state(process, this.epoch);
+    process.clock.after(STATEMENT_MS, () => this.#state());
+  }
+
+  #holds(): boolean {
+    return !this.#closed && this.#manager.candidate.holding;
+  }
+}

@@ -1,0 +1,144 @@
+/** Each rule broken once, as a change of the text that the simulation runs; it has to find every one of them. */
+export type Mutation = {
+  readonly name: string;
+  /** The end of its path. */
+  readonly file: string;
+  readonly from: string;
+  readonly to: string;
+  /** Where to begin, for what shows in one of hundreds of seeds only. */
+  readonly first?: number;
+};
+
+const CANDIDATE = 'packages/cluster/src/candidate.ts';
+const RECORD = 'apps/task-executor/src/execution-record.ts';
+const PENDING = 'apps/cluster-manager/src/pending-command.ts';
+const RULES = 'packages/core/src/journal-rules.ts';
+const JOURNAL = 'test/simulation/journal.ts';
+const MANAGER = 'test/simulation/manager.ts';
+
+export const MUTATIONS: readonly Mutation[] = [
+  {
+    name: 'the end of the lease is left to a timer',
+    file: CANDIDATE,
+    from: 'this.#held !== undefined && this.#now() < this.#held.until;',
+    to: 'this.#held !== undefined;',
+  },
+  {
+    name: 'a renewal counts from after its write',
+    file: CANDIDATE,
+    from: 'this.#hold(held.epoch, startedAt)',
+    to: 'this.#hold(held.epoch, this.#now())',
+    first: 200,
+  },
+  {
+    name: 'a lost store is taken under an epoch that was there before',
+    file: CANDIDATE,
+    from: 'opened !== undefined &&',
+    to: 'false &&',
+    first: 360,
+  },
+  {
+    name: 'a store that failed is not asked again',
+    file: CANDIDATE,
+    from: 'this.#notBefore = this.#now() + this.#leaseMs / 24;',
+    to: 'this.#notBefore = Number.POSITIVE_INFINITY;',
+  },
+  {
+    name: 'a holder that holds no more goes on',
+    file: MANAGER,
+    from: 'return !this.#closed && this.#manager.candidate.holding;',
+    to: 'return true;',
+  },
+  {
+    name: 'a manager leads before its lead is in the log',
+    file: MANAGER,
+    from: 'await journal.lead(this.epoch);',
+    to: 'journal.lead(this.epoch).catch(() => {});',
+  },
+  {
+    name: 'nothing is adopted',
+    file: MANAGER,
+    from: 'for (const entry of journal.unfinished()) this.#carryOut(entry);',
+    to: '',
+  },
+  {
+    name: 'what the journal did not take is reported',
+    file: MANAGER,
+    from: '} catch {\n      return;\n    }\n    this.#works.delete',
+    to: '} catch {}\n    this.#works.delete',
+  },
+  {
+    name: 'accepted is said before the log has it',
+    file: JOURNAL,
+    from: 'const counts = await this.#append(`accepted',
+    to: 'const counts = !!this.#append(`accepted',
+  },
+  {
+    name: 'what a deposed manager finishes counts',
+    file: RULES,
+    from: '!isOpen(log.led, epoch, manager) || log.stateOf',
+    to: 'log.stateOf',
+  },
+  {
+    name: 'the last accepted of an id counts',
+    file: RULES,
+    from: 'if (log.stateOf(record.entry.id) !== undefined) return undefined;',
+    to: '',
+  },
+  {
+    name: 'a lead under a lower epoch opens it',
+    file: RULES,
+    from: 'compareEpochs(epoch, log.led.epoch) <= 0',
+    to: 'compareEpochs(epoch, log.led.epoch) === 0',
+    first: 140,
+  },
+  {
+    name: 'the deadline of a command passes unseen',
+    file: PENDING,
+    from: 'Math.max(0, remaining)',
+    to: '1e9',
+  },
+  {
+    name: 'old epochs are obeyed',
+    file: RECORD,
+    from: "if (order < 0) throw new Mom4cError('M4C_EPOCH');",
+    to: '',
+  },
+  {
+    name: 'the highest epoch is not on the disk',
+    file: RECORD,
+    from: 'this.#store.raiseEpoch(issuer, epoch);',
+    to: '',
+    first: 200,
+  },
+  {
+    name: 'an act begins before it is written',
+    file: RECORD,
+    from: 'this.#store.begin(issuer, id, this.#clock.now());',
+    to: '',
+  },
+  {
+    name: 'what was begun and not answered is new',
+    file: RECORD,
+    from: 'return stored && Promise.resolve(stored.answer ?? UNKNOWN);',
+    to: 'return stored?.answer && Promise.resolve(stored.answer);',
+  },
+  {
+    name: 'what runs is not waited for',
+    file: RECORD,
+    from: 'if (running) return running;',
+    to: '',
+  },
+  {
+    name: 'an answer is not on the disk',
+    file: RECORD,
+    from: 'this.#store.answer(issuer, [id], kept, this.#clock.now());',
+    to: '',
+  },
+  {
+    name: 'what was said not to be begun may begin',
+    file: RECORD,
+    from: 'this.#write(issuer, unheard, NOT_BEGUN);',
+    to: '{}',
+  },
+];

@@ -1,0 +1,161 @@
+/** Three managers, two task executors and one that never comes, one requester, and the servers between them. */
+import type { Epoch, Uuid } from '@mom4c/core';
+import { Executor } from './executor.ts';
+import type { ExecutorDisk } from './executor.ts';
+import { JournalState } from './journal.ts';
+import type { JournalFile } from './journal.ts';
+import { Manager } from './manager.ts';
+import { Wire, XmppServer } from './network.ts';
+import { LeaseService, LogService } from './services.ts';
+import type { Answer, Order, Request, Surroundings } from './surroundings.ts';
+import { Witness } from './witness.ts';
+import { Machine, Process } from './world.ts';
+import type { World } from './world.ts';
+
+type Site<Program, Disk> = { readonly machine: Machine; disk: Disk; program: Program | undefined };
+export type ManagerSite = Site<Manager, JournalFile>;
+export type ExecutorSite = Site<Executor, ExecutorDisk>;
+
+const ASK_AGAIN_MS = 1_000;
+
+export class Scene implements Surroundings {
+  readonly world: World;
+  readonly wire: Wire;
+  readonly lease: LeaseService;
+  readonly log: LogService;
+  readonly server: XmppServer;
+  readonly witness: Witness;
+  readonly managers: readonly ManagerSite[];
+  readonly executors: readonly ExecutorSite[];
+  /** Enrolled, and never there. */
+  readonly absent: ExecutorSite;
+  generation = 1;
+
+  constructor(world: World) {
+    this.world = world;
+    this.wire = new Wire(world);
+    this.witness = new Witness(world);
+    this.lease = new LeaseService(this.wire);
+    this.lease.onAcknowledged = (process, record, begun) => this.witness.acknowledged(process, record, begun);
+    this.log = new LogService(this.wire);
+    const site = <Disk>(name: string, disk: Disk) => ({
+      machine: new Machine(world, name),
+      disk,
+      program: undefined,
+    });
+    this.managers = ['cm1', 'cm2', 'cm3'].map((name) => site(name, emptyFile()));
+    this.executors = ['te1', 'te2', 'te3'].map((name) =>
+      site(name, { epochs: new Map(), commands: new Map() }),
+    );
+    this.absent = this.executors.at(-1)!;
+    this.server = new XmppServer(
+      this.wire,
+      this.managers.map(({ machine }) => machine),
+    );
+    this.server.onGone = (at, name) => {
+      world.say(at.name, `hears that ${name} is gone`);
+      this.#managerAt(at)?.candidate.holderGone(name);
+    };
+    this.server.onConflict = (at) =>
+      void this.#managerAt(at)
+        ?.candidate.resign()
+        .catch(() => {});
+  }
+
+  startManager(site: ManagerSite): void {
+    const process = new Process(site.machine);
+    this.world.say(process.name, 'starts');
+    site.program = new Manager(process, this, site.disk);
+  }
+
+  startExecutor(site: ExecutorSite): void {
+    const process = new Process(site.machine);
+    this.world.say(process.name, 'starts');
+    site.program = new Executor(process, this, site.disk);
+    process.clock.after(this.world.between(50, 500), () => this.arrived(process));
+  }
+
+  /** A request, again and again until it is accepted. */
+  request(request: Request, until: number): void {
+    const { world, wire, server, witness } = this;
+    if (witness.accepted.has(request.id) || world.time > until) return;
+    wire.letter(
+      undefined,
+      () => server.active,
+      (process) => {
+        void this.#managerAt(process)
+          ?.term?.request(request)
+          .then((answer) => {
+            if (answer === undefined || !process.alive) return;
+            world.say(process.name, `accepted ${request.id}`);
+            witness.accepted.add(request.id);
+          });
+      },
+    );
+    world.after(ASK_AGAIN_MS, () => this.request(request, until));
+  }
+
+  reported(process: Process, id: Uuid, outcome: string): void {
+    this.world.say(process.name, `reports ${id}: ${outcome}`);
+    this.witness.outcome(id, outcome);
+  }
+
+  toExecutor(from: Process, target: string, order: Order): void {
+    this.witness.commands(from, order.epoch);
+    const site = this.executors.find(({ machine }) => machine.name === target)!;
+    this.world.say(from.name, `sends ${order.kind} ${order.id} to ${target}`);
+    this.wire.letter(
+      from,
+      () => site.machine.process,
+      () => site.program!.obey(order),
+    );
+  }
+
+  state(from: Process, epoch: Epoch): void {
+    this.witness.commands(from, epoch);
+    const { name } = from.machine;
+    const order: Order = { kind: 'statement', epoch, id: name as Uuid, once: false };
+    for (const site of this.executors)
+      this.wire.letter(
+        from,
+        () => site.machine.process,
+        () => site.program!.obey(order),
+      );
+    const standbys = this.managers.map(({ machine }) => machine.name).filter((one) => one !== name);
+    for (const site of this.managers)
+      if (site.machine !== from.machine)
+        this.wire.letter(
+          from,
+          () => site.machine.process,
+          () => site.program!.statement(standbys),
+        );
+  }
+
+  arrived(from: Process): void {
+    this.#toActive(from, (manager) => manager.term?.arrived(from.machine.name));
+  }
+
+  result(from: Process, id: Uuid, known: Omit<Answer, 'target'>): void {
+    const answer = { ...known, target: from.machine.name };
+    this.#toActive(from, (manager) => manager.term?.result(id, answer));
+  }
+
+  #toActive(from: Process, arrive: (manager: Manager) => void): void {
+    this.wire.letter(
+      from,
+      () => this.server.active,
+      (process) => {
+        const manager = this.#managerAt(process);
+        if (manager) arrive(manager);
+      },
+    );
+  }
+
+  #managerAt(process: Process): Manager | undefined {
+    return this.managers.find(({ program }) => program?.process === process)?.program;
+  }
+}
+
+export function emptyFile(): JournalFile {
+  return { state: new JournalState(), drafts: new Map() };
+}

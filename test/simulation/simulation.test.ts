@@ -1,0 +1,26 @@
+// Mutation seen red: a random number in the simulation that does not follow from the seed ("a seed is a run").
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { simulate } from './simulate.ts';
+
+const SEEDS = 500;
+const PER_TEST = 100;
+
+for (let first = 1; first <= SEEDS; first += PER_TEST)
+  test(`seeds ${first} to ${first + PER_TEST - 1}: no rule is broken, and in the end one manager leads`, async () => {
+    const lines: string[] = [];
+    let epochs = 0;
+    for (let seed = first; seed < first + PER_TEST; seed++) {
+      const { faults, counts } = await simulate(seed);
+      epochs += counts.epochs!;
+      for (const fault of faults) lines.push(`node test/simulation/replay.ts ${seed} # ${fault}`);
+    }
+    assert.deepEqual(lines, []);
+    assert.ok(epochs > 2 * PER_TEST, 'it is about fail-over');
+  });
+
+test('a seed is a run', async () => {
+  const one = await simulate(7);
+  assert.equal((await simulate(7)).hash, one.hash);
+  assert.notEqual((await simulate(8)).hash, one.hash);
+});

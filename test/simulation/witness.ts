@@ -1,0 +1,113 @@
+/** Sees everything, and says what must not be. */
+import { compareEpochs } from '@mom4c/core';
+import type { Epoch, LeaseRecord, Uuid } from '@mom4c/core';
+import { text } from './journal.ts';
+import type { Process, World } from './world.ts';
+
+/** Five sixths of the lease, and a little for the arithmetic. */
+const LONGEST_HOLD_MS = 10_000 + 0.001;
+
+export class Witness {
+  readonly faults: string[] = [];
+  readonly #world: World;
+  /** Epoch → who commanded under it. */
+  readonly #epochs = new Map<string, string>();
+  readonly #last = new Map<string, Epoch>();
+  /** Process → when it began the last write of the lease that was acknowledged, on the clock that stands still with it. */
+  readonly #renewed = new Map<string, number>();
+  /** Task executor → the highest epoch that it has heard. */
+  readonly #heard = new Map<string, Epoch>();
+  readonly #acts = new Map<string, number>();
+  readonly #answers = new Map<string, string>();
+  readonly accepted = new Set<Uuid>();
+  readonly outcomes = new Map<Uuid, string>();
+  readonly counts = { epochs: 0, acts: 0, answers: 0, refused: 0, unknown: 0 };
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  fault(what: string): void {
+    if (this.faults.includes(what)) return;
+    this.#world.say('FAULT', what);
+    this.faults.push(what);
+  }
+
+  acquired(process: Process, epoch: Epoch): void {
+    this.counts.epochs += 1;
+    this.#isOf(process, epoch);
+    const last = this.#last.get(process.name);
+    if (last && compareEpochs(epoch, last) <= 0) this.fault(`an epoch that does not grow: ${text(epoch)}`);
+    this.#last.set(process.name, epoch);
+  }
+
+  acknowledged(process: Process, { holder }: LeaseRecord, begun: number): void {
+    // The answer to an earlier write may come late.
+    const before = this.#renewed.get(process.name) ?? 0;
+    if (holder !== undefined) this.#renewed.set(process.name, Math.max(before, begun));
+  }
+
+  /** Anything that is said under an epoch. */
+  commands(process: Process, epoch: Epoch): void {
+    this.#isOf(process, epoch);
+    this.#epochs.set(text(epoch), process.name);
+    const age = this.#world.time - process.machine.suspendedFor - (this.#renewed.get(process.name) ?? 0);
+    if (age * process.machine.rate > LONGEST_HOLD_MS)
+      this.fault(`a command ${process.name} sends after its lease`);
+  }
+
+  heard(process: Process, epoch: Epoch): void {
+    const { name } = process.machine;
+    const highest = this.#heard.get(name);
+    if (highest && compareEpochs(epoch, highest) < 0) this.fault(`${name} heeds an old epoch`);
+    else this.#heard.set(name, epoch);
+  }
+
+  begins(process: Process, id: Uuid, epoch: Epoch): void {
+    const highest = this.#heard.get(process.machine.name);
+    if (highest && compareEpochs(epoch, highest) < 0) this.fault(`an act on ${id} under an old epoch`);
+  }
+
+  acted(process: Process, id: Uuid, once: boolean): void {
+    this.counts.acts += 1;
+    const key = `${process.machine.name} ${id}`;
+    const acts = (this.#acts.get(key) ?? 0) + 1;
+    this.#acts.set(key, acts);
+    if (once && acts > 1) this.fault(`a second act on ${id} at ${process.machine.name}`);
+    if (once && this.#answers.get(key) === 'refused')
+      this.fault(`an act on ${id} that was said not to be begun`);
+  }
+
+  answered(process: Process, id: Uuid, once: boolean, state: string): void {
+    const key = `${process.machine.name} ${id}`;
+    const before = this.#answers.get(key);
+    this.counts.answers += 1;
+    if (state === 'refused') this.counts.refused += 1;
+    if (state === 'unknown') this.counts.unknown += 1;
+    if (once && before !== undefined && before !== state)
+      this.fault(`answers about ${id}: ${before} and ${state}`);
+    this.#answers.set(key, state);
+    // Of what may be done twice a task executor keeps nothing over a restart.
+    if (once && state === 'refused' && this.#acts.has(key))
+      this.fault(`said not to be begun: ${id}, on which it acted`);
+    if (state === 'ok' && !this.#acts.has(key)) this.fault(`ok without an act: ${id}`);
+  }
+
+  outcome(id: Uuid, outcome: string): void {
+    const before = this.outcomes.get(id);
+    if (before !== undefined && before !== outcome)
+      this.fault(`two outcomes of ${id}: ${before} and ${outcome}`);
+    this.outcomes.set(id, outcome);
+    for (const { target, state } of JSON.parse(outcome) as { target: string; state: string }[]) {
+      const answer = this.#answers.get(`${target} ${id}`);
+      if (state !== 'no-answer' && state !== answer)
+        this.fault(`outcome ${state} of ${id} at ${target}, which answered ${answer}`);
+    }
+  }
+
+  #isOf(process: Process, epoch: Epoch): void {
+    const owner = this.#epochs.get(text(epoch));
+    if (owner !== undefined && owner !== process.name)
+      this.fault(`${owner} and ${process.name} under one epoch, ${text(epoch)}`);
+  }
+}
