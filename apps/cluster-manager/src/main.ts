@@ -5,7 +5,8 @@ import { policyOf } from '@mom4c/access';
 import { connectBus, openJournal, openLeaseStore } from '@mom4c/bus';
 import { Candidate } from '@mom4c/cluster';
 import { VERSION } from '@mom4c/core';
-import type { Epoch, Journal, SharedJournal } from '@mom4c/core';
+import type { Epoch, SharedJournal } from '@mom4c/core';
+import { journalRecords } from '@mom4c/messaging';
 import { runMember } from '@mom4c/member';
 import type { Running, Started } from '@mom4c/member';
 import type { DeskParts } from './command-desk.ts';
@@ -37,11 +38,12 @@ async function start(running: Running<ClusterManagerSettings>): Promise<Started>
   const opened = await openJournal({
     file: join(settings.state, 'journal.sqlite'),
     jetstream: { bus, stream: 'mom4c-commands', replicas },
+    records: journalRecords(member.signer, member.verifier),
     clock,
     log,
   });
   onStop('journal', () => opened.close());
-  const journal: SharedJournal = timedJournal(shim(opened), metrics);
+  const journal: SharedJournal = timedJournal(opened, metrics);
 
   const own = {
     name: settings.name,
@@ -122,16 +124,5 @@ async function start(running: Running<ClusterManagerSettings>): Promise<Started>
       ['bus', () => ({ ok: bus.connected })],
     ]),
     ready: succession.settled,
-  };
-}
-
-function shim(journal: Journal): SharedJournal {
-  return {
-    ...journal,
-    lead: async () => {},
-    onAdopted: () => () => {},
-    led: undefined,
-    lag: 0,
-    onLag: () => () => {},
   };
 }

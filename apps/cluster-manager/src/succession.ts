@@ -25,6 +25,9 @@ export type SuccessionParts = {
   readonly openTerm: (epoch: Epoch) => Term;
 };
 
+/** Records that are applied well within a second. */
+const MAX_LAG = 1000;
+
 export class Succession {
   readonly #parts: SuccessionParts;
   readonly #sayStanding: () => void;
@@ -64,8 +67,9 @@ export class Succession {
   /** Something has changed that decides whether this manager may stand. */
   consider(): void {
     const { candidate, seat, bus, journal } = this.#parts;
-    // What a holder writes itself it need not wait for.
-    const follows = this.#term !== undefined || journal.lag === 0;
+    // What a holder writes itself it need not wait for. Who has come to the end may be a little behind it under load.
+    const followed = journal.lag !== undefined && journal.lag <= (this.#ready ? MAX_LAG : 0);
+    const follows = this.#term !== undefined || followed;
     this.#connected = seat.connected && bus.connected;
     const ready = this.#connected && follows;
     if (ready !== this.#ready) {

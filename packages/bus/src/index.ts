@@ -4,7 +4,7 @@ export { forwardAgentLog } from './child-output.ts';
 export { connectBus } from './connection.ts';
 export type { Bus, BusTls } from './connection.ts';
 export { openJournal } from './journal.ts';
-export type { JournalOptions } from './journal.ts';
+export type { FollowedJournal, JournalOptions } from './journal.ts';
 export { openLeaseStore } from './lease-store.ts';
 export type { LeaseStoreOptions } from './lease-store.ts';
 export { startNodeBus } from './node-bus.ts';

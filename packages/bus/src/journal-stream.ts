@@ -1,47 +1,85 @@
-/**
- * The copy of the journal that other machines hold: a JetStream stream. It is written only: what it holds is not
- * signed by the manager, so nothing that comes out of it may be believed.
- */
-import { nanos, RetentionPolicy, StorageType, type JetStreamManager, type NatsError } from 'nats';
-import { Mom4cError, type JournalEntry, type Uuid } from '@mom4c/core';
-import { connectionOf, type Bus } from './connection.ts';
-import { encodeAccepted, encodeFinished } from './journal-messages.ts';
+/** The log of the journal: a JetStream stream, to which managers append and which they follow. */
+import { nanos, RetentionPolicy, StorageType, type JetStreamManager } from 'nats';
+import { Mom4cError, type Clock, type JournalRecord, type Log } from '@mom4c/core';
+import type { Bus } from './connection.ts';
+import { API_ERROR, apiErrorOf, jetStreamOf, outageOf } from './jetstream.ts';
+import { followStream, type Follower, type FollowerOptions } from './stream-follower.ts';
+
+export type Appended = {
+  readonly sequence: number;
+  /** The stream had a message of this id already, at this sequence. */
+  readonly duplicate: boolean;
+};
 
 export type JournalStream = {
-  accepted(entry: JournalEntry): Promise<void>;
-  finished(id: Uuid, outcome: Uint8Array): Promise<void>;
+  /** @param id of two messages with the same id, within ten minutes, the stream keeps the first
+   *  @throws Mom4cError M4C_NO_QUORUM, M4C_JOURNAL: it may have been written all the same */
+  append(kind: JournalRecord['kind'], id: string, octets: Uint8Array): Promise<Appended>;
+  /** When the message with this sequence was written, in Unix milliseconds; undefined: there is none. */
+  timeOf(sequence: number): Promise<number | undefined>;
+  follow(handlers: Pick<FollowerOptions, 'begin' | 'onMessage' | 'onLost'>): Follower;
+};
+
+export type JournalStreamOptions = {
+  readonly bus: Bus;
+  /** Made if missing; one that is there is left as it is. */
+  readonly stream: string;
+  readonly replicas: 1 | 3;
 };
 
 const ACK_LIMIT_MS = 3000;
 const MAX_AGE_MS = 7 * 24 * 3_600_000;
-const MAX_BYTES = 512 * 1024 * 1024;
+export const MAX_STREAM_BYTES = 512 * 1024 * 1024;
 /** Repetitions of one id within this time are one message. */
 const DEDUP_MS = 10 * 60_000;
-const STREAM_NOT_FOUND = 10059;
 
-type Kind = 'accepted' | 'finished';
-
-/** Makes the stream if it is missing; an existing one is left as it is. */
-export async function openJournalStream(options: {
-  bus: Bus;
-  stream: string;
-  replicas: 1 | 3;
-}): Promise<JournalStream> {
-  const connection = connectionOf(options.bus);
-  const manager = await connection.jetstreamManager({ timeout: ACK_LIMIT_MS });
-  await ensureStream(manager, options.stream, options.replicas);
-  const client = connection.jetstream({ timeout: ACK_LIMIT_MS });
-  const publish = async (kind: Kind, id: Uuid, body: string): Promise<void> => {
-    const ack = await client.publish(`${options.stream}.${kind}`, body, {
-      msgID: `${kind}:${id}`,
-      timeout: ACK_LIMIT_MS,
-      expect: { streamName: options.stream },
-    });
-    if (ack.stream !== options.stream) throw new Mom4cError('M4C_JOURNAL', 'another stream answered');
+/** @throws Mom4cError M4C_NO_QUORUM, M4C_JOURNAL */
+export async function openJournalStream(
+  options: JournalStreamOptions & { clock: Clock; log: Log },
+): Promise<JournalStream> {
+  const { bus, stream, replicas, clock, log } = options;
+  const { client, manager } = await jetStreamOf(bus);
+  const ask = async <Value>(work: () => Promise<Value>): Promise<Value> => {
+    // What waited in a buffer would be written when nobody waits for it any more.
+    if (!bus.connected) throw new Mom4cError('M4C_JOURNAL', 'the NATS server is not connected');
+    try {
+      return await work();
+    } catch (error) {
+      if (outageOf(error, bus, replicas) !== 'no majority') throw error;
+      throw new Mom4cError('M4C_NO_QUORUM', undefined, { cause: error });
+    }
   };
+  await ask(() => ensureStream(manager, stream, replicas));
+
   return {
-    accepted: (entry) => publish('accepted', entry.id, encodeAccepted(entry)),
-    finished: (id, outcome) => publish('finished', id, encodeFinished(id, outcome)),
+    append: (kind, id, octets) =>
+      ask(async () => {
+        const ack = await client.publish(`${stream}.${kind}`, octets, {
+          msgID: id,
+          timeout: ACK_LIMIT_MS,
+          expect: { streamName: stream },
+        });
+        if (ack.stream !== stream) throw new Mom4cError('M4C_JOURNAL', 'another stream answered');
+        return { sequence: ack.seq, duplicate: ack.duplicate };
+      }),
+    async timeOf(sequence) {
+      try {
+        return (await manager.streams.getMessage(stream, { seq: sequence })).time.getTime();
+      } catch (error) {
+        if (apiErrorOf(error) === API_ERROR.noMessage) return undefined;
+        throw error;
+      }
+    },
+    follow: (handlers) =>
+      followStream({
+        bus,
+        stream,
+        subject: `${stream}.*`,
+        clock,
+        log,
+        prepare: () => ensureStream(manager, stream, replicas),
+        ...handlers,
+      }),
   };
 }
 
@@ -49,14 +87,14 @@ async function ensureStream(manager: JetStreamManager, name: string, replicas: n
   try {
     await manager.streams.info(name);
   } catch (error) {
-    if ((error as NatsError).api_error?.err_code !== STREAM_NOT_FOUND) throw error;
+    if (apiErrorOf(error) !== API_ERROR.streamNotFound) throw error;
     await manager.streams.add({
       name,
       subjects: [`${name}.*`],
       storage: StorageType.File,
       retention: RetentionPolicy.Limits,
       max_age: nanos(MAX_AGE_MS),
-      max_bytes: MAX_BYTES,
+      max_bytes: MAX_STREAM_BYTES,
       duplicate_window: nanos(DEDUP_MS),
       num_replicas: replicas,
     });

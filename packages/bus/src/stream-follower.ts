@@ -23,7 +23,7 @@ export type StreamNow = {
 
 export type StreamMessage = {
   readonly sequence: number;
-  /** Nanoseconds since 1970, of the server: rounded to what a double holds, the same at each delivery. */
+  /** Unix milliseconds, of the server. */
   readonly time: number;
   /** How many are behind it. */
   readonly pending: number;
@@ -36,6 +36,8 @@ export type FollowerOptions = {
   readonly subject: string;
   readonly clock: Clock;
   readonly log: Log;
+  /** Before each beginning. */
+  prepare?(): Promise<void>;
   /** The sequence to begin with, or the last message of the subject. */
   begin(now: StreamNow): Promise<number | 'last'>;
   /** The next one waits for it. */
@@ -76,6 +78,7 @@ export function followStream(options: FollowerOptions): Follower {
 
   const follow = async (jetstream: JetStream): Promise<void> => {
     const begun = losses;
+    await options.prepare?.();
     const { created, state } = await jetstream.manager.streams.info(stream);
     const start = await options.begin({ created, first: state.first_seq, last: state.last_seq });
     subscription = await subscribe(jetstream, options, start);
@@ -88,7 +91,7 @@ export function followStream(options: FollowerOptions): Follower {
       expected += 1;
       await options.onMessage({
         sequence: streamSequence,
-        time: timestampNanos,
+        time: Math.floor(timestampNanos / 1e6),
         pending,
         data: message.data,
       });

@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { Mom4cError, asMom4cError, pause, uuidv7 } from '@mom4c/core';
-import type { BareJid, Certificate, CertificateDirectory, Role, Uuid } from '@mom4c/core';
+import type { BareJid, Certificate, CertificateDirectory, Role, Signer, Uuid, Verifier } from '@mom4c/core';
 import { Freshness, Postbox, SessionKeyRing } from '@mom4c/messaging';
 import { createLdapDirectory, createOpener, createSealer, createSigner, createVerifier } from '@mom4c/pki';
 import type { Authority, LdapDirectory } from '@mom4c/pki';
@@ -32,6 +32,9 @@ export type Member = Surroundings & {
   readonly directory: CertificateDirectory;
   readonly activity: Activity;
   readonly postbox: Postbox;
+  /** For what is signed and is no letter. */
+  readonly signer: Signer;
+  readonly verifier: Verifier;
   /** Session keys that may open what arrives; see messaging. */
   readonly keys: SessionKeyRing;
   readonly newId: () => Uuid;
@@ -70,9 +73,11 @@ export async function openMember(
   onStop('time floor', () => floor.close());
   const keys = new SessionKeyRing();
   const activity = new Activity(directory);
+  const signer = activity.signer(createSigner(identity));
+  const verifier = activity.verifier(createVerifier({ directory, authority, clock }));
   const postbox = new Postbox({
-    signer: activity.signer(createSigner(identity)),
-    verifier: activity.verifier(createVerifier({ directory, authority, clock })),
+    signer,
+    verifier,
     sealer: activity.sealer(createSealer(random, clock)),
     opener: activity.opener(createOpener(identity)),
     freshness: new Freshness(clock, floor),
@@ -95,6 +100,8 @@ export async function openMember(
     directory,
     activity,
     postbox,
+    signer,
+    verifier,
     keys,
     newId,
     errorOf: (thrown, fields) =>
