@@ -122,6 +122,7 @@ test('discovery lists what each may do', async () => {
     ...federation,
     'listactuators',
     'listsensors',
+    'managers',
     'nodes',
     'ping',
     'readsensor',
