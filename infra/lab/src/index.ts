@@ -14,7 +14,7 @@ export type { GatewayLink, PeopleHost, XmppServerKind, XmppServerOptions } from 
 export { directoryBase, startSlapd } from './slapd.ts';
 export type { SlapdOptions } from './slapd.ts';
 export { startNatsServer } from './nats-server.ts';
-export type { NatsServerOptions } from './nats-server.ts';
+export type { NatsClusterOptions, NatsServerOptions } from './nats-server.ts';
 export { idpEntityId, idpUrls, startIdp } from './idp.ts';
 export type { IdpAccount, IdpKey, IdpKeys, IdpOptions, RunningIdp } from './idp.ts';
 export type { IdpLogins } from './idp-log.ts';

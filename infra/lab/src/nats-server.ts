@@ -19,8 +19,22 @@ export type NatsServerOptions = {
   tls: TlsFiles;
   /** A free one by default. */
   port?: number | undefined;
+  /** One of three servers that hold the same streams; alone by default. */
+  cluster?: NatsClusterOptions | undefined;
   onStart?: OnStart | undefined;
 };
+
+export type NatsClusterOptions = {
+  /** Of this server, unlike those of the others. */
+  name: string;
+  /** Where this one listens for the others; 127.0.0.1 by default. */
+  host?: string | undefined;
+  port: number;
+  /** `NAME:PORT` of all servers, by DNS names that their certificates bear. */
+  routes: readonly string[];
+};
+
+const ROUTE = /^(?=[^:]*[a-z])[a-z0-9.-]{1,253}:\d{1,5}$/;
 
 /** A bus with JetStream on 127.0.0.1. @throws Mom4cError M4C_PACKAGE_MISSING, M4C_LAB */
 export async function startNatsServer(options: NatsServerOptions): Promise<RunningServer> {
@@ -30,11 +44,13 @@ export async function startNatsServer(options: NatsServerOptions): Promise<Runni
   for (const name of [...managers, ...gateways])
     if (!isNodeName(name))
       throw new Mom4cError('M4C_LAB', `not a name: ${JSON.stringify(name.slice(0, 80))}`);
+  checkCluster(options.cluster);
   const program = findProgram('nats-server', 'nats-server');
   const folder = prepareServerFolder(options.folder, options.tls, 'nats');
   const port = options.port ?? (await freePort());
   const values = {
     DOMAIN: domain,
+    NAME: options.cluster?.name ?? domain,
     FOLDER: folder.path,
     PORT: port,
     USERS: { text: managers.map((name) => `    { user: "CN=${name},OU=cm,O=${domain}" }`).join('\n') },
@@ -43,6 +59,7 @@ export async function startNatsServer(options: NatsServerOptions): Promise<Runni
         .map((name) => fillTemplate('nats-gateway.conf', { GATEWAY: name, DOMAIN: domain }))
         .join(''),
     },
+    CLUSTER: { text: options.cluster ? clusterBlock(options.cluster, domain, folder.path) : '' },
   };
   const config = folder.write('nats-server.conf', fillTemplate('nats-server.conf', values));
   folder.folder('jetstream');
@@ -60,4 +77,29 @@ export async function startNatsServer(options: NatsServerOptions): Promise<Runni
     },
     () => answersNats(port),
   );
+}
+
+/** @throws Mom4cError M4C_LAB */
+function checkCluster(cluster: NatsClusterOptions | undefined): void {
+  if (!cluster) return;
+  const wrong = !isNodeName(cluster.name) ? cluster.name : cluster.routes.find((route) => !ROUTE.test(route));
+  if (wrong !== undefined)
+    throw new Mom4cError(
+      'M4C_LAB',
+      `not a name, or not a route by name: ${JSON.stringify(wrong.slice(0, 80))}`,
+    );
+}
+
+function clusterBlock(
+  { host = '127.0.0.1', port, routes }: NatsClusterOptions,
+  domain: string,
+  folder: string,
+): string {
+  return fillTemplate('nats-cluster.conf', {
+    DOMAIN: domain,
+    FOLDER: folder,
+    HOST: host,
+    PORT: port,
+    ROUTES: { text: routes.map((route) => `    "nats://${route}"`).join('\n') },
+  });
 }

@@ -1,0 +1,154 @@
+/**
+ * Three NATS servers that hold the log and the lease together: what goes on when one is lost, and what stops when two are.
+ *
+ * Mutation seen red: routes that any certificate of the domain opens (`verify` in place of the check of names).
+ */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { connect as connectTls } from 'node:tls';
+import { connectBus, openJournal, openLeaseStore, type Bus, type FollowedJournal } from '@mom4c/bus';
+import type { LeaseStore } from '@mom4c/core';
+import { freePorts, startNatsServer, stopProcess, type RunningServer } from '@mom4c/lab';
+import { smallAuthority, type Issued, type SmallAuthority } from '../support/small-authority.ts';
+import { journalEntry as entry, journalIdentities } from './journal-identities.ts';
+import { silent } from './nats-domain.ts';
+
+const DOMAIN = 'alpha.test';
+/** Elections of this server version take four to eight seconds. */
+const ELECTION_MS = 30_000;
+const key = new Uint8Array();
+
+let folder: string;
+let authority: SmallAuthority;
+let tls: Issued['files'];
+let ports: number[];
+let routePorts: number[];
+const servers: (RunningServer | undefined)[] = [];
+let bus: Bus;
+let journal: FollowedJournal;
+let lease: LeaseStore;
+
+async function start(i: number): Promise<void> {
+  servers[i] = await startNatsServer({
+    folder: join(folder, `nats${i}`),
+    domain: DOMAIN,
+    managers: ['cm1'],
+    tls,
+    port: ports[i],
+    cluster: {
+      name: `nats${i}`,
+      port: routePorts[i]!,
+      routes: routePorts.map((port) => `localhost:${port}`),
+    },
+  });
+}
+async function kill(i: number): Promise<void> {
+  await stopProcess(servers[i]!.process, { signal: 'SIGKILL' });
+  servers[i] = undefined;
+}
+
+before(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'mom4c-quorum-'));
+  authority = await smallAuthority(folder, DOMAIN);
+  ({ files: tls } = await authority.issue('nats', 'server'));
+  ports = await freePorts(3);
+  routePorts = await freePorts(3);
+  await Promise.all([0, 1, 2].map(start));
+  // The first server stays until the end of the tests.
+  const url = `tls://127.0.0.1:${ports[0]}`;
+  bus = await connectBus({ url, name: 'cm1', tls: await authority.issue('cm1', 'cm'), log: silent });
+  const records = await (await journalIdentities()).as('cm1');
+  const jetstream = { bus, stream: 'LOG', replicas: 3 } as const;
+  journal = await settled(() =>
+    openJournal({ file: join(folder, 'journal.db'), jetstream, records, log: silent }),
+  );
+  await settled(() => journal.lead({ generation: 1, revision: 1 }, key));
+  lease = await settled(() => openLeaseStore({ bus, bucket: 'LEASE', replicas: 3, log: silent }));
+});
+after(async () => {
+  await journal?.close();
+  await bus?.close();
+  for (const i of servers.keys()) if (servers[i]) await kill(i);
+  rmSync(folder, { recursive: true });
+});
+
+/** Until the servers have elected whom they need; only M4C_NO_QUORUM may come before. */
+async function settled<Value>(ask: () => Promise<Value>): Promise<Value> {
+  const deadline = Date.now() + ELECTION_MS;
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== 'M4C_NO_QUORUM' || Date.now() > deadline) throw error;
+    }
+  }
+}
+
+test('who is no server does not get in between the servers, whatever certificate of the domain he has', async () => {
+  const handshake = async (identity: Issued): Promise<string> => {
+    // Between servers TLS begins at once.
+    const socket = connectTls({ port: routePorts[0]!, host: 'localhost', ...identity });
+    const answer = Promise.withResolvers<string>();
+    let text = '';
+    socket.on('data', (data) => {
+      text += data.toString();
+      if (text.includes('PONG')) answer.resolve('admitted');
+    });
+    socket.on('error', () => answer.resolve('refused'));
+    socket.on('close', () => answer.resolve('refused'));
+    socket.write(
+      'CONNECT {"verbose":false,"tls_required":true,"server_id":"X","name":"x","cluster":"alpha.test"}\r\nPING\r\n',
+    );
+    try {
+      return await answer.promise;
+    } finally {
+      socket.destroy();
+    }
+  };
+  assert.equal(await handshake(await authority.issue('nats', 'server')), 'admitted');
+  assert.equal(await handshake(await authority.issue('cm1', 'cm')), 'refused');
+  assert.equal(await handshake(await authority.issue('te1', 'te')), 'refused');
+});
+
+test('one lost server of three stops nothing for longer than an election', { timeout: 90_000 }, async () => {
+  const [before, later] = [entry(), entry()];
+  assert.equal(await journal.accept(before), true);
+  const revision = (await lease.write({ instance: 'a', generation: 1, holder: 'cm1' }, 0))!;
+  await kill(2);
+  await settled(() => journal.accept(later));
+  await settled(() => journal.finish(before.id, key));
+  assert.equal((await journal.find(before.id))?.state, 'finished');
+  const renewal = { instance: 'a', generation: 1, holder: 'cm1', acquired: revision };
+  const renewed = await settled(() => lease.write(renewal, revision));
+  // Undefined: a write that was answered too late was stored all the same.
+  assert.ok((await settled(() => lease.read()))!.revision > revision);
+  assert.ok(renewed === undefined || renewed > revision);
+});
+
+test('without a majority nothing is accepted, in bounded time, and all goes on when it returns', {
+  timeout: 120_000,
+}, async () => {
+  const { revision } = (await lease.read())!;
+  await kill(1);
+  const refused = entry();
+  const begun = performance.now();
+  await assert.rejects(journal.accept(refused), { code: 'M4C_NO_QUORUM' });
+  const took = performance.now() - begun;
+  assert.ok(took < 5000, `${took} ms`);
+  assert.equal(await journal.find(refused.id), undefined);
+  const write = { instance: 'b', generation: 1 };
+  const leaseBegun = performance.now();
+  await assert.rejects(lease.write(write, revision), { code: 'M4C_NO_QUORUM' });
+  const leaseTook = performance.now() - leaseBegun;
+  assert.ok(leaseTook < 3000, `${leaseTook} ms`);
+
+  await start(1);
+  const accepted = entry();
+  await settled(() => journal.accept(accepted));
+  await settled(() => journal.finish(accepted.id, key));
+  assert.equal((await journal.find(accepted.id))?.state, 'finished');
+  assert.equal(journal.skipped, 0);
+});
