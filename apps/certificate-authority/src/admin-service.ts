@@ -6,6 +6,7 @@
  * - `POST /enrolments/ID/approve {name, role}` → 200 `{serial, name, role}`
  * - `POST /enrolments/ID/reject {}` → 200 `{}`
  * - `POST /revocations {name | serial, reason}` → 200 `{revoked: [{serial, name, role}], tokens}`
+ * - `POST /reset-epoch {}` → 200 `{generation}`
  *
  * Errors: `{code, detail}`. Times are milliseconds since 1970.
  */
@@ -86,6 +87,14 @@ const ROUTES: readonly Route[] = [
       return ok(orders.revoke(what, why, by));
     },
   },
+  {
+    method: 'POST',
+    path: /^\/reset-epoch$/,
+    async perform(orders, { body, by }) {
+      read(schemas.nothing, body);
+      return ok({ generation: await orders.resetEpoch(by) });
+    },
+  },
 ];
 
 export async function startAdminService(parts: {
@@ -107,7 +116,8 @@ export async function startAdminService(parts: {
     const { name: by } = checkAdmin(request);
     const { url = '', method } = request;
     const matching = ROUTES.filter(({ path }) => path.test(url));
-    if (matching.length === 0) return notServed(404, 'there are /tokens, /enrolments and /revocations');
+    if (matching.length === 0)
+      return notServed(404, 'there are /tokens, /enrolments, /revocations and /reset-epoch');
     const route = matching.find((one) => one.method === method);
     if (!route) return notServed(405, matching.map((one) => one.method).join(' or '));
     const body = await readBody(request, MAX_BODY);

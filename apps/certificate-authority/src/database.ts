@@ -73,6 +73,13 @@ const MIGRATIONS: readonly string[] = [
   ALTER TABLE revocation_list RENAME COLUMN entries TO revocations;
   -- its number was counted otherwise: it is to be made anew
   UPDATE revocation_list SET revocations = -1;`,
+
+  `-- one row, once it was raised: the generation of the domain's epochs, and the statement that says so
+  CREATE TABLE generation (number INTEGER NOT NULL, statement BLOB NOT NULL) STRICT;
+  CREATE TRIGGER generation_grows BEFORE UPDATE ON generation WHEN NEW.number <= OLD.number
+  BEGIN
+    SELECT RAISE(ABORT, 'the generation never goes down');
+  END;`,
 ];
 
 /** Everything in one file, so that using a token up and issuing a certificate are one transaction. */

@@ -6,6 +6,7 @@ import type { Log } from '@mom4c/core';
 import { toPem } from '@mom4c/pki';
 import { makeAuthority, openAuthority } from './authority-keystore.ts';
 import type { CertificateAuthorityConfig } from './config.ts';
+import { createGeneration } from './generation.ts';
 import { createIssuing } from './issuing.ts';
 import { createOrders } from './orders.ts';
 import { openStores } from './serve.ts';
@@ -33,7 +34,7 @@ export type Operator = {
 export async function openOperator(config: CertificateAuthorityConfig, log: Log): Promise<Operator> {
   const stores = openStores(config, await openAuthority(config), log);
   const issuing = createIssuing(stores);
-  const orders = createOrders({ ...stores, issuing, onChange() {} });
+  const orders = createOrders({ ...stores, issuing, generation: createGeneration(stores), onChange() {} });
   return {
     makeToken: (wish) => orders.makeToken(wish, 'operator').token,
     async makeServerCertificate(server) {

@@ -1,9 +1,10 @@
-/** What administrators order: tokens, decisions about enrolments, revocations. Each is one line in the log, with who it was. */
+/** What administrators order: tokens, decisions about enrolments, revocations, a new generation of epochs. Each is one line in the log, with who it was. */
 import { Mom4cError } from '@mom4c/core';
 import type { Certificate, RevocationReason, Role } from '@mom4c/core';
 import { checkGrant } from './config.ts';
 import { transaction } from './database.ts';
 import type { Enrolment } from './enrolment-store.ts';
+import type { Generation } from './generation.ts';
 import type { Issuing, IssuingParts } from './issuing.ts';
 import type { NewToken, TokenWish } from './token-store.ts';
 
@@ -21,6 +22,8 @@ export type Orders = {
   /** All that a name holds, its unused tokens included, or one certificate; of an administrator, the unused tokens that he
    *  made for others as well. @throws Mom4cError M4C_ENROLMENT_UNKNOWN */
   revoke(what: { name: string } | { serial: string }, reason: RevocationReason, by: string): Revocation;
+  /** For when the bucket of the lease was lost. @returns the new generation @throws as `Generation.raise` */
+  resetEpoch(by: string): Promise<number>;
 };
 
 export type Revocation = {
@@ -32,11 +35,12 @@ export type Revocation = {
 export function createOrders(
   parts: Pick<IssuingParts, 'database' | 'tokens' | 'certificates' | 'enrolments' | 'log'> & {
     readonly issuing: Issuing;
+    readonly generation: Pick<Generation, 'raise'>;
     /** The directory is no longer up to date. */
     readonly onChange: () => void;
   },
 ): Orders {
-  const { database, tokens, certificates, enrolments, log, issuing, onChange } = parts;
+  const { database, tokens, certificates, enrolments, log, issuing, generation, onChange } = parts;
 
   const revokeAll = (what: { name: string } | { serial: string }, reason: RevocationReason) => {
     const revoked = certificates.revoke(what, reason);
@@ -100,6 +104,12 @@ export function createOrders(
         revoked: revoked.map(({ serial, name, role }) => ({ serial, name, role })),
         tokens: voided,
       };
+    },
+
+    async resetEpoch(by) {
+      const raised = await generation.raise();
+      log.warn({ audit: 'generation', generation: raised, by }, "the domain's epochs have a new generation");
+      return raised;
     },
   };
 }

@@ -20,6 +20,7 @@ import type { ScepRequest } from '@mom4c/pki';
 import { createCertificateStore } from './certificate-store.ts';
 import { openDatabase } from './database.ts';
 import { createEnrolmentStore } from './enrolment-store.ts';
+import { createGeneration } from './generation.ts';
 import { createIssuing } from './issuing.ts';
 import { createOrders } from './orders.ts';
 import { createRevocationList } from './revocation-list.ts';
@@ -90,7 +91,7 @@ function setUp(t: TestContext, withoutToken: 'refuse' | 'approval' = 'approval')
   return {
     ...all,
     audits,
-    orders: createOrders({ ...all, onChange() {} }),
+    orders: createOrders({ ...all, generation: createGeneration(all), onChange() {} }),
     ask,
     get: async (change: Partial<ScepRequest> = {}) => {
       const certificate = await ask(change);

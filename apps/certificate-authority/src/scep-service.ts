@@ -1,4 +1,5 @@
-/** SCEP (RFC 8894 §4) and the revocation list over HTTP. Plain HTTP, since every message is signed and what is secret in it is encrypted. */
+/** SCEP (RFC 8894 §4), the revocation list and the generation of epochs over HTTP. Plain HTTP, since every message is signed and what
+ *  is secret in it is encrypted. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Mom4cError } from '@mom4c/core';
 import type { Clock, Log } from '@mom4c/core';
@@ -7,6 +8,7 @@ import type { ScepAuthority, ScepPolicy } from '@mom4c/pki';
 import { createHttpServer, HTTP_LIMITS, listen } from '@mom4c/runtime';
 import type { HttpService } from '@mom4c/runtime';
 import { FailureLimit } from './failure-limit.ts';
+import type { Generation } from './generation.ts';
 import { MAX_CONNECTIONS, readBody } from './http.ts';
 import type { RevocationList } from './revocation-list.ts';
 import { readScepQuery } from './scep-query.ts';
@@ -23,6 +25,7 @@ export async function startScepService(parts: {
   /** What is decided for whoever asks from that address. */
   readonly policyFor: (remote: string) => ScepPolicy;
   readonly revocationList: RevocationList;
+  readonly generation: Pick<Generation, 'current'>;
   /** For the metrics. @param result `ok`, or the failInfo of RFC 8894 §3.2.1.4.5 */
   readonly observe: (messageType: string, result: string) => void;
   /** Something may have been issued. */
@@ -30,7 +33,7 @@ export async function startScepService(parts: {
   readonly clock: Clock;
   readonly log: Log;
 }): Promise<HttpService> {
-  const { own, policyFor, revocationList, observe, onAnswered, clock, log } = parts;
+  const { own, policyFor, revocationList, generation, observe, onAnswered, clock, log } = parts;
   const limit = new FailureLimit(clock);
 
   const answer = async (request: IncomingMessage): Promise<Answer> => {
@@ -38,7 +41,8 @@ export async function startScepService(parts: {
     if (request.method !== 'GET' && request.method !== 'POST') return text(405, 'GET and POST only');
     if (query.path === '/crl')
       return { status: 200, type: 'application/pkix-crl', body: await revocationList.current() };
-    if (query.path !== '/scep') return text(404, 'there are /scep and /crl');
+    if (query.path === '/generation') return generationNow();
+    if (query.path !== '/scep') return text(404, 'there are /scep, /crl and /generation');
     switch (query.operation) {
       case 'GetCACaps':
         return text(200, SCEP_CAPABILITIES);
@@ -51,6 +55,12 @@ export async function startScepService(parts: {
       default:
         return text(400, 'operation must be GetCACaps, GetCACert, GetNextCACert or PKIOperation');
     }
+  };
+
+  const generationNow = (): Answer => {
+    const stated = generation.current();
+    if (!stated) return text(404, 'it is the first');
+    return { status: 200, type: 'application/cms', body: stated.octets };
   };
 
   const operate = async (request: IncomingMessage, inQuery: Buffer): Promise<Answer> => {

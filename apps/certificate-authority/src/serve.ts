@@ -14,6 +14,7 @@ import { createCertificateStore } from './certificate-store.ts';
 import type { CertificateAuthorityConfig } from './config.ts';
 import { openDatabase } from './database.ts';
 import { createEnrolmentStore } from './enrolment-store.ts';
+import { createGeneration } from './generation.ts';
 import { createIssuing } from './issuing.ts';
 import type { Issuing, IssuingParts } from './issuing.ts';
 import { certificateAuthorityMetrics } from './metrics.ts';
@@ -76,6 +77,7 @@ export async function serve(app: App, config: CertificateAuthorityConfig): Promi
   const own = { authority: keys.authority, key: keys.authorityKey, clock, random };
   const onChange = () => publication?.wake();
   const revocationList = createRevocationList(stores);
+  const generation = createGeneration(stores);
   const { withoutToken } = config.enrolment;
   const policyFor = (remote: string) =>
     createScepPolicy({ ...stores, issuing, revocationList, withoutToken }, remote);
@@ -84,6 +86,7 @@ export async function serve(app: App, config: CertificateAuthorityConfig): Promi
     own,
     policyFor,
     revocationList,
+    generation,
     observe: (type, result) => requests.add({ type, result }),
     onAnswered: onChange,
     clock,
@@ -95,7 +98,7 @@ export async function serve(app: App, config: CertificateAuthorityConfig): Promi
     ...stores,
     ...config.admin,
     observe: (status) => orders.add({ status: String(status) }),
-    orders: createOrders({ ...stores, issuing, onChange }),
+    orders: createOrders({ ...stores, issuing, generation, onChange }),
     identity: await adminIdentity(config, issuing),
   });
   app.onStop('admin', () => admin.stop());

@@ -5,6 +5,9 @@ export type Epoch = {
   readonly revision: number;
 };
 
+/** Needs no statement of the authority. */
+export const FIRST_GENERATION = 1;
+
 /** @returns less than, equal to or more than 0, as `a` is lower than, the same as or higher than `b` */
 export function compareEpochs(a: Epoch, b: Epoch): number {
   return a.generation - b.generation || a.revision - b.revision;

@@ -22,25 +22,45 @@ import { checkKeyPair } from './key-pair.ts';
 const signInPool = promisify<string, Uint8Array, SignKeyObjectInput | KeyObject, Buffer>(sign);
 
 const VERSION_1 = smallInteger(1);
-const DATA = oid(OID.data);
+const VERSION_3 = smallInteger(3);
 const SHA_256 = written(algorithm(OID.sha256));
 const SHA_256_ALONE = written(setOf(SHA_256));
 
 /** @throws Mom4cError M4C_CERTIFICATE_INVALID if the key is not that of the certificate */
 export function createSigner({ key, certificate }: { key: KeyObject; certificate: Certificate }): Signer {
-  checkKeyPair(key, certificate);
   if (certificate.role === 'server')
     throw new Mom4cError('M4C_CERTIFICATE_INVALID', 'a server does not sign messages');
+  const signContent = contentSigner(key, certificate, OID.data);
+  return {
+    certificate,
+    signDetached: (content) => signContent(content, false),
+    signEnclosed: (content) => signContent(content, true),
+  };
+}
+
+export type NamedCertificate = Pick<Certificate, 'issuer' | 'serial' | 'fingerprint' | 'publicKey'>;
+
+/** @param type eContentType: what was signed as one type is nothing as another
+ *  @throws Mom4cError M4C_CERTIFICATE_INVALID if the key is not that of the certificate */
+export function contentSigner(
+  key: KeyObject,
+  certificate: NamedCertificate,
+  type: string,
+): (content: Uint8Array, enclose: boolean) => Promise<Uint8Array> {
+  checkKeyPair(key, certificate);
   const ec = isEc(key);
   // Written once for all messages.
   const signerIdentifier = issuerAndSerial(certificate);
   const signatureAlgorithm = written(
     ec ? algorithm(OID.ecdsaWithSha256) : algorithm(OID.sha256WithRsa, nullValue()),
   );
-  const contentType = written(attribute(OID.contentType, DATA));
+  const eContentType = oid(type);
+  // RFC 5652 §5.1.
+  const version = type === OID.data ? VERSION_1 : VERSION_3;
+  const contentType = written(attribute(OID.contentType, eContentType));
   const signingCertificate = written(attribute(OID.signingCertificateV2, signingCertificateV2(certificate)));
 
-  async function signContent(content: Uint8Array, enclose: boolean): Promise<Uint8Array> {
+  return async (content, enclose) => {
     checkSize(content);
     const digest = hash('sha256', content, 'buffer');
     const attributes = setOf(
@@ -59,17 +79,13 @@ export function createSigner({ key, certificate }: { key: KeyObject; certificate
       signatureAlgorithm,
       octetString(signature),
     );
-    const encapsulated = enclose ? sequence(DATA, tagged(0, octetString(content))) : sequence(DATA);
+    const encapsulated = enclose
+      ? sequence(eContentType, tagged(0, octetString(content)))
+      : sequence(eContentType);
     return encodeContentInfo(
       OID.signedData,
-      sequence(VERSION_1, SHA_256_ALONE, encapsulated, setOf(signerInfo)),
+      sequence(version, SHA_256_ALONE, encapsulated, setOf(signerInfo)),
     );
-  }
-
-  return {
-    certificate,
-    signDetached: (content) => signContent(content, false),
-    signEnclosed: (content) => signContent(content, true),
   };
 }
 
@@ -78,6 +94,6 @@ function attribute(type: string, value: Der): Der {
 }
 
 /** RFC 5035 §3: SHA-256 is the default, and so is not written. */
-function signingCertificateV2(certificate: Certificate): Der {
+function signingCertificateV2(certificate: NamedCertificate): Der {
   return sequence(sequence(sequence(octetString(Buffer.from(certificate.fingerprint, 'hex')))));
 }

@@ -51,6 +51,8 @@ export const OID = {
   /** RFC 4055 §4.1. */
   rsaesOaep: '1.2.840.113549.1.1.7',
   mgf1: '1.2.840.113549.1.1.8',
+  /** Ours, by a UUID (X.667): a statement of the authority about the generation of its domain's epochs. */
+  generationStatement: '2.25.334649618493027223594979284424155469593',
 } as const;
 
 /** @throws Mom4cError M4C_TOO_LARGE */
@@ -75,10 +77,10 @@ export function decodeContentInfo(octets: Uint8Array, type: string, what: string
 }
 
 /** Of certificates, which do not change, and which are kept by those who know them. */
-const names = new WeakMap<Certificate, Der>();
+const names = new WeakMap<Pick<Certificate, 'issuer' | 'serial'>, Der>();
 
 /** `issuerAndSerialNumber` (RFC 5652 §10.2.4). */
-export function issuerAndSerial(certificate: Certificate): Der {
+export function issuerAndSerial(certificate: Pick<Certificate, 'issuer' | 'serial'>): Der {
   const known = names.get(certificate);
   if (known) return known;
   const { issuer, serial } = certificate;

@@ -7,7 +7,14 @@
  * - Nothing that the directory says is believed before the authority's signature on it was checked.
  */
 import { hash, verify } from 'node:crypto';
-import { type CertificateDirectory, type Clock, Mom4cError, type Verified, type Verifier } from '@mom4c/core';
+import {
+  type Certificate,
+  type CertificateDirectory,
+  type Clock,
+  Mom4cError,
+  type Verified,
+  type Verifier,
+} from '@mom4c/core';
 import { type Authority, verifyIssued } from './certificates.ts';
 import {
   checkSize,
@@ -34,7 +41,7 @@ import {
   readTagged,
 } from './der.ts';
 
-type SignedData = {
+export type SignedData = {
   readonly content: Uint8Array;
   readonly signer: IssuerAndSerial;
   /** DER of the SET of attributes: what was signed. */
@@ -60,10 +67,8 @@ const MAX_ATTRIBUTES = 16;
 export function createVerifier({ directory, authority, clock }: VerifierOptions): Verifier {
   return {
     async verify(signedData: Uint8Array, detached?: Uint8Array, sender?: string): Promise<Verified> {
-      const parsed = readSignedData(signedData, detached);
-      // Before the directory is asked: garbage shall cost no look-up.
-      const digest = hash('sha256', parsed.content, 'buffer');
-      if (!digest.equals(parsed.messageDigest)) throw badSignature('its digest is not that of the content');
+      // Its digest as well, before the directory is asked: garbage shall cost no look-up.
+      const parsed = readSignedData(signedData, detached, OID.data);
       const { issuer, serial } = parsed.signer;
       const signer = await directory.byIssuerAndSerial(issuer, serial, sender);
       if (!signer) throw new Mom4cError('M4C_CERTIFICATE_UNKNOWN', `serial number ${parsed.signer.serial}`);
@@ -72,36 +77,58 @@ export function createVerifier({ directory, authority, clock }: VerifierOptions)
       verifyIssued(signer, authority, clock.now());
       if (signer.role === 'server')
         throw new Mom4cError('M4C_CERTIFICATE_INVALID', 'a server does not sign messages');
-      if (signer.fingerprint !== parsed.certificateHash.toString('hex'))
-        throw badSignature('it was made under another certificate');
-      const algorithms: readonly string[] = isEc(signer.publicKey)
-        ? [OID.ecdsaWithSha256]
-        : [OID.sha256WithRsa, OID.rsaEncryption];
-      if (!algorithms.includes(parsed.signatureAlgorithm))
-        throw badSignature('its algorithm is not that of the key');
-      if (!verify('sha256', parsed.attributes, signer.publicKey, parsed.signature))
-        throw badSignature('it does not fit');
+      checkSignature(parsed, signer);
       return { content: parsed.content, signer };
     },
   };
 }
 
-/** @throws Mom4cError M4C_TOO_LARGE, M4C_MALFORMED */
-function readSignedData(octets: Uint8Array, detached: Uint8Array | undefined): SignedData {
+/** @throws Mom4cError M4C_BAD_SIGNATURE */
+export function checkSignature(
+  parsed: SignedData,
+  { fingerprint, publicKey }: Pick<Certificate, 'fingerprint' | 'publicKey'>,
+): void {
+  if (fingerprint !== parsed.certificateHash.toString('hex'))
+    throw badSignature('it was made under another certificate');
+  const algorithms: readonly string[] = isEc(publicKey)
+    ? [OID.ecdsaWithSha256]
+    : [OID.sha256WithRsa, OID.rsaEncryption];
+  if (!algorithms.includes(parsed.signatureAlgorithm))
+    throw badSignature('its algorithm is not that of the key');
+  if (!verify('sha256', parsed.attributes, publicKey, parsed.signature))
+    throw badSignature('it does not fit');
+}
+
+/** Its signature is still to be checked. @param type eContentType that it must have
+ *  @throws Mom4cError M4C_TOO_LARGE, M4C_MALFORMED, M4C_BAD_SIGNATURE (the digest is not that of the content) */
+export function readSignedData(
+  octets: Uint8Array,
+  detached: Uint8Array | undefined,
+  type: string,
+): SignedData {
   // No certificates [0] and no CRLs [1]: a signer is found in the directory, or not at all.
   const items = decodeContentInfo(octets, OID.signedData, 'SignedData');
   if (items.length !== 4) throw malformed('SignedData: certificates or revocation lists are not accepted');
   const [version, digestAlgorithms, encapsulated, signerInfos] = items;
-  // Version 1 is that of data, signed under an issuerAndSerialNumber (RFC 5652 §5.1, §5.3).
-  if (readSmallInteger(version, 'version') !== 1) throw malformed('SignedData: version');
+  // Version 1 is that of data, signed under an issuerAndSerialNumber (RFC 5652 §5.1, §5.3); of other types it is 3.
+  if (readSmallInteger(version, 'version') !== (type === OID.data ? 1 : 3))
+    throw malformed('SignedData: version');
   expectSha256(readSet(digestAlgorithms, 'digestAlgorithms', 1)[0]);
   const [signerInfo] = readSet(signerInfos, 'signerInfos', 1);
-  return { content: readContent(encapsulated, detached), ...readSignerInfo(signerInfo) };
+  const content = readContent(encapsulated, detached, type);
+  const parsed = { content, ...readSignerInfo(signerInfo, type) };
+  const digest = hash('sha256', content, 'buffer');
+  if (!digest.equals(parsed.messageDigest)) throw badSignature('its digest is not that of the content');
+  return parsed;
 }
 
-function readContent(encapsulated: Der | undefined, detached: Uint8Array | undefined): Uint8Array {
+function readContent(
+  encapsulated: Der | undefined,
+  detached: Uint8Array | undefined,
+  expected: string,
+): Uint8Array {
   const [type, explicit, ...more] = readSequence(encapsulated, 'encapContentInfo');
-  expectOid(type, OID.data, 'eContentType');
+  expectOid(type, expected, 'eContentType');
   if (more.length > 0) throw malformed('encapContentInfo');
   // Two contents would leave open which of them was signed.
   if (explicit && detached) throw malformed('SignedData: content inside and beside it');
@@ -112,7 +139,7 @@ function readContent(encapsulated: Der | undefined, detached: Uint8Array | undef
 }
 
 /** RFC 5652 §5.3, without unsigned attributes. */
-function readSignerInfo(value: Der | undefined): Omit<SignedData, 'content'> {
+function readSignerInfo(value: Der | undefined, type: string): Omit<SignedData, 'content'> {
   const items = readSequence(value, 'SignerInfo', 6);
   const [version, identifier, digestAlgorithm, signedAttributes, signatureAlgorithm, signature] = items;
   if (readSmallInteger(version, 'version') !== 1) throw malformed('SignerInfo: version');
@@ -121,7 +148,7 @@ function readSignerInfo(value: Der | undefined): Omit<SignedData, 'content'> {
   // DER sorts a SET. Another order would be another encoding of the same attributes.
   if (!isSorted(attributes)) throw malformed('signedAttrs: not in the order of DER');
   const read = readAttributes(attributes);
-  expectOid(read(OID.contentType), OID.data, 'contentType');
+  expectOid(read(OID.contentType), type, 'contentType');
   const signer = readIssuerAndSerial(identifier);
   return {
     signer,

@@ -26,6 +26,13 @@ export {
 export { createLdapDirectory, type LdapDirectory } from './directory.ts';
 export { type DirectoryOptions } from './directory-connection.ts';
 export { createDirectoryPublisher, type DirectoryPublisher } from './directory-publisher.ts';
+export {
+  type GenerationStatement,
+  MAX_GENERATION,
+  MAX_GENERATION_STATEMENT,
+  readGeneration,
+  signGeneration,
+} from './generation-statement.ts';
 export { type Identity } from './identity.ts';
 export {
   type CrlRequest,
@@ -33,6 +40,7 @@ export {
   type EnrolRequest,
   fetchAuthority,
   fetchCrl,
+  fetchGeneration,
   makeEnrolmentKey,
   pollEnrolment,
   renew,

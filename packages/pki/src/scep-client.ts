@@ -1,6 +1,6 @@
 /**
  * A node's side of SCEP (RFC 8894): fetch the authority, enrol with a token or by approval, renew with the certificate
- * in hand, fetch the revocation list.
+ * in hand, fetch the revocation list; and what stands beside it, the generation of the domain's epochs.
  */
 import { createPublicKey, generateKeyPair, X509Certificate } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
@@ -9,10 +9,12 @@ import { Mom4cError } from '@mom4c/core';
 import type { Certificate, Clock, Random, Role } from '@mom4c/core';
 import { readAuthority, readCertificate, verifyIssued } from './certificates.ts';
 import type { Authority } from './certificates.ts';
+import { MAX_GENERATION_STATEMENT, readGeneration } from './generation-statement.ts';
+import type { GenerationStatement } from './generation-statement.ts';
 import type { Identity } from './identity.ts';
 import type { ScepRequestType } from './scep-attributes.ts';
 import { openScepEnvelope, sealScepEnvelope } from './scep-envelope.ts';
-import { exchange } from './scep-http.ts';
+import { exchange, getBeside } from './scep-http.ts';
 import {
   checkScepSignature,
   MAX_CRL_OCTETS,
@@ -150,6 +152,18 @@ export async function fetchCrl(options: CrlRequest): Promise<Buffer> {
   const [crl] = reading(() => readCrls(opened));
   if (!crl) throw new Mom4cError('M4C_CA_REFUSED', 'the answer has no list');
   return crl;
+}
+
+/** The latest statement about the generation of the domain's epochs. @param options.url of the SCEP service, beside which it is
+ *  @returns undefined if there never was one @throws Mom4cError M4C_CA_UNREACHABLE, M4C_CA_REFUSED; as `readGeneration` */
+export async function fetchGeneration(options: {
+  readonly url: string;
+  readonly authority: Authority;
+  readonly domain: string;
+  readonly signal: AbortSignal;
+}): Promise<{ readonly statement: GenerationStatement; readonly octets: Uint8Array } | undefined> {
+  const octets = await getBeside(options.url, 'generation', MAX_GENERATION_STATEMENT, options.signal);
+  return octets && { statement: readGeneration(octets, options), octets };
 }
 
 type Exchange = Common & {

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { after, before, beforeEach, test } from 'node:test';
 import { MAX_CRL_OCTETS } from './scep-message.ts';
-import { exchange } from './scep-http.ts';
+import { exchange, getBeside } from './scep-http.ts';
 import { fault } from './test-domain.ts';
 
 const never = new AbortController().signal;
@@ -69,4 +69,21 @@ test('an answer that breaks off, and one that nobody waits for any more, is none
   };
   await assert.rejects(get(stop.signal), fault('M4C_CA_UNREACHABLE'));
   await assert.rejects(get(AbortSignal.abort()), fault('M4C_CA_UNREACHABLE'));
+});
+
+test('what stands beside the service of SCEP is got there, or there is none', async () => {
+  answer = (_request, response) => void response.end('octets');
+  assert.deepEqual(await getBeside(url, 'generation', 6, never), Buffer.from('octets'));
+  assert.deepEqual(asked, ['/generation']);
+  await assert.rejects(getBeside(url, 'generation', 5, never), fault('M4C_CA_REFUSED'));
+  answer = (_request, response) => response.writeHead(404).end();
+  assert.equal(await getBeside(url, 'generation', 6, never), undefined);
+  for (const [status, code] of [
+    [302, 'M4C_CA_UNREACHABLE'],
+    [403, 'M4C_CA_REFUSED'],
+    [500, 'M4C_CA_UNREACHABLE'],
+  ] as const) {
+    answer = (_request, response) => response.writeHead(status, { location: '/other' }).end('octets');
+    await assert.rejects(getBeside(url, 'generation', 6, never), fault(code));
+  }
 });
