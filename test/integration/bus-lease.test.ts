@@ -74,6 +74,17 @@ test('one of several writes over the same revision wins, and the epoch is that o
   assert.deepEqual((await two.read())?.record, back);
 });
 
+test('a bucket that is gone is made anew: a lease is none then, and its revisions begin again', async () => {
+  const store = await open('GONE');
+  const first = await store.write(lease(), 0);
+  assert.ok(await store.write(lease(), first!));
+  await raw.request('$JS.API.STREAM.DELETE.KV_GONE', '');
+  await assert.rejects(store.write(lease(), first!), { name: 'Mom4cError' });
+  assert.equal(await store.read(), undefined);
+  assert.equal(await store.write(lease({ generation: 2 }), 0), 1);
+  assert.deepEqual(await store.read(), { revision: 1, record: lease({ generation: 2 }) });
+});
+
 test('a lease that was deleted is none, and its revisions go on', async () => {
   const store = await open('DELETED');
   const first = await store.write(lease(), 0);

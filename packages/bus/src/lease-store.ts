@@ -5,7 +5,8 @@
  *  - reads and writes are answered by the leader of the bucket's stream, never by a copy that may lag behind;
  *  - nothing is written later than asked: without a connection a call fails at once, so that no renewal waits in a
  *    buffer until it is not true any more;
- *  - what stands there and is not a lease is an error, and is never written over.
+ *  - what stands there and is not a lease is an error, and is never written over;
+ *  - a bucket that is gone is made anew, empty: whoever judges what stands there knows whether anything did before.
  */
 import { StorageType, type KV, type StoredMsg } from 'nats';
 import * as z from 'zod';
@@ -66,15 +67,15 @@ export async function openLeaseStore(options: LeaseStoreOptions): Promise<LeaseS
   };
 
   const { client, manager } = await jetStreamOf(bus);
-  const kv: KV = await ask(() =>
+  const openBucket = (): Promise<KV> =>
     client.views.kv(bucket, {
       history: 1,
       storage: StorageType.File,
       replicas,
       maxValueSize: MAX_OCTETS,
       allow_direct: false,
-    }),
-  );
+    });
+  const kv = await ask(openBucket);
 
   /** Also a mark that it was deleted. */
   const lastWrite = async (): Promise<StoredMsg | undefined> => {
@@ -82,7 +83,10 @@ export async function openLeaseStore(options: LeaseStoreOptions): Promise<LeaseS
       return await manager.streams.getMessage(stream, { last_by_subj: subject });
     } catch (error) {
       if (apiErrorOf(error) === API_ERROR.noMessage) return undefined;
-      throw error;
+      if (apiErrorOf(error) !== API_ERROR.streamNotFound) throw error;
+      log.error({ bucket }, 'lease: its bucket is gone, and is made anew; see docs/fail-over.md');
+      await openBucket();
+      return undefined;
     }
   };
 

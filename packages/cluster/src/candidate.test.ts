@@ -477,6 +477,23 @@ test('whoever was not there when the store was lost learns from the log which ep
   assert.equal(cm1.candidate.holding, true);
 });
 
+test('a store made anew that somebody held who knew nothing is taken all the same once the generation is raised', async () => {
+  const { time, store, authority, stand, cm1, cm2, cm3 } = await threeManagers();
+  await time.advance(3 * LEASE);
+  store.empty();
+  const late = stand('cm4', { generation: () => 1 });
+  await time.advance(LEASE);
+  assert.deepEqual(late.candidate.epoch, { generation: 1, revision: 1 });
+  assert.deepEqual(holders(cm1, cm2, cm3), [], 'not under an epoch that was there before');
+  store.fates.set('cm4', 'not done');
+  await time.advance(3 * LEASE);
+  assert.deepEqual(holders(cm1, cm2, cm3), []);
+  authority.generation = 2;
+  await time.advance(2 * LEASE);
+  assert.equal(holders(cm1, cm2, cm3).length, 1);
+  assert.equal(store.entry?.record.generation, 2);
+});
+
 test('a record of a higher generation than is known is left alone until that is known', async () => {
   const { time, store, authority, stand } = setUp();
   stand('cm1', { generation: () => 7 });

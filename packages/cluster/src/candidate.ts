@@ -256,9 +256,12 @@ export class Candidate {
     const { store, generation } = this.#options;
     const entry = await this.#bounded(store.read());
     this.#unread = false;
-    if (entry) this.#see(entry);
+    const before = this.#known?.entry;
     // The store was made anew. Under the old generation its revisions would make an epoch that was there before.
-    else if (this.#known && this.#known.entry.record.generation < generation()) this.#known = undefined;
+    const isAnew =
+      before && (entry?.revision ?? 0) < before.revision && before.record.generation < generation();
+    if (isAnew) this.#known = undefined;
+    if (entry) this.#see(entry);
     // What was refused a moment ago would be again.
     if (this.#refused !== undefined && this.#known?.entry.revision === this.#refused) this.#postpone();
     this.#refused = undefined;
