@@ -30,7 +30,7 @@ export class Executor {
     const { process } = this;
     const { witness } = this.#scene;
     try {
-      this.#record.admitEpoch(ISSUER, epoch);
+      this.#record.admitEpoch(ISSUER, epoch, () => this.#scene.generation);
     } catch (thrown) {
       if (!(thrown instanceof Mom4cError && thrown.code === 'M4C_EPOCH')) throw thrown;
       this.#scene.world.say(process.name, `refuses ${kind} ${id}: an old epoch`);

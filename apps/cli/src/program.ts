@@ -10,6 +10,7 @@ import { doctorVerb } from './doctor-verb.ts';
 import { enrollVerb } from './enroll-verb.ts';
 import { explainVerb } from './explain-verb.ts';
 import { labVerb } from './lab-verb.ts';
+import { resetEpochVerb } from './reset-epoch-verb.ts';
 
 export type { Command as Program } from 'commander';
 
@@ -30,6 +31,7 @@ export function makeProgram(): Program {
       // `mom4c managers` alone lists them.
       isDefault: command.verb?.endsWith(' list') ?? false,
     });
+  groupOf(program, 'managers').addCommand(resetEpochVerb().exitOverride());
   program.addCommand(enrollVerb().exitOverride());
   program.addCommand(doctorVerb().exitOverride());
   program.addCommand(configVerb().exitOverride());
@@ -47,7 +49,10 @@ const GROUPS: Readonly<Record<string, string>> = {
 
 function parentOf(program: Program, { verb }: Command): Program {
   const group = verb?.split(' ')[0];
-  if (group === undefined) return program;
+  return group === undefined ? program : groupOf(program, group);
+}
+
+function groupOf(program: Program, group: string): Program {
   const known = program.commands.find((one) => one.name() === group);
   if (known) return known;
   const made = new Program(group).description(GROUPS[group] ?? '').exitOverride();

@@ -25,6 +25,7 @@ export async function admit(
     time,
     expires: time + JOINED_VALID_MS,
     epoch: leadership.epoch,
+    stated: leadership.stated,
     room: room.room,
     key: handOut(leadership.roomKey),
   };

@@ -57,6 +57,8 @@ export type DispatchParts = {
   readonly managers: (request: Uuid) => ManagersPort;
   readonly federation: (request: Uuid) => FederationPort;
   readonly outbox: Outbox;
+  /** A task executor knows a higher epoch than this one, or does not believe its generation. */
+  readonly onEpochRefused?: () => void;
 };
 
 /** After a term has begun, task executors that are not present may only not have said so yet. */
@@ -152,6 +154,7 @@ export class Dispatch {
       if (['M4C_TIMEOUT', 'M4C_XMPP_OFFLINE', 'M4C_NO_MANAGER'].includes(error.code)) return;
       // It is away, and may come back with what it knows.
       if (error.code === 'M4C_XMPP_RECIPIENT' && work.adopted) return;
+      if (error.code === 'M4C_EPOCH') this.#parts.onEpochRefused?.();
       if (error.code === 'M4C_XMPP_RECIPIENT') pending.settle(noAnswer(target, 'M4C_TARGET_ABSENT'));
       else pending.settle({ target, state: 'refused', error: error.toBody() });
     }

@@ -14,6 +14,8 @@ export const LEADERSHIP_RETRY_MS = 5_000;
 
 export type LeadershipParts = {
   readonly epoch: Epoch;
+  /** What the authority has stated about its generation, in base64; undefined under the first one. */
+  readonly stated: string | undefined;
   readonly roomKey: SessionKey;
   /** Does the lease still hold? Asked before anything is said under the epoch. */
   readonly holds: () => boolean;
@@ -23,12 +25,14 @@ export type LeadershipParts = {
 
 export class Leadership {
   readonly epoch: Epoch;
+  readonly stated: string | undefined;
   readonly roomKey: SessionKey;
   readonly #member: Member;
   readonly #parts: LeadershipParts;
 
   constructor(member: Member, parts: LeadershipParts) {
     this.epoch = parts.epoch;
+    this.stated = parts.stated;
     this.roomKey = parts.roomKey;
     this.#member = member;
     this.#parts = parts;
@@ -54,6 +58,7 @@ export class Leadership {
       expires: time + LEADERSHIP_VALID_MS,
       manager: settings.name,
       epoch: this.epoch,
+      stated: this.stated,
       key: this.roomKey.id,
       managers: managers.map((one) => one.fingerprint).slice(0, MAX_MANAGERS),
       standbys: this.#parts.standbys().slice(0, MAX_MANAGERS),

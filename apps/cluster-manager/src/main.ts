@@ -11,6 +11,7 @@ import { runMember } from '@mom4c/member';
 import type { Running, Started } from '@mom4c/member';
 import type { DeskParts } from './command-desk.ts';
 import { gatewayOver } from './gateway-port.ts';
+import { Generation } from './generation.ts';
 import { Letters } from './letters.ts';
 import { managersPort } from './manager-port.ts';
 import { deskObserver, timedJournal, watchManager } from './metrics.ts';
@@ -22,8 +23,6 @@ import type { ClusterManagerSettings } from './settings.ts';
 import { Standbys } from './standbys.ts';
 import { Succession } from './succession.ts';
 import { Term } from './term.ts';
-
-const GENERATION = 1;
 
 await runMember({ name: 'cluster-manager', role: 'cm', schema: clusterManagerSettings, start });
 
@@ -57,13 +56,14 @@ async function start(running: Running<ClusterManagerSettings>): Promise<Started>
   const roster = new Roster(member, own, memory);
   const standbys = new Standbys(settings.name, clock);
   const leaseMs = settings.lease.seconds * 1000;
+  const generation = new Generation(join(settings.state, 'generation'), member, () => succession.consider());
   const candidate = new Candidate({
     name: settings.name,
     instance: Buffer.from(random.bytes(8)).toString('hex'),
     store,
     clock,
     log,
-    generation: () => GENERATION,
+    generation: () => generation.current,
     opened: () => journal.led?.epoch,
     leaseMs,
   });
@@ -80,6 +80,7 @@ async function start(running: Running<ClusterManagerSettings>): Promise<Started>
       onArrival: (name) => succession.term?.desk.arrived(name),
       onFit: () => succession.consider(),
       onManagerGone: (name) => succession.managerGone(name),
+      admit: (statement) => generation.admit(statement),
       onStatement: (statement) => succession.follow(statement),
       // Going on in the dark, or fighting for the address, would help nobody.
       onEnded: (error) => void app.fail(error),
@@ -101,6 +102,8 @@ async function start(running: Running<ClusterManagerSettings>): Promise<Started>
     return new Term({
       ...{ member, seat, letters, refusals, roster, journal, observer, policy, epoch, managers },
       federation: gatewayOver(bus),
+      stated: generation.statement,
+      onEpochRefused: () => generation.suspect(),
       holds: () => candidate.holding,
       standbys: () => standbys.ranked(),
       onConflict: () => void candidate.resign().catch(() => {}),
@@ -117,6 +120,7 @@ async function start(running: Running<ClusterManagerSettings>): Promise<Started>
   onStop('succession', () => succession.stop());
   watchManager(metrics, { bus, seat, roster, journal, succession });
   candidate.start();
+  generation.start();
   return {
     checks: new Map([
       ['xmpp', () => ({ ok: seat.own.online && (succession.term?.online ?? true) })],

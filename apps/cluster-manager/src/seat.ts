@@ -23,6 +23,8 @@ export type SeatEvents = Omit<AttendanceParts, 'letters'> & {
   readonly onFit: () => void;
   /** A manager is not in the room any more. */
   readonly onManagerGone: (name: string) => void;
+  /** @throws Mom4cError M4C_EPOCH: nobody has stated the generation that it claims */
+  readonly admit: (statement: PayloadOf<'leadership'>) => void;
   /** A manager has said, signed, that it leads. */
   readonly onStatement: (statement: PayloadOf<'leadership'>) => void;
   /** A session is gone for good: somebody else has our name, or the server refuses us. */
@@ -194,6 +196,7 @@ export class Seat {
   }
 
   #follow(statement: PayloadOf<'leadership'>): void {
+    this.#events.admit(statement);
     if (this.#highest && compareEpochs(statement.epoch, this.#highest) < 0) throw new Mom4cError('M4C_EPOCH');
     this.#highest = statement.epoch;
     this.#events.onStatement(statement);

@@ -31,6 +31,7 @@ export type TermParts = Omit<DeskParts, 'outbox' | 'leadership'> & {
   readonly refusals: Refusals;
   readonly journal: SharedJournal;
   readonly epoch: Epoch;
+  readonly stated: string | undefined;
   readonly holds: () => boolean;
   readonly standbys: () => readonly string[];
   /** Somebody newer has the address: this term is over, whatever the lease says. */
@@ -51,11 +52,11 @@ export class Term {
   readonly #whenOpen = Promise.withResolvers<void>();
 
   constructor(parts: TermParts) {
-    const { member, seat, epoch, holds, standbys, journal, refusals } = parts;
+    const { member, seat, epoch, stated, holds, standbys, journal, refusals } = parts;
     this.#parts = parts;
     const roomKey = seat.roomKey ?? newSessionKey(member.random);
     seat.roomKey = roomKey;
-    this.#leadership = new Leadership(member, { epoch, roomKey, holds, standbys });
+    this.#leadership = new Leadership(member, { epoch, stated, roomKey, holds, standbys });
     const outbox = outboxOf(member, seat.service, seat.room, this.#leadership);
     this.desk = new CommandDesk({ ...parts, leadership: this.#leadership, outbox });
     this.lectern = openLectern(member, seat.room, this.#leadership);

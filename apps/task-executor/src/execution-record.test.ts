@@ -1,7 +1,7 @@
 // Mutations seen red, one each: begun without being written; the answer not written; what is begun but not answered taken for
 // not begun; a refusal, or "not begun", told but not written; the same id begun beside its run; ids of all domains in one;
 // a lower epoch admitted; an epoch not written; what may be sent again forgotten when it is full; nothing ever forgotten; a
-// full disk after the act taken for a failure.
+// full disk after the act taken for a failure; a generation that nobody stated admitted; the statement asked for each time.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -221,27 +221,45 @@ test('and the same on a real file', async () => {
   await fc.assert(property, { numRuns: 15 });
 });
 
-test('the epoch of a domain never goes down, in any life, and says nothing about another domain', () => {
-  const epoch = fc.record({ generation: fc.nat(2), revision: fc.nat(4) }, { noNullPrototype: true });
-  const said = fc.record({ issuer: fc.constantFrom(ALPHA, BETA), epoch, die: fc.boolean() });
+test('the epoch of a domain never goes down, in any life, is of a stated generation, and says nothing about another', () => {
+  const epoch = fc.record({ generation: fc.nat(3), revision: fc.nat(4) }, { noNullPrototype: true });
+  const stated = fc.option(fc.nat(3), { nil: undefined });
+  const said = fc.record({ issuer: fc.constantFrom(ALPHA, BETA), epoch, stated, die: fc.boolean() });
   fc.assert(
     fc.property(fc.array(said, { maxLength: 30 }), (all) => {
       const store = fakeStore();
       let record = new ExecutionRecord(store, { now: () => START }, noFault);
       const highest = new Map<string, Epoch>();
-      for (const { issuer, epoch: next, die } of all) {
+      for (const { issuer, epoch: next, stated, die } of all) {
         if (die) record = new ExecutionRecord(store, { now: () => START }, noFault);
         const known = highest.get(issuer);
-        if (known && compareEpochs(next, known) < 0)
-          assert.throws(() => record.admitEpoch(issuer, next), code('M4C_EPOCH'));
+        const admit = () => record.admitEpoch(issuer, next, stated === undefined ? undefined : () => stated);
+        const isLower = known !== undefined && compareEpochs(next, known) < 0;
+        if (isLower || next.generation > Math.max(1, known?.generation ?? 1, stated ?? 1))
+          assert.throws(admit, code('M4C_EPOCH'));
         else {
-          record.admitEpoch(issuer, next);
+          admit();
           highest.set(issuer, next);
           assert.deepEqual(store.epochs().get(issuer), next, 'on the disk before anything is done under it');
         }
       }
     }),
   );
+});
+
+test('a statement is looked at once, and one that is not to be believed opens no generation', () => {
+  const record = new ExecutionRecord(fakeStore(), { now: () => START }, noFault);
+  const bad = (): number => {
+    throw new Mom4cError('M4C_BAD_SIGNATURE');
+  };
+  record.admitEpoch(ALPHA, { generation: 1, revision: 5 }, bad);
+  assert.throws(
+    () => record.admitEpoch(ALPHA, { generation: 2, revision: 1 }, bad),
+    code('M4C_BAD_SIGNATURE'),
+  );
+  record.admitEpoch(ALPHA, { generation: 2, revision: 1 }, () => 2);
+  record.admitEpoch(ALPHA, { generation: 2, revision: 2 }, bad);
+  record.admitEpoch(ALPHA, { generation: 2, revision: 3 });
 });
 
 test('an epoch that cannot be written is not obeyed', () => {

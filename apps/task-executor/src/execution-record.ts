@@ -6,10 +6,11 @@
  * - What must not be done twice is acted on at most once for each id, however often and in whatever order it is sent, over
  *   deaths of the process as well: it is written before it begins.
  * - The answer that an id got, or would have got, is its answer: what was refused, or said not to be begun, never begins.
- * - The epoch of a domain never goes down, and those of one domain say nothing about another's.
+ * - The epoch of a domain never goes down, and those of one domain say nothing about another's. Its generation goes up only
+ *   by what the authority of that domain has stated.
  * - What may be sent again is not forgotten: rather than that, nothing new is begun.
  */
-import { Mom4cError, compareEpochs } from '@mom4c/core';
+import { FIRST_GENERATION, Mom4cError, compareEpochs } from '@mom4c/core';
 import type { Clock, Epoch, Uuid } from '@mom4c/core';
 import type { PayloadOf } from '@mom4c/messaging';
 
@@ -93,11 +94,16 @@ export class ExecutionRecord {
     this.#epochs = new Map(store.epochs());
   }
 
-  /** Takes it as the highest, on the disk, if it is. @throws Mom4cError M4C_EPOCH (a higher one is known), M4C_RECORD */
-  admitEpoch(issuer: string, epoch: Epoch): void {
+  /** Takes it as the highest, on the disk, if it is. @param stated asked where the generation is new: the one that the authority of the
+   *  issuer has stated @throws Mom4cError M4C_EPOCH (a higher one is known, or its generation was never stated), M4C_RECORD; as `stated` */
+  admitEpoch(issuer: string, epoch: Epoch, stated = () => FIRST_GENERATION): void {
     const known = this.#epochs.get(issuer);
     const order = known ? compareEpochs(epoch, known) : 1;
-    if (order < 0) throw new Mom4cError('M4C_EPOCH');
+    if (order < 0) throw new Mom4cError('M4C_EPOCH', `${show(known!)} is known, this is ${show(epoch)}`);
+    // What stands on the disk was stated once.
+    const generation = Math.max(known?.generation ?? 0, FIRST_GENERATION);
+    if (epoch.generation > generation && epoch.generation > stated())
+      throw new Mom4cError('M4C_EPOCH', `nobody has stated generation ${epoch.generation}`);
     if (order === 0) return;
     this.#store.raiseEpoch(issuer, epoch);
     this.#epochs.set(issuer, epoch);
@@ -187,6 +193,10 @@ export class ExecutionRecord {
     const [oldest] = this.#remembered.keys();
     this.#remembered.delete(oldest!);
   }
+}
+
+function show({ generation, revision }: Epoch): string {
+  return `${generation}.${revision}`;
 }
 
 function keyOf(issuer: string, id: Uuid): string {

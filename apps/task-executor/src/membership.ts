@@ -3,7 +3,9 @@
  *
  * INVARIANTS:
  * - Nothing is obeyed before a leadership statement has been seen, nor under an epoch lower than the highest that this node,
- *   in any of its lives, has seen of that domain. A higher one is obeyed before its statement is seen.
+ *   in any of its lives, has seen of that domain. A higher one is obeyed before its statement is seen, but one of a higher
+ *   generation only after the authority's statement, which comes with that or with the admission.
+ * - A manager whose epoch is refused learns that this node is here, so that its commands are refused in so many words.
  * - Whenever the session, the manager or its key is new, all of it is done again, ever more slowly while it fails; at
  *   most one attempt is under way, and a reason that comes up meanwhile leads to another one.
  */
@@ -13,6 +15,7 @@ import { NamedManagers, askToJoin, letterIn, lettersElements, roomNick } from '@
 import type { Member, Refusals } from '@mom4c/member';
 import { takeKey } from '@mom4c/messaging';
 import type { PayloadOf } from '@mom4c/messaging';
+import { readGeneration } from '@mom4c/pki';
 import { joinRoom, xml } from '@mom4c/xmpp';
 import type { Listener, OccupantPresence, Room, RoomMessage, XmppSession } from '@mom4c/xmpp';
 import type { ExecutionRecord } from './execution-record.ts';
@@ -89,10 +92,12 @@ export class Membership {
 
   /** @param issuer the domain whose manager says it @throws Mom4cError M4C_EPOCH, M4C_NO_MANAGER, M4C_RECORD */
   checkEpoch(issuer: string, epoch: Epoch): void {
+    // Of the generations of other domains nothing is stated to us.
+    const isOwn = issuer === this.#member.settings.domain;
+    this.#record.admitEpoch(issuer, epoch, isOwn ? undefined : () => epoch.generation);
     if (!this.#leadership) throw new Mom4cError('M4C_NO_MANAGER', 'no leadership statement was seen yet');
     if (this.#leadership.expires <= this.#member.clock.now())
       throw new Mom4cError('M4C_NO_MANAGER', 'the last leadership statement has expired');
-    this.#record.admitEpoch(issuer, epoch);
   }
 
   /** The certificates of all current managers: whoever has taken over can open an answer. */
@@ -145,11 +150,10 @@ export class Membership {
   }
 
   async #enter(): Promise<void> {
-    const { member, key, epoch } = {
-      member: this.#member,
-      ...(await askToJoin(this.#member, this.#session)),
-    };
-    this.#record.admitEpoch(member.settings.domain, epoch);
+    const member = this.#member;
+    const joined = await askToJoin(member, this.#session);
+    const { key, epoch } = joined;
+    this.#admit(joined);
     member.keys.add(takeKey(key));
     this.#room ??= await this.#joinRoom();
     await this.#announce();
@@ -195,8 +199,24 @@ export class Membership {
     }
   }
 
+  /** @throws Mom4cError M4C_EPOCH, M4C_RECORD; as `readGeneration` */
+  #admit({ epoch, stated }: Pick<PayloadOf<'leadership' | 'joined'>, 'epoch' | 'stated'>): void {
+    const { authority, settings } = this.#member;
+    const { domain } = settings;
+    try {
+      const read =
+        stated === undefined
+          ? undefined
+          : () => readGeneration(Buffer.from(stated, 'base64'), { authority, domain }).generation;
+      this.#record.admitEpoch(domain, epoch, read);
+    } catch (thrown) {
+      this.#announceSoon();
+      throw thrown;
+    }
+  }
+
   #follow(statement: PayloadOf<'leadership'>): void {
-    this.#record.admitEpoch(this.#member.settings.domain, statement.epoch);
+    this.#admit(statement);
     const isNew = statement.id !== this.#leadership?.id;
     this.#leadership = statement;
     if (this.#announced) this.#whenJoined.resolve();

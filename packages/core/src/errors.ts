@@ -106,7 +106,7 @@ export const ERRORS = {
   M4C_REPLAY: entry(308, 'cancel', 'conflict', EXIT.refused, 'A message with this id was seen before.', 'Nothing needs doing if you did not send it twice; else use a new id.'),
   M4C_TOO_LARGE: entry(309, 'modify', 'policy-violation', EXIT.refused, 'The message is larger than the receiver accepts.', 'Ask for less: fewer targets or fewer sensors.'),
   M4C_CANNOT_OPEN: entry(310, 'auth', 'not-acceptable', EXIT.refused, 'The message is not encrypted for a key that the receiver holds.', 'Fetch the certificates of the recipients again; in a room, ask for the current key.'),
-  M4C_EPOCH: entry(311, 'cancel', 'gone', EXIT.refused, 'The message comes from a cluster manager that has been replaced.', 'Send to the active cluster manager.'),
+  M4C_EPOCH: entry(311, 'cancel', 'gone', EXIT.refused, 'The message comes from a cluster manager that has been replaced, or under a generation that the authority has not stated.', 'Send to the active cluster manager; if the data of all NATS servers is gone: `mom4c managers reset-epoch`.'),
   M4C_UNEXPECTED: entry(312, 'cancel', 'unexpected-request', EXIT.refused, 'A message of this type is not expected here.', 'Nothing; it was dropped.'),
   M4C_NOT_A_TARGET: entry(313, 'cancel', 'not-acceptable', EXIT.refused, 'The message is for other nodes of this room.', 'Nothing; each node of a room hears what is for some of them.'),
   M4C_NOT_HEARD: entry(314, 'auth', 'forbidden', EXIT.refused, 'The receiver does not listen to this sender; the message was dropped unread.', 'Send requests to the cluster manager; task executors listen to nobody else.'),

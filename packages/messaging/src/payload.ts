@@ -22,6 +22,8 @@ const MAX_TARGETS = 5000;
 export const MAX_IDS = 100;
 /** Of one domain. */
 export const MAX_MANAGERS = 16;
+/** Base64 of a statement of the authority about the generation of epochs. */
+const MAX_STATED = 2732;
 
 const address = z.string().max(320).refine(isBareJid, 'not a bare XMPP address');
 const instant = z.int().nonnegative();
@@ -29,6 +31,8 @@ const hex = (octets: number) => z.string().regex(new RegExp(`^[0-9a-f]{${octets 
 const commandName = z.string().regex(/^[a-z]{1,40}$/);
 const targets = z.array(nodeName).min(1).max(MAX_TARGETS);
 const version = z.string().max(64);
+/** That the authority has stated the generation of `epoch`, in base64; absent under the first one. */
+const stated = z.base64().min(4).max(MAX_STATED).optional();
 
 /** A code that a newer peer knows and we do not is kept readable instead of failing the whole message. */
 const errorBody = z
@@ -134,6 +138,7 @@ const schemas = {
     ...direct,
     type: z.literal('joined'),
     epoch: epochSchema,
+    stated,
     room: address,
     key: z.strictObject({ id: hex(16), secret: z.string().regex(/^[A-Za-z0-9+/]{43}=$/) }),
   }),
@@ -163,6 +168,7 @@ const schemas = {
     type: z.literal('leadership'),
     manager: nodeName,
     epoch: epochSchema,
+    stated,
     key: hex(16),
     managers: z.array(hex(32)).min(1).max(MAX_MANAGERS),
     standbys: z.array(nodeName).max(MAX_MANAGERS),
