@@ -103,6 +103,11 @@ export class CommandDesk {
     this.#dispatch.arrived(name);
   }
 
+  /** Answers reach this manager from now on. */
+  sendAgain(): void {
+    this.#dispatch.sendAgain();
+  }
+
   /** Goes on with what an earlier term accepted and did not finish. What is known already is passed over. */
   async adopt(entries: readonly JournalEntry[]): Promise<void> {
     await Promise.all(

@@ -102,6 +102,12 @@ export class Dispatch {
         this.#guard(work, this.#sendToOne(work, name));
   }
 
+  /** Once more to whoever has not answered: what was said before the answers could reach us went to our predecessor. */
+  sendAgain(): void {
+    for (const work of this.#works.values())
+      if (work.command.runsOn === 'te' && work.sent.size > 0) this.#guard(work, this.#carryOut(work));
+  }
+
   stop(): void {
     this.#cancelSettling();
     for (const { pending } of this.#works.values()) pending.abandon();
@@ -112,7 +118,7 @@ export class Dispatch {
     if (work.command.runsOn === 'cm') return this.#runHere(work.command, work);
     const { roster, member, outbox } = this.#parts;
     const { entry, pending } = work;
-    const present = entry.targets.filter((target) => roster.present(target));
+    const present = entry.targets.filter((target) => pending.awaits(target) && roster.present(target));
     if (this.#settled) this.#giveUpAbsent(work);
     if (present.length === 0) return;
     const way = present.length > 1 ? 'room' : 'direct';
@@ -120,8 +126,7 @@ export class Dispatch {
     member.log.info({ id, command, targets: present.length, way, late: work.late }, 'sent');
     if (present.length === 1) return this.#sendToOne(work, present[0]!);
     for (const target of present) work.sent.add(target);
-    if (pending.awaits(present[0]!))
-      await outbox.toRoom(this.#letterOf(work, { room: member.room, targets: present }));
+    await outbox.toRoom(this.#letterOf(work, { room: member.room, targets: present }));
   }
 
   /** Whoever was not here when the term began has had time to say that it is. */

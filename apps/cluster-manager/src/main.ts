@@ -14,7 +14,7 @@ import { gatewayOver } from './gateway-port.ts';
 import { Generation } from './generation.ts';
 import { Letters } from './letters.ts';
 import { managersPort } from './manager-port.ts';
-import { deskObserver, timedJournal, watchManager } from './metrics.ts';
+import { deskObserver, watchManager, watchedJournal } from './metrics.ts';
 import { RosterMemory } from './roster-memory.ts';
 import { Roster } from './roster.ts';
 import { Seat } from './seat.ts';
@@ -42,7 +42,7 @@ async function start(running: Running<ClusterManagerSettings>): Promise<Started>
     log,
   });
   onStop('journal', () => opened.close());
-  const journal: SharedJournal = timedJournal(opened, metrics);
+  const journal: SharedJournal = watchedJournal(opened, metrics, () => succession.journalFault());
 
   const own = {
     name: settings.name,
@@ -85,7 +85,7 @@ async function start(running: Running<ClusterManagerSettings>): Promise<Started>
       // Going on in the dark, or fighting for the address, would help nobody.
       onEnded: (error) => void app.fail(error),
     },
-    onStop,
+    { onStop, silence: { afterMs: leaseMs / 3, answerMs: leaseMs / 3 } },
   );
 
   const observer = deskObserver(metrics);

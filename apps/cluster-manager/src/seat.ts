@@ -9,7 +9,7 @@ import type { Member, OnStop, Refusals } from '@mom4c/member';
 import { takeKey } from '@mom4c/messaging';
 import type { PayloadOf } from '@mom4c/messaging';
 import { joinRoom, xml } from '@mom4c/xmpp';
-import type { OccupantPresence, Room, XmppSession } from '@mom4c/xmpp';
+import type { OccupantPresence, Room, Silence, XmppSession } from '@mom4c/xmpp';
 import { followAttendance } from './attendance.ts';
 import type { AttendanceParts } from './attendance.ts';
 import { STANDING_REPEAT_MS } from './standbys.ts';
@@ -36,6 +36,8 @@ export class Seat {
   /** `cm@D/cm1` */
   readonly service: XmppSession;
   readonly room: Room;
+  /** A server that is cut off without a word must be given up within the lease. */
+  readonly silence: Silence;
   readonly #member: Member;
   readonly #refusals: Refusals;
   readonly #events: SeatEvents;
@@ -48,7 +50,7 @@ export class Seat {
   #roomKey: SessionKey | undefined;
 
   private constructor(
-    sessions: { own: XmppSession; service: XmppSession; room: Room },
+    sessions: { own: XmppSession; service: XmppSession; room: Room; silence: Silence },
     member: Member,
     refusals: Refusals,
     events: SeatEvents,
@@ -56,6 +58,7 @@ export class Seat {
     this.own = sessions.own;
     this.service = sessions.service;
     this.room = sessions.room;
+    this.silence = sessions.silence;
     this.#member = member;
     this.#refusals = refusals;
     this.#events = events;
@@ -78,7 +81,7 @@ export class Seat {
     letters: AttendanceParts['letters'],
     refusals: Refusals,
     events: SeatEvents,
-    onStop: OnStop,
+    { onStop, silence }: { onStop: OnStop; silence: Silence },
   ): Promise<Seat> {
     const open = async (name: string, session: XmppSession): Promise<XmppSession> => {
       onStop(name, () => session.stop());
@@ -88,7 +91,7 @@ export class Seat {
       session.on('fatal', ({ error }) => events.onEnded(error));
       return session;
     };
-    const own = await open('session', member.session('manager'));
+    const own = await open('session', member.session('manager', { silence }));
     const { settings, random, log, clock } = member;
     const room = await joinRoom(own, {
       room: member.room,
@@ -99,7 +102,7 @@ export class Seat {
       random,
     });
     onStop('room', () => room.leave());
-    const service = member.session(settings.name, member.service);
+    const service = member.session(settings.name, { address: member.service, silence });
     followAttendance(service, { ...events, letters });
     // Whoever left while we were away is not reported any more.
     service.on('online', () => {
@@ -107,7 +110,7 @@ export class Seat {
       service.sendPresence().catch(() => {});
     });
     await open('service address', service);
-    return new Seat({ own, service, room }, member, refusals, events);
+    return new Seat({ own, service, room, silence }, member, refusals, events);
   }
 
   /** Can everybody who matters be reached? */

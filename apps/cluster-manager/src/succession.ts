@@ -27,6 +27,7 @@ export type SuccessionParts = {
 
 /** Records that are applied well within a second. */
 const MAX_LAG = 1000;
+const REST_MS = 5_000;
 
 export class Succession {
   readonly #parts: SuccessionParts;
@@ -36,7 +37,7 @@ export class Succession {
   #term: Term | undefined;
   #work = Promise.resolve();
   #ready = false;
-  #connected = false;
+  #resting = false;
 
   constructor(parts: SuccessionParts) {
     this.#parts = parts;
@@ -70,8 +71,7 @@ export class Succession {
     // What a holder writes itself it need not wait for. Who has come to the end may be a little behind it under load.
     const followed = journal.lag !== undefined && journal.lag <= (this.#ready ? MAX_LAG : 0);
     const follows = this.#term !== undefined || followed;
-    this.#connected = seat.connected && bus.connected;
-    const ready = this.#connected && follows;
+    const ready = seat.connected && bus.connected && follows && !this.#resting;
     if (ready !== this.#ready) {
       this.#ready = ready;
       this.#sayStanding();
@@ -91,6 +91,20 @@ export class Succession {
   follow({ manager, standbys }: PayloadOf<'leadership'>): void {
     this.#parts.candidate.setStandbys(standbys);
     this.#parts.member.log.info({ manager, standbys }, 'follows');
+    this.consider();
+  }
+
+  /** The journal cannot be written, its disk is full say: let somebody else lead, and try again later. What had no outcome
+   *  because of it is adopted then. */
+  journalFault(): void {
+    if (this.#resting) return;
+    const { member } = this.#parts;
+    member.log.error({}, 'the journal cannot be written: this manager steps down for a while');
+    this.#resting = true;
+    member.clock.after(REST_MS, () => {
+      this.#resting = false;
+      if (!member.signal.aborted) this.consider();
+    });
     this.consider();
   }
 

@@ -60,7 +60,7 @@ export class Term {
     const outbox = outboxOf(member, seat.service, seat.room, this.#leadership);
     this.desk = new CommandDesk({ ...parts, leadership: this.#leadership, outbox });
     this.lectern = openLectern(member, seat.room, this.#leadership);
-    this.#active = member.session(SERVICE_RESOURCE, member.service);
+    this.#active = member.session(SERVICE_RESOURCE, { address: member.service, silence: seat.silence });
     this.#callers = new Callers(this.#active);
     this.#active.onUnseen(({ error, from }) => refusals.note(error, from));
     this.#active.onRequest({ name: 'x', xmlns: NS_ENCRYPTED }, (request) => this.#request(request));
@@ -117,6 +117,7 @@ export class Term {
     if (signal.aborted) return;
     try {
       await this.#active.start(signal);
+      this.desk.sendAgain();
       this.#whenOpen.resolve();
       member.log.info({ epoch }, 'leads');
     } catch (thrown) {

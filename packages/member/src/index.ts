@@ -10,7 +10,7 @@ export type { Refusals } from './refusals.ts';
 export { roomNick } from './room-nick.ts';
 export { checkedOutcomes, notesOf, problemsOf, resultsOf } from './outcomes.ts';
 export { openMember, startMember } from './member.ts';
-export type { Member, OnStop } from './member.ts';
+export type { Member, OnStop, SessionOptions } from './member.ts';
 export { runMember } from './run-member.ts';
 export type { Running, Started } from './run-member.ts';
 export { Requester } from './requester.ts';

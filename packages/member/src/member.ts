@@ -10,7 +10,7 @@ import { createLdapDirectory, createOpener, createSealer, createSigner, createVe
 import type { Authority, LdapDirectory } from '@mom4c/pki';
 import { readSecret } from '@mom4c/runtime';
 import { connect } from '@mom4c/xmpp';
-import type { XmppSession } from '@mom4c/xmpp';
+import type { Silence, XmppSession } from '@mom4c/xmpp';
 import { Activity } from './activity.ts';
 import { ensureIdentity, tlsOf } from './first-start.ts';
 import type { Enrolled, Surroundings } from './first-start.ts';
@@ -40,8 +40,14 @@ export type Member = Surroundings & {
   readonly newId: () => Uuid;
   /** What was thrown as an error of the catalogue; a bug goes to the log, whole, with its correlation id and `fields`. */
   readonly errorOf: (thrown: unknown, fields?: object) => Mom4cError;
-  /** A session of one of the own addresses; `start` it. */
-  readonly session: (resource: string, address?: BareJid) => XmppSession;
+  /** A session of one of the own addresses, the member's where none is named; `start` it. */
+  readonly session: (resource: string, options?: SessionOptions) => XmppSession;
+};
+
+export type SessionOptions = {
+  readonly address?: BareJid;
+  /** What is made of a server that says nothing. */
+  readonly silence?: Silence;
 };
 
 /** Called with a name and a function for each thing that must be closed when the process stops. */
@@ -108,10 +114,10 @@ export async function openMember(
       asMom4cError(thrown, newId, (bug, correlation) =>
         log.error({ err: bug, correlation, ...fields }, 'bug'),
       ),
-    session: (resource, as = address) =>
+    session: (resource, { address: as = address, silence } = {}) =>
       activity.watchSession(
         resource,
-        connect({ ...xmpp, domain, jid: `${as}/${resource}`, tls, password, log, clock, random }),
+        connect({ ...xmpp, domain, jid: `${as}/${resource}`, tls, password, silence, log, clock, random }),
       ),
   };
 }

@@ -12,6 +12,7 @@ export type { Form, FormField, ResultTable } from './data-form.ts';
 export { isSelfContained, MAX_STANZA_OCTETS, textOf, xml } from './element.ts';
 export type { Attributes, Child, Element } from './element.ts';
 export { keepAlive } from './keep-alive.ts';
+export type { Silence } from './keep-alive.ts';
 export { weightOf } from './incoming.ts';
 export type { Incoming } from './incoming.ts';
 export type { Listener } from './listeners.ts';

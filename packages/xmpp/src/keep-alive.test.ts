@@ -1,16 +1,17 @@
-// Mutation seen red: `stream.destroy` removed; `PING_AFTER_MS - silence` replaced by `PING_AFTER_MS`; no last
-// look.
+// Mutation seen red: `stream.destroy` removed; `afterMs - silence` replaced by `afterMs`; no last
+// look; `afterMs` not taken from the caller.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { keepAlive, LAST_LOOK_MS, PING_AFTER_MS, PING_ANSWER_MS } from './keep-alive.ts';
+import type { Silence } from './keep-alive.ts';
 import { fakeClock } from './test-fakes.ts';
 
-function setUp() {
+function setUp(silence?: Silence) {
   const clock = fakeClock();
   const stream = { lastHeard: 0, destroy: () => void (ended = clock.monotonic()) };
   const pings: number[] = [];
   let ended: number | undefined;
-  const stop = keepAlive(stream, clock, () => void pings.push(clock.monotonic()));
+  const stop = keepAlive(stream, clock, () => void pings.push(clock.monotonic()), silence);
   return { clock, stream, pings, stop, ended: () => ended };
 }
 
@@ -19,6 +20,12 @@ test('a silent server is asked, and given up when it does not answer', () => {
   clock.advance(PING_AFTER_MS + PING_ANSWER_MS + LAST_LOOK_MS);
   assert.deepEqual(pings, [PING_AFTER_MS]);
   assert.equal(ended(), PING_AFTER_MS + PING_ANSWER_MS + LAST_LOOK_MS);
+});
+
+test('who is in more of a hurry says so', () => {
+  const { clock, pings, ended } = setUp({ afterMs: 1000, answerMs: 500 });
+  clock.advance(1500 + LAST_LOOK_MS);
+  assert.deepEqual([pings, ended()], [[1000], 1500 + LAST_LOOK_MS]);
 });
 
 test('whoever was stopped himself finds the answer unread, and gives nobody up', () => {

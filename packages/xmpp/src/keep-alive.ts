@@ -2,27 +2,32 @@
 import { Mom4cError, type Clock } from '@mom4c/core';
 import type { XmlStream } from './stream.ts';
 
-/** Silence after which we ask, and how long the answer may take. */
+export type Silence = {
+  /** After which we ask, milliseconds. */
+  readonly afterMs: number;
+  /** How long the answer may take. */
+  readonly answerMs: number;
+};
+
 export const PING_AFTER_MS = 30_000;
 export const PING_ANSWER_MS = 10_000;
 export const LAST_LOOK_MS = 250;
 
 /** Destroys the stream if it stays silent. Whatever moves `lastHeard` (monotonic, ms) counts as an answer.
  *  @param ping sends a ping and deals with its outcome
- *  @param answerMs what it has for the answer
  *  @returns stops asking */
 export function keepAlive(
   stream: Pick<XmlStream, 'lastHeard' | 'destroy'>,
   clock: Clock,
   ping: (timeoutMs: number) => void,
-  answerMs = PING_ANSWER_MS,
+  { afterMs = PING_AFTER_MS, answerMs = PING_ANSWER_MS }: Partial<Silence> = {},
 ): () => void {
-  let cancel = clock.after(PING_AFTER_MS, check);
+  let cancel = clock.after(afterMs, check);
 
   function check(): void {
     const silence = clock.monotonic() - stream.lastHeard;
-    if (silence < PING_AFTER_MS) {
-      cancel = clock.after(PING_AFTER_MS - silence, check);
+    if (silence < afterMs) {
+      cancel = clock.after(afterMs - silence, check);
       return;
     }
     const asked = clock.monotonic();

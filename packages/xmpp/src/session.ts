@@ -24,7 +24,7 @@ import {
 } from '@mom4c/core';
 import { MAX_STANZA_OCTETS, xml, type Child, type Element } from './element.ts';
 import { incoming, partyOf, weightOf, type Incoming } from './incoming.ts';
-import { keepAlive } from './keep-alive.ts';
+import { keepAlive, type Silence } from './keep-alive.ts';
 import { createLife } from './life.ts';
 import { createListeners, type Listener, type Listeners } from './listeners.ts';
 import { logIn } from './login.ts';
@@ -44,6 +44,8 @@ export type SessionSettings = Endpoint & {
   readonly tls: ClientTls;
   /** Log-in is by SASL SCRAM-SHA-256 then, and shows no certificate; without it by SASL EXTERNAL. */
   readonly password?: string | undefined;
+  /** What is made of a server that says nothing; 30 s and 10 s where absent. */
+  readonly silence?: Silence | undefined;
   readonly log: Log;
   readonly clock?: Clock;
   readonly random?: Random;
@@ -180,9 +182,14 @@ export function connect(settings: SessionSettings): XmppSession {
 
   function use(current: XmlStream): () => void {
     stream = current;
-    const stopPinging = keepAlive(current, clock, (timeoutMs) => {
-      requests.send(domain, 'get', xml('ping', { xmlns: NS_PING }), { timeoutMs }).catch(() => {});
-    });
+    const stopPinging = keepAlive(
+      current,
+      clock,
+      (timeoutMs) => {
+        requests.send(domain, 'get', xml('ping', { xmlns: NS_PING }), { timeoutMs }).catch(() => {});
+      },
+      settings.silence,
+    );
     events.online.call({ jid });
     current.consume((element) => {
       if (stream === current) receive(element);

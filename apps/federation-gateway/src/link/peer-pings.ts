@@ -71,7 +71,7 @@ export function createPeerPings(clock: Clock, random: Random, isHeldUp: () => bo
         },
         destroy: () => stream.destroy(new Mom4cError('M4C_PARTNER_STREAM', 'the peer answers no ping')),
       };
-      const stop = keepAlive(watched, clock, ping, ANSWER_MS);
+      const stop = keepAlive(watched, clock, ping, { answerMs: ANSWER_MS });
       void stream.closed.then(() => {
         stop();
         forget();
