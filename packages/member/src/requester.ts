@@ -49,8 +49,9 @@ export class Requester {
   readonly #awaited = new Map<string, (outcome: PayloadOf<'outcome'>) => void>();
   readonly #refusals: Refusals;
   readonly #unsubscribe: (() => void)[];
-  /** Rejects when the server says that the manager's session is gone. */
-  #gone = Promise.withResolvers<never>();
+  /** Rejects when there is a reason to ask again: the server says that the manager's session is gone, or ours is back. What
+   *  was said meanwhile is said again to who asks again. */
+  #reason = Promise.withResolvers<never>();
 
   constructor(member: Member, session: XmppSession) {
     this.#member = member;
@@ -59,8 +60,9 @@ export class Requester {
     this.#unsubscribe = [
       session.onMessage((message) => this.#message(message)),
       session.onPresence((presence) => this.#presence(presence)),
+      session.on('online', () => this.#askAgain()),
     ];
-    this.#gone.promise.catch(() => {});
+    this.#reason.promise.catch(() => {});
   }
 
   /** @throws Mom4cError what the manager rejects with; M4C_NO_MANAGER, M4C_TIMEOUT, M4C_STOPPED */
@@ -85,16 +87,11 @@ export class Requester {
       if (accepted) onAccepted(accepted);
       return this.#untilOutcome(id, request, arrived.promise);
     };
-    // What was said while we were away is said again to who asks again.
-    const unsubscribe = this.#session.on('online', () => {
-      if (this.#awaited.has(id)) this.#untilAccepted(id, request, arrived.promise).catch(() => {});
-    });
     try {
       const had = await Promise.race([outcome(), stopped.promise]);
       log.info({ id, command }, 'has its outcome');
       return had;
     } finally {
-      unsubscribe();
       signal.removeEventListener('abort', stop);
       this.#awaited.delete(id);
     }
@@ -107,16 +104,16 @@ export class Requester {
     outcome: Promise<PayloadOf<'outcome'>>,
   ): Promise<PayloadOf<'outcome'>> {
     let wait = request.timeout + GRACE_MS;
-    for (let repeat = 0; ; repeat++) {
+    for (let late = 0; ; ) {
       try {
-        return await this.#within(wait, outcome);
+        return await Promise.race([this.#within(wait, outcome), this.#reason.promise]);
       } catch (thrown) {
-        if (repeat === REPEATS || !(thrown instanceof Mom4cError) || thrown.code !== 'M4C_TIMEOUT')
-          throw thrown;
+        if (!(thrown instanceof Mom4cError) || !thrown.retryable) throw thrown;
+        if (thrown.code === 'M4C_TIMEOUT' && ++late > REPEATS) throw thrown;
       }
       this.#member.log.info({ id }, 'no outcome yet, asking again');
       await this.#untilAccepted(id, request, outcome);
-      wait = GRACE_MS;
+      if (late > 0) wait = GRACE_MS;
     }
   }
 
@@ -143,10 +140,13 @@ export class Requester {
 
   /** No more than a hint: whoever leads next is asked sooner. */
   #presence({ from, type }: Incoming): void {
-    if (type !== 'unavailable' || from !== this.#active) return;
-    this.#gone.reject(new Mom4cError('M4C_XMPP_RECIPIENT', 'its session is gone'));
-    this.#gone = Promise.withResolvers();
-    this.#gone.promise.catch(() => {});
+    if (type === 'unavailable' && from === this.#active) this.#askAgain();
+  }
+
+  #askAgain(): void {
+    this.#reason.reject(new Mom4cError('M4C_XMPP_RECIPIENT', 'its session is gone'));
+    this.#reason = Promise.withResolvers();
+    this.#reason.promise.catch(() => {});
   }
 
   get #active(): string {
@@ -177,6 +177,8 @@ export class Requester {
     let patience = ACCEPT_TRY_MS;
     const backoff = jitteredBackoff({ ...RETRY, random });
     const begun = clock.monotonic();
+    /** Since when the server says that nobody is there. */
+    let nobodySince: number | undefined;
     let finished = false;
     void outcome.then(() => (finished = true));
     for (;;) {
@@ -185,8 +187,10 @@ export class Requester {
       } catch (thrown) {
         if (finished) return undefined;
         if (!(thrown instanceof Mom4cError) || !thrown.retryable) throw thrown;
-        const limit = thrown.code === 'M4C_XMPP_RECIPIENT' ? NOBODY_MS : ACCEPT_MS;
-        if (clock.monotonic() - begun > limit) throw asNoManager(thrown, limit);
+        const now = clock.monotonic();
+        nobodySince = thrown.code === 'M4C_XMPP_RECIPIENT' ? (nobodySince ?? now) : undefined;
+        const tooLong = nobodySince !== undefined && now - nobodySince > NOBODY_MS;
+        if (tooLong || now - begun > ACCEPT_MS) throw asNoManager(thrown, now - begun);
         // A slow manager must not be made slower.
         patience = Math.min(2 * patience, ACCEPT_LAST_TRY_MS);
       }
@@ -231,7 +235,7 @@ export class Requester {
     const [letter] = lettersElements(await this.#member.postbox.sealTo(payload, managers));
     const to = this.#active;
     const answered = this.#session.request(to, 'set', letter!, { timeoutMs });
-    const answer = await Promise.race([answered, this.#gone.promise]);
+    const answer = await Promise.race([answered, this.#reason.promise]);
     const { payload: said } = await this.#open(answer, expected, to);
     if (said.id !== payload.id) throw new Mom4cError('M4C_UNEXPECTED', 'the answer to another request');
     return said;
@@ -269,5 +273,5 @@ export class Requester {
 /** The server's word for "nobody is logged in there", in the user's terms. */
 function asNoManager(error: Mom4cError, ms: number): Mom4cError {
   if (error.code !== 'M4C_XMPP_RECIPIENT' && error.code !== 'M4C_TIMEOUT') return error;
-  return new Mom4cError('M4C_NO_MANAGER', `tried for ${ms / 1000} s`, { cause: error });
+  return new Mom4cError('M4C_NO_MANAGER', `tried for ${Math.round(ms / 1000)} s`, { cause: error });
 }
