@@ -5,7 +5,7 @@
 // Mutations seen red, one each: epochs not written; a command that must not be done twice not written before it begins; what
 // was begun and not answered done again.
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
@@ -16,8 +16,8 @@ import type { Doors } from '../support/attack-doors.ts';
 import { DOMAIN, OWNER_NICK, ROOM, openRange } from '../support/attack-range.ts';
 import type { ExecutorName, Range } from '../support/attack-range.ts';
 import { ask } from '../support/cli.ts';
-import { makeFifo } from '../support/fifo.ts';
 import type { Fifo } from '../support/fifo.ts';
+import { makeLed } from '../support/led.ts';
 import { playManager } from '../support/hand-made-manager.ts';
 import type { HandMadeManager } from '../support/hand-made-manager.ts';
 import type { Json } from '../support/hostile-client.ts';
@@ -277,12 +277,4 @@ function agentOf(name: ExecutorName, program: string): number {
   const agent = family.find(({ pid }) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(program));
   assert.ok(agent, `${name} has no ${program}`);
   return agent.pid;
-}
-
-/** An LED whose brightness is a FIFO. */
-function makeLed(sysfs: string, name: string): Fifo {
-  const own = join(sysfs, 'class/leds', name);
-  mkdirSync(own, { recursive: true });
-  writeFileSync(join(own, 'max_brightness'), '255\n');
-  return makeFifo(join(own, 'brightness'));
 }

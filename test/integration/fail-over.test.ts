@@ -11,6 +11,8 @@ import type { Lab, LabDomain } from '@mom4c/lab';
 import type { Request } from '@mom4c/member';
 import { openAdministrator } from '../support/administrator-session.ts';
 import type { AdministratorSession } from '../support/administrator-session.ts';
+import { countedActs } from '../support/counted-acts.ts';
+import type { CountedActs } from '../support/counted-acts.ts';
 import { leaderOf, listManagers, untilStandbys } from '../support/leader.ts';
 import { settles } from '../support/settles.ts';
 import { steadyLoad } from '../support/steady-load.ts';
@@ -25,15 +27,17 @@ let folder: string;
 let lab: Lab;
 let domain: LabDomain;
 let admin: AdministratorSession;
+let acts: CountedActs;
 
 before(async () => {
   folder = mkdtempSync(join(tmpdir(), 'mom4c-fail-over-'));
+  acts = countedActs(folder, EXECUTORS, 10_000);
   lab = await startLab({
     folder: join(folder, 'lab'),
     server: XMPP_SERVER,
     managers: 3,
     executors: EXECUTORS.length,
-    nodeSettings: { cm: { lease: { seconds: LEASE_SECONDS } } },
+    nodeSettings: { ...acts.nodeSettings, cm: { lease: { seconds: LEASE_SECONDS } } },
   });
   domain = lab.domains[0]!;
   admin = await openAdministrator(domain, 'test');
@@ -42,26 +46,22 @@ before(async () => {
 after(async () => {
   await admin?.close();
   await lab?.down();
+  await acts?.close();
   rmSync(folder, { recursive: true, force: true });
 });
-
-/** Every third to all executors through the room, the others to one of them. */
-function ping(number: number): Request {
-  const target = EXECUTORS[number % 3];
-  return { name: 'ping', args: {}, targets: target === undefined ? undefined : [target], timeout: 10_000 };
-}
 
 function assertNothingLost(account: Account): void {
   assert.deepEqual(account.lost, {}, 'accepted, and without an outcome');
   assert.deepEqual(account.refused, {}, 'not accepted, though somebody could have');
   assert.deepEqual(Object.keys(account.states), ['ok']);
+  assert.deepEqual(acts.twice(), [], `of ${acts.count} acts`);
 }
 
 test('the manager that leads is killed under load, twice: every command has its outcome', async () => {
   for (let round = 0; round < 2; round++) {
     await settles(untilStandbys(admin.requester, 2), 'two that stand by');
     const before = await leaderOf(admin.requester);
-    const load = steadyLoad(admin.requester, IN_FLIGHT, ping);
+    const load = steadyLoad(admin.requester, IN_FLIGHT, () => acts.next());
     await load.progress(2 * IN_FLIGHT);
     await domain.node(before.name).stop({ signal: 'SIGKILL' });
     await settles(load.progress(4 * IN_FLIGHT), 'outcomes after the take-over');
@@ -76,7 +76,7 @@ test('the manager that leads is killed under load, twice: every command has its 
 test('a manager that hangs is replaced when its lease has run out, and does nothing when it wakes', async () => {
   await settles(untilStandbys(admin.requester, 2), 'two that stand by');
   const before = await leaderOf(admin.requester);
-  const load = steadyLoad(admin.requester, IN_FLIGHT, ping);
+  const load = steadyLoad(admin.requester, IN_FLIGHT, () => acts.next());
   await load.progress(2 * IN_FLIGHT);
   domain.node(before.name).signal('SIGSTOP');
   await settles(load.progress(4 * IN_FLIGHT), 'outcomes after the take-over');
@@ -99,7 +99,7 @@ test('handing over on purpose loses nothing, and only somebody who stands by can
     const [outcome] = (await admin.requester.send(promote(wrong))).outcomes;
     assert.equal(outcome?.error?.code, 'M4C_NOT_A_STANDBY');
   }
-  const load = steadyLoad(admin.requester, IN_FLIGHT, ping);
+  const load = steadyLoad(admin.requester, IN_FLIGHT, () => acts.next());
   await load.progress(2 * IN_FLIGHT);
   const [outcome] = (await admin.requester.send(promote(heir.name))).outcomes;
   assert.deepEqual(outcome?.result, { from: before.name, to: heir.name });

@@ -58,7 +58,7 @@ export type Range = {
   down(): Promise<void>;
 };
 
-export type Devices = (sysfs: string) => LabOptions['executorSettings'];
+export type Devices = (sysfs: string) => LabOptions['nodeSettings'];
 
 export type Admission = { readonly key: SessionKey; readonly epoch: Epoch };
 
@@ -87,7 +87,7 @@ async function openIn(folder: string, server: XmppServerKind, devices: Devices):
     server,
     executors: 3,
     sensors: { sysfs, procfs: '/proc' },
-    executorSettings: devices(sysfs),
+    nodeSettings: devices(sysfs),
     showStanzas: true,
   });
   const clients: HostileClient[] = [];

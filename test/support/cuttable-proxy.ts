@@ -1,9 +1,10 @@
 import net from 'node:net';
 
-/** A TCP relay that can cut its connections, as a dying client or network does. */
+/** A TCP relay that can cut its connections, as a dying client does, or hold them up, as a network that drops packets. */
 export async function cuttableProxy(target: number) {
   const sockets = new Set<net.Socket>();
   let refusing = false;
+  let holding = false;
   const server = net.createServer((client) => {
     if (refusing) return void client.destroy();
     const upstream = net.connect(target, '127.0.0.1');
@@ -18,6 +19,7 @@ export async function cuttableProxy(target: number) {
         to.destroy();
       });
       from.pipe(to);
+      if (holding) from.pause();
     }
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -29,6 +31,15 @@ export async function cuttableProxy(target: number) {
     cut,
     refuse: () => void (refusing = true),
     accept: () => void (refusing = false),
+    /** Nothing passes any more, and nobody is told. */
+    hold: () => {
+      holding = true;
+      for (const socket of sockets) socket.pause();
+    },
+    release: () => {
+      holding = false;
+      for (const socket of sockets) socket.resume();
+    },
     close: async () => {
       cut();
       await new Promise((resolve) => server.close(resolve));

@@ -22,6 +22,10 @@ export async function leaderOf(requester: Requester): Promise<ManagerRow & { rea
   return { ...leader, epoch: leader.epoch };
 }
 
+export async function untilLeads(requester: Requester, name: string): Promise<void> {
+  while ((await leaderOf(requester)).name !== name);
+}
+
 /** Resolves when as many managers could take over, besides the one that leads. */
 export async function untilStandbys(requester: Requester, count: number): Promise<void> {
   for (;;) {

@@ -55,6 +55,8 @@ export function steadyLoad(
       finished += 1;
       for (const waiter of waiting) if (finished >= waiter.at && waiting.delete(waiter)) waiter.resolve();
     } catch (thrown) {
+      // The test is over.
+      if (thrown instanceof Mom4cError && thrown.code === 'M4C_STOPPED') ended = true;
       count(accepted ? account.lost : account.refused, thrown instanceof Mom4cError ? thrown.code : 'bug');
       // Where nobody takes anything, asking faster would not help.
       await pause(100);

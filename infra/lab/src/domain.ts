@@ -279,8 +279,8 @@ function settingsOfNode(
   { name, kind, port }: Pick<ComponentState, 'name' | 'kind' | 'port'>,
 ): Settings {
   const node = { name, role: kind as NodeRole, healthPort: port };
-  const changes = kind === 'cm' || kind === 'te' ? context.state.nodeSettings[kind] : undefined;
-  return { ...nodeSettings(nodeFolder(context.folder, name), node, servicesOf(context)), ...changes };
+  const { [kind]: ofRole, [name]: own } = context.state.nodeSettings;
+  return { ...nodeSettings(nodeFolder(context.folder, name), node, servicesOf(context)), ...ofRole, ...own };
 }
 
 function authorityOf(context: DomainContext) {
@@ -303,7 +303,6 @@ function servicesOf(context: Pick<DomainContext, 'folder' | 'state' | 'federatio
     xmpp: { host: '127.0.0.1', port: portOf(state, state.xmpp) },
     nats: { url: `tls://127.0.0.1:${portOf(state, 'nats-server')}` },
     sensors: state.sensors,
-    executorSettings: state.executorSettings,
     people: peopleOf(context),
     gateway: state.gateway && gatewaySettings(context),
   };

@@ -25,15 +25,13 @@ export type LabOptions = FederationOptions & {
   executors?: number | undefined;
   /** In each domain; 1 by default. */
   managers?: number | undefined;
-  /** Settings of all managers, or all executors, in place of the lab's, by their first name; none by default. */
-  nodeSettings?: { readonly cm?: Settings; readonly te?: Settings } | undefined;
   /** Settings of each gateway in place of the lab's, by their first name, e.g. `log`; none by default. */
   gatewaySettings?: Settings | undefined;
   /** The trees from which the sensor agents read, `/sys` and `/proc` by default. */
   sensors?: { sysfs: string; procfs: string } | undefined;
-  /** Of task executors by their name: what they have beside the lab's settings, or in place of them, by its first name, e.g.
-   *  `{ te1: { actuators: … } }`. */
-  executorSettings?: Readonly<Record<string, Settings>> | undefined;
+  /** Of nodes by role, or by name, which counts more: what they have beside the lab's settings, or in place of them, by its
+   *  first name, e.g. `{ cm: { lease: … }, te1: { actuators: … } }`. */
+  nodeSettings?: Readonly<Record<string, Settings>> | undefined;
   /** Makes the XMPP server log every stanza, for who wants to see what it sees. */
   showStanzas?: boolean | undefined;
   progress?: ((line: string) => void) | undefined;
@@ -56,7 +54,6 @@ export function federatedHosts(domain: string, people: boolean): string[] {
 /** Reserves the ports of a new lab. @throws Mom4cError M4C_USAGE, M4C_LAB */
 export async function planOf(options: LabOptions): Promise<DomainState[]> {
   const { domains = ['alpha.test'], executors = 3, managers = 1, showStanzas = false } = options;
-  const { executorSettings = {} } = options;
   const sensors = options.sensors ?? { sysfs: '/sys', procfs: '/proc' };
   const wrong = domains.find((name) => !isDomain(name));
   if (wrong !== undefined)
@@ -100,7 +97,6 @@ export async function planOf(options: LabOptions): Promise<DomainState[]> {
       managers: numbered('cm', MAX_MANAGERS),
       adminPort: adminPort!,
       sensors,
-      executorSettings,
       showStanzas,
       nodeSettings: options.nodeSettings ?? {},
       ...(people && { people: { accounts: people, componentPort: await freePort() } }),

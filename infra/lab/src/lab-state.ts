@@ -59,8 +59,6 @@ const domain = z.strictObject({
   adminPort: port,
   /** Roots of the trees from which the sensor agents read. */
   sensors: z.strictObject({ sysfs: z.string(), procfs: z.string() }),
-  /** By the name of the executor, what its configuration says beside ours. */
-  executorSettings: z.record(z.string().refine(isNodeName), settings).default({}),
   /** With stock clients; absent: nobody. */
   people: z
     .strictObject({
@@ -72,8 +70,8 @@ const domain = z.strictObject({
   gateway: gateway.optional(),
   /** In the log of the XMPP server. */
   showStanzas: z.boolean().default(false),
-  /** Of managers and executors, in place of ours, by their first name. */
-  nodeSettings: z.strictObject({ cm: settings.optional(), te: settings.optional() }).prefault({}),
+  /** By role or name of nodes, what their configuration says beside ours. */
+  nodeSettings: z.record(z.string().refine(isNodeName), settings).default({}),
   components: z.array(component),
 });
 const lab = z.strictObject({

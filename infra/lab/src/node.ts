@@ -20,7 +20,6 @@ export type DomainServices = {
   xmpp: { host: string; port: number };
   nats: { url: string };
   sensors: { sysfs: string; procfs: string };
-  executorSettings: Readonly<Record<string, Settings>>;
   people?: { host: PeopleHost; policy: Settings } | undefined;
   gateway?: Settings | undefined;
 };
@@ -76,13 +75,13 @@ export function nodeSettings(
 
 function ownSettings(
   { name, role }: { name: string; role: NodeRole },
-  { nats, sensors, executorSettings, people, gateway }: DomainServices,
+  { nats, sensors, people, gateway }: DomainServices,
 ): Settings {
   switch (role) {
     case 'cm':
       return { nats, ...(people && { people: people.policy }) };
     case 'te':
-      return { sensors, labels: labelsOf(name), ...executorSettings[name] };
+      return { sensors, labels: labelsOf(name) };
     case 'adapter':
       if (!people) throw new Error('an adapter without people');
       return {
