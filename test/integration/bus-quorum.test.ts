@@ -11,55 +11,25 @@ import { after, before, test } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import { connectBus, openJournal, openLeaseStore, type Bus, type FollowedJournal } from '@mom4c/bus';
 import type { LeaseStore } from '@mom4c/core';
-import { freePorts, startNatsServer, stopProcess, type RunningServer } from '@mom4c/lab';
-import { smallAuthority, type Issued, type SmallAuthority } from '../support/small-authority.ts';
+import { settled, startNatsCluster, type NatsCluster } from '../support/nats-cluster.ts';
+import type { Issued } from '../support/small-authority.ts';
 import { journalEntry as entry, journalIdentities } from './journal-identities.ts';
 import { silent } from './nats-domain.ts';
 
-const DOMAIN = 'alpha.test';
-/** Elections of this server version take four to eight seconds. */
-const ELECTION_MS = 30_000;
 const key = new Uint8Array();
 
 let folder: string;
-let authority: SmallAuthority;
-let tls: Issued['files'];
-let ports: number[];
-let routePorts: number[];
-const servers: (RunningServer | undefined)[] = [];
+let cluster: NatsCluster;
 let bus: Bus;
 let journal: FollowedJournal;
 let lease: LeaseStore;
 
-async function start(i: number): Promise<void> {
-  servers[i] = await startNatsServer({
-    folder: join(folder, `nats${i}`),
-    domain: DOMAIN,
-    managers: ['cm1'],
-    tls,
-    port: ports[i],
-    cluster: {
-      name: `nats${i}`,
-      port: routePorts[i]!,
-      routes: routePorts.map((port) => `localhost:${port}`),
-    },
-  });
-}
-async function kill(i: number): Promise<void> {
-  await stopProcess(servers[i]!.process, { signal: 'SIGKILL' });
-  servers[i] = undefined;
-}
-
 before(async () => {
   folder = mkdtempSync(join(tmpdir(), 'mom4c-quorum-'));
-  authority = await smallAuthority(folder, DOMAIN);
-  ({ files: tls } = await authority.issue('nats', 'server'));
-  ports = await freePorts(3);
-  routePorts = await freePorts(3);
-  await Promise.all([0, 1, 2].map(start));
+  cluster = await startNatsCluster(folder, ['cm1']);
   // The first server stays until the end of the tests.
-  const url = `tls://127.0.0.1:${ports[0]}`;
-  bus = await connectBus({ url, name: 'cm1', tls: await authority.issue('cm1', 'cm'), log: silent });
+  const tls = await cluster.authority.issue('cm1', 'cm');
+  bus = await connectBus({ url: cluster.urls[0]!, name: 'cm1', tls, log: silent });
   const records = await (await journalIdentities()).as('cm1');
   const jetstream = { bus, stream: 'LOG', replicas: 3 } as const;
   journal = await settled(() =>
@@ -71,26 +41,14 @@ before(async () => {
 after(async () => {
   await journal?.close();
   await bus?.close();
-  for (const i of servers.keys()) if (servers[i]) await kill(i);
+  await cluster?.close();
   rmSync(folder, { recursive: true });
 });
-
-/** Until the servers have elected whom they need; only M4C_NO_QUORUM may come before. */
-async function settled<Value>(ask: () => Promise<Value>): Promise<Value> {
-  const deadline = Date.now() + ELECTION_MS;
-  for (;;) {
-    try {
-      return await ask();
-    } catch (error) {
-      if ((error as { code?: unknown }).code !== 'M4C_NO_QUORUM' || Date.now() > deadline) throw error;
-    }
-  }
-}
 
 test('who is no server does not get in between the servers, whatever certificate of the domain he has', async () => {
   const handshake = async (identity: Issued): Promise<string> => {
     // Between servers TLS begins at once.
-    const socket = connectTls({ port: routePorts[0]!, host: 'localhost', ...identity });
+    const socket = connectTls({ port: cluster.routePorts[0]!, host: 'localhost', ...identity });
     const answer = Promise.withResolvers<string>();
     let text = '';
     socket.on('data', (data) => {
@@ -108,16 +66,16 @@ test('who is no server does not get in between the servers, whatever certificate
       socket.destroy();
     }
   };
-  assert.equal(await handshake(await authority.issue('nats', 'server')), 'admitted');
-  assert.equal(await handshake(await authority.issue('cm1', 'cm')), 'refused');
-  assert.equal(await handshake(await authority.issue('te1', 'te')), 'refused');
+  assert.equal(await handshake(await cluster.authority.issue('nats', 'server')), 'admitted');
+  assert.equal(await handshake(await cluster.authority.issue('cm1', 'cm')), 'refused');
+  assert.equal(await handshake(await cluster.authority.issue('te1', 'te')), 'refused');
 });
 
 test('one lost server of three stops nothing for longer than an election', { timeout: 90_000 }, async () => {
   const [before, later] = [entry(), entry()];
   assert.equal(await journal.accept(before), true);
   const revision = (await lease.write({ instance: 'a', generation: 1, holder: 'cm1' }, 0))!;
-  await kill(2);
+  await cluster.kill(2);
   await settled(() => journal.accept(later));
   await settled(() => journal.finish(before.id, key));
   assert.equal((await journal.find(before.id))?.state, 'finished');
@@ -132,7 +90,7 @@ test('without a majority nothing is accepted, in bounded time, and all goes on w
   timeout: 120_000,
 }, async () => {
   const { revision } = (await lease.read())!;
-  await kill(1);
+  await cluster.kill(1);
   const refused = entry();
   const begun = performance.now();
   await assert.rejects(journal.accept(refused), { code: 'M4C_NO_QUORUM' });
@@ -145,7 +103,7 @@ test('without a majority nothing is accepted, in bounded time, and all goes on w
   const leaseTook = performance.now() - leaseBegun;
   assert.ok(leaseTook < 3000, `${leaseTook} ms`);
 
-  await start(1);
+  await cluster.start(1);
   const accepted = entry();
   await settled(() => journal.accept(accepted));
   await settled(() => journal.finish(accepted.id, key));

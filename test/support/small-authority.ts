@@ -10,13 +10,16 @@ import { createAuthority, issueCertificate, toPem } from '@mom4c/pki';
 /** PEM texts, and the same as files. */
 export type Issued = { readonly cert: string; readonly key: string; readonly ca: string; files: TlsFiles };
 
-export type SmallAuthority = { issue(name: string, role: Role): Promise<Issued> };
+export type SmallAuthority = {
+  /** @param ips of a server */
+  issue(name: string, role: Role, ips?: readonly string[]): Promise<Issued>;
+};
 
 /** @param folder where the files are made */
 export async function smallAuthority(folder: string, domain: string): Promise<SmallAuthority> {
   const made = await createAuthority({ domain, clock: systemClock, random: systemRandom, validityDays: 2 });
   return {
-    async issue(name, role) {
+    async issue(name, role, ips = ['127.0.0.1']) {
       const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
       const now = systemClock.now();
       const server = role === 'server';
@@ -29,7 +32,7 @@ export async function smallAuthority(folder: string, domain: string): Promise<Sm
         domain,
         random: systemRandom,
         addresses: server ? [] : [`${name}@${domain}`],
-        ...(server && { dns: [domain, `conference.${domain}`, 'localhost'], ips: ['127.0.0.1'] }),
+        ...(server && { dns: [domain, `conference.${domain}`, 'localhost'], ips: [...ips] }),
         notBefore: now - 60_000,
         notAfter: now + 3_600_000,
       });

@@ -2,13 +2,14 @@
  *  by until the one that does so is gone. */
 import { join } from 'node:path';
 import { policyOf } from '@mom4c/access';
-import { connectBus, openJournal, openLeaseStore } from '@mom4c/bus';
+import { connectBus, keepLeadersApart, openJournal, openLeaseStore } from '@mom4c/bus';
 import { Candidate } from '@mom4c/cluster';
 import { VERSION } from '@mom4c/core';
 import type { Epoch, SharedJournal } from '@mom4c/core';
 import { journalRecords } from '@mom4c/messaging';
 import { runMember } from '@mom4c/member';
 import type { Running, Started } from '@mom4c/member';
+import { awaitMajority } from './await-majority.ts';
 import type { DeskParts } from './command-desk.ts';
 import { gatewayOver } from './gateway-port.ts';
 import { Generation } from './generation.ts';
@@ -24,6 +25,9 @@ import { Standbys } from './standbys.ts';
 import { Succession } from './succession.ts';
 import { Term } from './term.ts';
 
+const LEASE = 'mom4c-lease';
+const COMMANDS = 'mom4c-commands';
+
 await runMember({ name: 'cluster-manager', role: 'cm', schema: clusterManagerSettings, start });
 
 async function start(running: Running<ClusterManagerSettings>): Promise<Started> {
@@ -33,14 +37,18 @@ async function start(running: Running<ClusterManagerSettings>): Promise<Started>
   const { replicas } = settings.nats;
   const bus = await connectBus({ url: settings.nats.url, name: settings.name, tls: member.tls, log });
   onStop('bus', () => bus.close());
-  const store = await openLeaseStore({ bus, bucket: 'mom4c-lease', replicas, clock, log });
-  const opened = await openJournal({
-    file: join(settings.state, 'journal.sqlite'),
-    jetstream: { bus, stream: 'mom4c-commands', replicas },
-    records: journalRecords(member.signer, member.verifier),
-    clock,
-    log,
-  });
+  const store = await awaitMajority(member, () =>
+    openLeaseStore({ bus, bucket: LEASE, replicas, clock, log }),
+  );
+  const opened = await awaitMajority(member, () =>
+    openJournal({
+      file: join(settings.state, 'journal.sqlite'),
+      jetstream: { bus, stream: COMMANDS, replicas },
+      records: journalRecords(member.signer, member.verifier),
+      clock,
+      log,
+    }),
+  );
   onStop('journal', () => opened.close());
   const journal: SharedJournal = watchedJournal(opened, metrics, () => succession.journalFault());
 
@@ -118,6 +126,12 @@ async function start(running: Running<ClusterManagerSettings>): Promise<Started>
   };
   const succession = new Succession({ member, candidate, seat, standbys, bus, journal, openTerm });
   onStop('succession', () => succession.stop());
+  if (replicas === 3) {
+    const streams = [COMMANDS, `KV_${LEASE}`];
+    const apart = keepLeadersApart({ bus, streams, wanted: () => candidate.holding, clock, log });
+    onStop('stream leaders', () => apart.close());
+    succession.onTerm(() => apart.begin());
+  }
   watchManager(metrics, { bus, seat, roster, journal, succession });
   candidate.start();
   generation.start();

@@ -1,15 +1,14 @@
 import { PERSON_ROLES } from '@mom4c/access';
 import { isBareJid } from '@mom4c/core';
 import { memberShape } from '@mom4c/member';
+import { natsUrlSchema } from '@mom4c/runtime';
 import * as z from 'zod';
 
 /** docs/config.md is made from this. */
 export const clusterManagerSettings = z.strictObject({
   ...memberShape,
   nats: z.strictObject({
-    url: z
-      .url({ protocol: /^tls$/ })
-      .meta({ env: 'MOM4C_NATS_URL', description: 'NATS server of the domain, with JetStream: `tls://…`.' }),
+    url: natsUrlSchema,
     replicas: z
       .union([z.literal(1), z.literal(3)])
       .default(1)

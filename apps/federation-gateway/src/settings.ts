@@ -1,6 +1,6 @@
 import { isDomain } from '@mom4c/core';
 import { memberShape } from '@mom4c/member';
-import { componentServerShape, filePath } from '@mom4c/runtime';
+import { componentServerShape, filePath, natsUrlSchema } from '@mom4c/runtime';
 import * as z from 'zod';
 import { LEVELS } from './partner.ts';
 import { ruleFaults } from './settings-rules.ts';
@@ -153,11 +153,7 @@ const partner = z.strictObject({
 export const federationGatewaySettings = z
   .strictObject({
     ...memberShape,
-    nats: z.strictObject({
-      url: z
-        .url({ protocol: /^tls$/ })
-        .meta({ env: 'MOM4C_NATS_URL', description: 'NATS server of the domain: `tls://…`.' }),
-    }),
+    nats: z.strictObject({ url: natsUrlSchema }),
     component,
     hosts: hosts.optional().meta({
       description:

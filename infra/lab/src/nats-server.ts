@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { Mom4cError, isDomain, isNodeName } from '@mom4c/core';
-import { freePort } from './ports.ts';
+import { freePort, LOOPBACK } from './ports.ts';
 import { answersNats } from './readiness.ts';
 import { findProgram, prepareServerFolder } from './server-folder.ts';
 import type { TlsFiles } from './server-folder.ts';
@@ -17,6 +17,8 @@ export type NatsServerOptions = {
   /** Federation gateways, `CN=<gateway>, OU=gateway, O=<domain>`, which may be asked by the managers; none by default. */
   gateways?: readonly string[] | undefined;
   tls: TlsFiles;
+  /** Where it listens; 127.0.0.1 by default. */
+  host?: string | undefined;
   /** A free one by default. */
   port?: number | undefined;
   /** One of three servers that hold the same streams; alone by default. */
@@ -27,18 +29,18 @@ export type NatsServerOptions = {
 export type NatsClusterOptions = {
   /** Of this server, unlike those of the others. */
   name: string;
-  /** Where this one listens for the others; 127.0.0.1 by default. */
-  host?: string | undefined;
+  /** Where it listens for the others. */
   port: number;
-  /** `NAME:PORT` of all servers, by DNS names that their certificates bear. */
+  /** `HOST:PORT` of all servers, at least one by a DNS name that all their certificates bear. */
   routes: readonly string[];
 };
 
-const ROUTE = /^(?=[^:]*[a-z])[a-z0-9.-]{1,253}:\d{1,5}$/;
+const ROUTE = /^[a-z0-9.-]{1,253}:\d{1,5}$/;
+const ROUTE_BY_NAME = /^[^:]*[a-z]/;
 
-/** A bus with JetStream on 127.0.0.1. @throws Mom4cError M4C_PACKAGE_MISSING, M4C_LAB */
+/** A bus with JetStream. @throws Mom4cError M4C_PACKAGE_MISSING, M4C_LAB */
 export async function startNatsServer(options: NatsServerOptions): Promise<RunningServer> {
-  const { domain, managers, gateways = [] } = options;
+  const { domain, managers, gateways = [], host = LOOPBACK } = options;
   if (!isDomain(domain))
     throw new Mom4cError('M4C_LAB', `not a domain: ${JSON.stringify(domain.slice(0, 80))}`);
   for (const name of [...managers, ...gateways])
@@ -52,6 +54,7 @@ export async function startNatsServer(options: NatsServerOptions): Promise<Runni
     DOMAIN: domain,
     NAME: options.cluster?.name ?? domain,
     FOLDER: folder.path,
+    HOST: host,
     PORT: port,
     USERS: { text: managers.map((name) => `    { user: "CN=${name},OU=cm,O=${domain}" }`).join('\n') },
     GATEWAYS: {
@@ -59,7 +62,7 @@ export async function startNatsServer(options: NatsServerOptions): Promise<Runni
         .map((name) => fillTemplate('nats-gateway.conf', { GATEWAY: name, DOMAIN: domain }))
         .join(''),
     },
-    CLUSTER: { text: options.cluster ? clusterBlock(options.cluster, domain, folder.path) : '' },
+    CLUSTER: { text: options.cluster ? clusterBlock(options.cluster, host, domain, folder.path) : '' },
   };
   const config = folder.write('nats-server.conf', fillTemplate('nats-server.conf', values));
   folder.folder('jetstream');
@@ -75,23 +78,24 @@ export async function startNatsServer(options: NatsServerOptions): Promise<Runni
       user: folder.user,
       onStart: options.onStart,
     },
-    () => answersNats(port),
+    () => answersNats(port, host),
   );
 }
 
 /** @throws Mom4cError M4C_LAB */
 function checkCluster(cluster: NatsClusterOptions | undefined): void {
   if (!cluster) return;
-  const wrong = !isNodeName(cluster.name) ? cluster.name : cluster.routes.find((route) => !ROUTE.test(route));
+  const { name, routes } = cluster;
+  const wrong = isNodeName(name) ? routes.find((route) => !ROUTE.test(route)) : name;
   if (wrong !== undefined)
-    throw new Mom4cError(
-      'M4C_LAB',
-      `not a name, or not a route by name: ${JSON.stringify(wrong.slice(0, 80))}`,
-    );
+    throw new Mom4cError('M4C_LAB', `not a name, or not a route: ${JSON.stringify(wrong.slice(0, 80))}`);
+  if (!routes.some((route) => ROUTE_BY_NAME.test(route)))
+    throw new Mom4cError('M4C_LAB', 'no route by name: the servers would not admit each other');
 }
 
 function clusterBlock(
-  { host = '127.0.0.1', port, routes }: NatsClusterOptions,
+  { port, routes }: NatsClusterOptions,
+  host: string,
   domain: string,
   folder: string,
 ): string {

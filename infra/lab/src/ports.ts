@@ -12,6 +12,7 @@ import { Mom4cError } from '@mom4c/core';
 const FIRST = 20_000;
 const LAST = 32_767;
 const TRIES = 400;
+export const LOOPBACK = '127.0.0.1';
 
 const reserved = new Map<number, Server>();
 
@@ -55,7 +56,7 @@ export function releasePorts(ports: readonly number[]): void {
 
 /** Does anybody listen there? */
 export async function isPortTaken(port: number): Promise<boolean> {
-  const probe = await listen({ host: '127.0.0.1', port, exclusive: true });
+  const probe = await listen({ host: LOOPBACK, port, exclusive: true });
   if (probe) await close(probe);
   return probe === undefined;
 }

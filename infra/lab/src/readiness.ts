@@ -3,25 +3,30 @@ import { readFileSync } from 'node:fs';
 import { connect as connectTcp } from 'node:net';
 import type { Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { LOOPBACK } from './ports.ts';
 
 const QUESTION_MS = 3_000;
-const LOOPBACK = '127.0.0.1';
 const MAX_ANSWER = 16_384;
 
 /** Does anybody take connections there? */
-export function acceptsTcp(port: number): Promise<boolean> {
-  return answers(connectTcp({ host: LOOPBACK, port }), 'connect', undefined, undefined);
+export function acceptsTcp(port: number, host = LOOPBACK): Promise<boolean> {
+  return answers(connectTcp({ host, port }), 'connect', undefined, undefined);
 }
 
-/** Completes a TLS handshake with a server whose certificate names 127.0.0.1 and comes from this authority. */
-export async function answersTls(port: number, caFile: string): Promise<boolean> {
-  const socket = await tlsTo(port, caFile, {});
+/** Completes a TLS handshake with a server whose certificate names the host and comes from this authority. */
+export async function answersTls(port: number, caFile: string, host = LOOPBACK): Promise<boolean> {
+  const socket = await tlsTo({ host, port }, caFile, {});
   return socket !== undefined && answers(socket, 'secureConnect', undefined, undefined);
 }
 
 /** Opens an XMPP stream over direct TLS and gets the features of the domain (RFC 6120 section 4.3). */
-export async function answersXmpp(port: number, caFile: string, domain: string): Promise<boolean> {
-  const socket = await tlsTo(port, caFile, { servername: domain });
+export async function answersXmpp(
+  port: number,
+  caFile: string,
+  domain: string,
+  host = LOOPBACK,
+): Promise<boolean> {
+  const socket = await tlsTo({ host, port }, caFile, { servername: domain });
   const header = `<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='${domain}' version='1.0'>`;
   return (
     socket !== undefined &&
@@ -31,17 +36,17 @@ export async function answersXmpp(port: number, caFile: string, domain: string):
 
 /** Undefined where nobody takes connections: a question asked many times while a server starts, and TLS costs much more. */
 async function tlsTo(
-  port: number,
+  { host, port }: { host: string; port: number },
   caFile: string,
   options: { servername?: string },
 ): Promise<Socket | undefined> {
-  if (!(await acceptsTcp(port))) return undefined;
-  return connectTls({ host: LOOPBACK, port, ca: readFileSync(caFile), ...options });
+  if (!(await acceptsTcp(port, host))) return undefined;
+  return connectTls({ host, port, ca: readFileSync(caFile), ...options });
 }
 
 /** Gets the greeting of a NATS server that demands TLS and offers JetStream. */
-export function answersNats(port: number): Promise<boolean> {
-  return answers(connectTcp({ host: LOOPBACK, port }), 'connect', undefined, isNatsGreeting);
+export function answersNats(port: number, host = LOOPBACK): Promise<boolean> {
+  return answers(connectTcp({ host, port }), 'connect', undefined, isNatsGreeting);
 }
 
 function isNatsGreeting(text: string): boolean {

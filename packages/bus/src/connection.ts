@@ -1,4 +1,5 @@
-import { connect, ErrorCode, Events, type NatsConnection } from 'nats';
+import { checkServerIdentity, type PeerCertificate } from 'node:tls';
+import { connect, ErrorCode, Events, type NatsConnection, type TlsOptions } from 'nats';
 import { jitteredBackoff, Mom4cError, systemRandom, type Log } from '@mom4c/core';
 
 /** PEM texts. */
@@ -20,11 +21,12 @@ const RECONNECT = { baseMs: 100, capMs: 5000 };
 const connections = new WeakMap<Bus, NatsConnection>();
 
 /**
- * @param name shown by the server beside the connection
+ * @param options.url of several servers of one cluster the first is asked first, and the others while it is away; who has
+ *   moved to another one stays there until that one is gone @param options.name shown by the server beside the connection
  * @throws Mom4cError M4C_BUS_UNREACHABLE, also where the server refuses the certificate
  */
 export async function connectBus(options: {
-  url: string;
+  url: string | readonly string[];
   name: string;
   tls: BusTls;
   log: Log;
@@ -36,7 +38,7 @@ export async function connectBus(options: {
     if (value === connected) return;
     connected = value;
     options.log[value ? 'info' : 'warn'](
-      { url: options.url },
+      { url: options.url, server: connection.info?.server_name },
       value ? 'bus: connected again' : 'bus: connection lost',
     );
     for (const listener of listeners) listener(value);
@@ -70,14 +72,21 @@ export function connectionOf(bus: Bus): NatsConnection {
 }
 
 async function open(
-  options: { url: string; name: string; tls: BusTls },
+  options: { url: string | readonly string[]; name: string; tls: BusTls },
   reconnectDelay: () => number,
 ): Promise<NatsConnection> {
+  const urls = [options.url].flat();
+  const { ca, cert, key } = options.tls;
+  const tls: TlsOptions & { checkServerIdentity: typeof checkServerIdentity } = {
+    ...{ ca, cert, key },
+    checkServerIdentity: namesOneOf(urls.map((url) => new URL(url).hostname)),
+  };
   try {
     return await connect({
-      servers: options.url,
+      servers: urls,
+      noRandomize: true,
       name: options.name,
-      tls: { ca: options.tls.ca, cert: options.tls.cert, key: options.tls.key },
+      tls,
       timeout: CONNECT_LIMIT_MS,
       pingInterval: PING_MS,
       maxPingOut: 2,
@@ -87,8 +96,16 @@ async function open(
       reconnectDelayHandler: reconnectDelay,
     });
   } catch (error) {
-    throw new Mom4cError('M4C_BUS_UNREACHABLE', `${options.url}: ${reason(error)}`, { cause: error });
+    throw new Mom4cError('M4C_BUS_UNREACHABLE', `${urls.join(', ')}: ${reason(error)}`, { cause: error });
   }
+}
+
+/** Where a URL has an address in place of a name, the package has Node look for `localhost`, which any server may bear. */
+function namesOneOf(hosts: readonly string[]) {
+  return (_host: string, certificate: PeerCertificate): Error | undefined => {
+    const faults = hosts.map((host) => checkServerIdentity(host, certificate));
+    return faults.includes(undefined) ? undefined : faults[0];
+  };
 }
 
 async function watch(

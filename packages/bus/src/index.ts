@@ -15,3 +15,5 @@ export { findProgram, superviseProcess } from './process.ts';
 export type { SupervisedOptions, SupervisedProcess } from './process.ts';
 export { serveAgent } from './serve-agent.ts';
 export type { AgentDefinition, EndpointHandler, ServedAgent } from './serve-agent.ts';
+export { keepLeadersApart, moveLeadersAway } from './stream-leaders.ts';
+export type { LeadersApart, LeadersApartOptions } from './stream-leaders.ts';

@@ -28,6 +28,8 @@ export type JournalStreamOptions = {
 };
 
 const ACK_LIMIT_MS = 3000;
+/** A planned change of the stream's leader takes 0.3 s, and in it nobody answers. A repetition is dropped by its id. */
+const HAND_OVER = { retries: 4, retry_delay: 200 };
 const MAX_AGE_MS = 7 * 24 * 3_600_000;
 export const MAX_STREAM_BYTES = 512 * 1024 * 1024;
 /** Repetitions of one id within this time are one message. */
@@ -57,6 +59,7 @@ export async function openJournalStream(
         const ack = await client.publish(`${stream}.${kind}`, octets, {
           msgID: id,
           timeout: ACK_LIMIT_MS,
+          ...HAND_OVER,
           expect: { streamName: stream },
         });
         if (ack.stream !== stream) throw new Mom4cError('M4C_JOURNAL', 'another stream answered');

@@ -8,7 +8,7 @@
  *  - a loss is noticed within three heartbeats. What the server may send ahead is bounded by its flow control;
  *  - it ends with the bus, if nobody ends it before.
  */
-import { consumerOpts, createInbox, type JetStreamSubscription } from 'nats';
+import { consumerOpts, createInbox, type ClusterInfo, type JetStreamSubscription } from 'nats';
 import { jitteredBackoff, pause, systemRandom, type Clock, type Log } from '@mom4c/core';
 import { connectionOf, type Bus } from './connection.ts';
 import { jetStreamOf, type JetStream } from './jetstream.ts';
@@ -51,6 +51,8 @@ const HEARTBEAT_MS = 1000;
 /** The server forgets a consumer whose follower went without a word. */
 const FORGOTTEN_MS = 30_000;
 const RETRY = { baseMs: 100, capMs: 2000 };
+/** Servers choose by chance; of three, one of so many is the one that is wanted, in 99 of 100 cases. */
+const PLACING_TRIES = 12;
 
 export function followStream(options: FollowerOptions): Follower {
   const { bus, clock, log, stream } = options;
@@ -79,9 +81,9 @@ export function followStream(options: FollowerOptions): Follower {
   const follow = async (jetstream: JetStream): Promise<void> => {
     const begun = losses;
     await options.prepare?.();
-    const { created, state } = await jetstream.manager.streams.info(stream);
+    const { created, state, cluster } = await jetstream.manager.streams.info(stream);
     const start = await options.begin({ created, first: state.first_seq, last: state.last_seq });
-    subscription = await subscribe(jetstream, options, start);
+    subscription = await subscribeNearby(jetstream, options, start, holdersOf(cluster));
     if (begun !== losses || signal.aborted) subscription.unsubscribe();
     let expected = 1;
     for await (const message of subscription) {
@@ -129,6 +131,32 @@ export function followStream(options: FollowerOptions): Follower {
       await done;
     },
   };
+}
+
+function holdersOf(cluster: ClusterInfo | undefined): readonly string[] {
+  return [cluster?.leader, ...(cluster?.replicas ?? []).map(({ name }) => name)].filter(
+    (name) => name !== undefined,
+  );
+}
+
+/**
+ * A consumer lives on one server and is lost with it, which shows only when heartbeats are missed. On the server of this
+ * connection, if that holds the stream, no other loss can harm it.
+ */
+async function subscribeNearby(
+  jetstream: JetStream,
+  options: FollowerOptions,
+  start: number | 'last',
+  holders: readonly string[],
+): Promise<JetStreamSubscription> {
+  const own = connectionOf(options.bus).info?.server_name;
+  for (let tries = 1; ; tries++) {
+    const made = await subscribe(jetstream, options, start);
+    if (own === undefined || !holders.includes(own) || tries === PLACING_TRIES) return made;
+    const { cluster } = await made.consumerInfo();
+    if (cluster?.leader === own) return made;
+    await made.destroy();
+  }
 }
 
 function subscribe(

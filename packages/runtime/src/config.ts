@@ -132,7 +132,7 @@ function applyEnvironment(
 
 /** The environment holds text only; numbers, booleans and lists are written there as in YAML. */
 function readText(type: string, text: string): unknown {
-  return ['number', 'boolean', 'array', 'record', 'object'].includes(type) ? parseYaml(text) : text;
+  return ['number', 'boolean', 'array', 'record', 'object', 'union'].includes(type) ? parseYaml(text) : text;
 }
 
 function set(tree: Tree, path: readonly string[], value: unknown): void {

@@ -13,7 +13,14 @@ export { createLogger } from './logger.ts';
 export type { Logger, LogLevel } from './logger.ts';
 export { commonMetrics, createMetrics, METRIC_PREFIX } from './metrics.ts';
 export type { Labels, MetricDefinition, Metrics } from './metrics.ts';
-export { componentServerShape, filePath, healthSchema, LOG_LEVELS, logSchema } from './schemas.ts';
+export {
+  componentServerShape,
+  filePath,
+  healthSchema,
+  LOG_LEVELS,
+  logSchema,
+  natsUrlSchema,
+} from './schemas.ts';
 export type { HealthSettings } from './schemas.ts';
 export { fieldsOf } from './schema-fields.ts';
 export { readSecret } from './secret.ts';

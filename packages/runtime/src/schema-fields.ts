@@ -31,6 +31,8 @@ function walk(node: Node, path: string, optional: boolean): Field[] {
 }
 
 function typeOf(node: Node): string {
+  if (node.anyOf) return node.anyOf.map((choice) => typeOf(choice as Node)).join(' or ');
+  if (node.const !== undefined) return `\`${String(node.const)}\``;
   if (node.enum) return node.enum.map((value) => `\`${String(value)}\``).join(', ');
   if (node.format === 'path') return 'path';
   const { type } = node;

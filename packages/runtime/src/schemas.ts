@@ -55,6 +55,25 @@ export const healthSchema = z
 
 export type HealthSettings = NonNullable<z.output<typeof healthSchema>>;
 
+const natsUrl = z.url({ protocol: /^tls$/ });
+
+/** One server, or those of one cluster in the order in which they are asked. */
+export const natsUrlSchema = z
+  .union([
+    natsUrl,
+    z
+      .array(natsUrl)
+      .min(1)
+      .max(5)
+      .refine((urls) => new Set(urls).size === urls.length, 'names a server twice'),
+  ])
+  .meta({
+    env: 'MOM4C_NATS_URL',
+    description:
+      'NATS server of the domain, with JetStream: `tls://…`; of a cluster a list of servers, the nearest first, and the ' +
+      'others for when it is gone. Their certificates must name the hosts given here.',
+  });
+
 /** Where an external component (XEP-0114) finds its XMPP server. */
 export const componentServerShape = {
   host: z
