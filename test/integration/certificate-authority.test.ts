@@ -24,6 +24,7 @@ import {
   createLdapDirectory,
   enroll,
   fetchAuthority,
+  fetchGeneration,
   issueCertificate,
   makeEnrolmentKey,
   readCertificate,
@@ -315,6 +316,30 @@ test('an order that is held open while its administrator is revoked is refused, 
     'M4C_FORBIDDEN',
   ]);
   await assert.rejects(enrolWith(unused.token, 'te14', 'te'), isCode('M4C_TOKEN_INVALID'));
+});
+
+test('an administrator alone has the generation of epochs raised, and everybody may read the statement', async () => {
+  const [bob, manager] = [await enrol('bob', 'admin'), await enrol('cm9', 'cm')];
+  const reset = (identity: Identity | undefined, body: unknown = {}) =>
+    orderOf({ port: service.adminPort, authority, identity, path: '/reset-epoch', body });
+  const stated = () => fetchGeneration({ url, authority, domain: DOMAIN, signal });
+  assert.equal(await stated(), undefined);
+  assert.deepEqual(await codeOfAnswer(reset(manager)), [403, 'M4C_FORBIDDEN']);
+  assert.deepEqual(await codeOfAnswer(reset(bob, { generation: 9 })), [400, 'M4C_BAD_ARGUMENTS']);
+  assert.equal(await stated(), undefined);
+
+  const isAudited = service.logged(
+    "the domain's epochs have a new generation",
+    '"audit":"generation","generation":2,"by":"bob"',
+  );
+  assert.deepEqual(await reset(bob), { status: 200, body: { generation: 2 } });
+  await isAudited;
+  assert.equal((await stated())?.statement.generation, 2);
+  await service.stop();
+  await startService();
+  assert.equal((await stated())?.statement.generation, 2);
+  assert.deepEqual(await reset(bob), { status: 200, body: { generation: 3 } });
+  assert.equal((await stated())?.statement.generation, 3);
 });
 
 test('what was issued while the directory or the service was down is published later', async () => {

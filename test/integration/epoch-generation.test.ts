@@ -2,6 +2,8 @@
  * The bucket of the lease is lost, so that revisions begin again: task executors refuse whoever leads, until the authority has
  * opened a new generation of epochs. Nobody but the authority can.
  */
+// Mutations seen red, one each: a refused executor not announced; the authority not asked when one refuses; a generation that nobody
+// stated admitted by executors, or by managers.
 import assert from 'node:assert/strict';
 import { createPublicKey } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
@@ -119,7 +121,9 @@ test('after the loss of the bucket and of all managers, te1 obeys again once the
   await domain.node('cm1').start();
   assert.deepEqual(await ping(), ['refused', 'M4C_EPOCH']);
   await resetEpoch('generation 2\n');
+  const begun = performance.now();
   await settles(untilObeyed(), 'that te1 obeys');
+  assert.ok(performance.now() - begun < 30_000, 'asked at once, not with the next minute');
   assert.equal(((await leaderOf(admin.requester)).epoch as Epoch).generation, 2);
 
   await domain.node('te1').stop(SIGKILL);
@@ -161,7 +165,7 @@ test('a manager opens no generation: te1 refuses what it claims with no statemen
   const owner = await openClient(domain, thief, `cm1@${domain.name}/thief`);
   try {
     await joinRoom(owner.session, { room, nick: 'thief', log: silent });
-    const log = openNodeLog(domain.node('te1').process!.logFile);
+    const logs = ['te1', 'cm1', 'cm2'].map((name) => openNodeLog(domain.node(name).process!.logFile));
     const { epoch: real } = await leaderOf(admin.requester);
     const claimed: Epoch = { generation: 4, revision: 1 };
 
@@ -187,12 +191,11 @@ test('a manager opens no generation: te1 refuses what it claims with no statemen
       const children = await signedInTheClear(thief, statement);
       await owner.session.send(xml('presence', { to: `${room}/thief` }, ...children));
     };
-    /** @returns the code under which te1 notes it */
-    const refusalOf = async (stated: Uint8Array | undefined): Promise<string | undefined> => {
-      const mark = log.mark();
+    /** @returns the codes under which te1 and both managers note it, each once */
+    const refusalsOf = async (stated: Uint8Array | undefined): Promise<readonly unknown[]> => {
+      const noted = logs.map((log) => log.next(log.mark(), 'a refusal', ({ from }) => from === 'thief'));
       await lead(stated);
-      const [line] = await log.next(mark, 'a refusal', ({ from }) => from === 'thief');
-      return line?.code;
+      return [...new Set((await Promise.all(noted)).map(([line]) => line?.code))];
     };
     const statement = { domain: domain.name, generation: 4, time: Date.now() };
     /** In the name of the authority. */
@@ -203,8 +206,8 @@ test('a manager opens no generation: te1 refuses what it claims with no statemen
 
     assert.equal(await command(real), undefined);
     assert.equal(await command(claimed), 'M4C_EPOCH');
-    assert.equal(await refusalOf(undefined), 'M4C_EPOCH');
-    assert.equal(await refusalOf(await by(thief.key)), 'M4C_BAD_SIGNATURE');
+    assert.deepEqual(await refusalsOf(undefined), ['M4C_EPOCH']);
+    assert.deepEqual(await refusalsOf(await by(thief.key)), ['M4C_BAD_SIGNATURE']);
     assert.equal(await command(claimed), 'M4C_EPOCH');
     assert.deepEqual(await ping(), ['ok', undefined], 'nothing has changed for the manager that leads');
 

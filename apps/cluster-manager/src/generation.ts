@@ -24,7 +24,7 @@ export class Generation {
   readonly #parts: GenerationParts;
   readonly #onRaised: () => void;
   #stated: Stated | undefined;
-  #asking = false;
+  #asking: Promise<void> | undefined;
   #askedAt = Number.NEGATIVE_INFINITY;
   #reported: string | undefined;
 
@@ -52,15 +52,22 @@ export class Generation {
     const next = (): void => {
       if (signal.aborted) return;
       cancel = clock.after(ASK_EVERY_MS, next);
-      void this.#ask();
+      void this.ask();
     };
     signal.addEventListener('abort', () => cancel(), { once: true });
     next();
   }
 
-  /** Somebody refuses our epoch: a higher generation may have been stated. */
-  suspect(): void {
-    if (this.#parts.clock.monotonic() - this.#askedAt >= ASK_AGAIN_MS) void this.#ask();
+  /** Somebody refuses our epoch: a higher generation may have been stated. @returns undefined if that was asked a moment ago */
+  suspect(): Promise<void> | undefined {
+    const isNews = this.#parts.clock.monotonic() - this.#askedAt >= ASK_AGAIN_MS;
+    return isNews ? this.ask() : undefined;
+  }
+
+  /** Resolves when the authority has answered, or has not. */
+  ask(): Promise<void> {
+    this.#asking ??= this.#fetch().finally(() => (this.#asking = undefined));
+    return this.#asking;
   }
 
   /** What another manager says of itself. @throws Mom4cError M4C_EPOCH: a generation that nobody has stated; as `readGeneration` */
@@ -71,9 +78,7 @@ export class Generation {
       throw new Mom4cError('M4C_EPOCH', `nobody has stated generation ${epoch.generation}`);
   }
 
-  async #ask(): Promise<void> {
-    if (this.#asking) return;
-    this.#asking = true;
+  async #fetch(): Promise<void> {
     const { authority, clock, errorOf, log, settings, signal } = this.#parts;
     this.#askedAt = clock.monotonic();
     try {
@@ -88,8 +93,6 @@ export class Generation {
       if (code !== this.#reported && !signal.aborted)
         log.warn({ code, detail }, 'the authority does not tell the generation of epochs');
       this.#reported = code;
-    } finally {
-      this.#asking = false;
     }
   }
 

@@ -111,7 +111,7 @@ async function start(running: Running<ClusterManagerSettings>): Promise<Started>
       ...{ member, seat, letters, refusals, roster, journal, observer, policy, epoch, managers },
       federation: gatewayOver(bus),
       stated: generation.statement,
-      onEpochRefused: () => generation.suspect(),
+      onEpochRefused: () => void generation.suspect(),
       holds: () => candidate.holding,
       standbys: () => standbys.ranked(),
       onConflict: () => void candidate.resign().catch(() => {}),

@@ -1,5 +1,5 @@
 // Mutations seen red: `z.object` for `z.strictObject` in `command`; no depth check; M4C_PEER mapping removed; any text as
-// a label or as a term of a selector; ids of an inquiry not bounded.
+// a label or as a term of a selector; ids of an inquiry not bounded; a statement of the authority not bounded, or any text.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
@@ -117,4 +117,17 @@ test('an inquiry is about one to a hundred ids, under an epoch', () => {
     assert.throws(() => decodePayload(wrong), code('M4C_MALFORMED'));
   const { epoch: _epoch, ...timeless } = inquiry;
   assert.throws(() => decodePayload(octets(timeless)), code('M4C_MALFORMED'));
+});
+
+test('a statement of the authority is base64 within its bound', () => {
+  const [room, hex] = ['cluster@conference.alpha.test', 'a'.repeat(64)];
+  const { name: _name, args: _args, ...head } = command;
+  const leadership = {
+    ...{ ...head, type: 'leadership', to: { room, targets: '*' }, manager: 'cm1', key: hex.slice(32) },
+    ...{ managers: [hex], standbys: [] },
+  };
+  assert.doesNotThrow(() => decodePayload(octets(leadership)));
+  assert.doesNotThrow(() => decodePayload(octets({ ...leadership, stated: 'A'.repeat(2732) })));
+  for (const stated of ['A'.repeat(2736), '', 'no base64', 7])
+    assert.throws(() => decodePayload(octets({ ...leadership, stated })), code('M4C_MALFORMED'));
 });
