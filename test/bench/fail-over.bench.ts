@@ -99,8 +99,7 @@ async function once(
   const { lost: without, refused } = await load.end();
   if (Object.keys({ ...without, ...refused }).length > 0)
     throw new Error(`lost: ${JSON.stringify({ without, refused })}`);
-  const { epoch } = await leaderOf(requester);
-  const { generation, revision } = epoch as { generation: number; revision: number };
+  const { generation, revision } = (await leaderOf(requester)).epoch;
   const found = takeOver(
     at,
     `${generation}.${revision}`,

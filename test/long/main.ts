@@ -1,5 +1,6 @@
-/** `npm run test:long [-- NAME…] [--minutes N]`: what takes minutes to an hour. */
+/** `npm run test:long [-- NAME…] [--minutes N] [--rounds N]`: what takes minutes to an hour. */
 import { parseArgs } from 'node:util';
+import { failOverKills, failOverLosses } from './fail-over.ts';
 import { federationSoak } from './federation-soak.ts';
 import { fuzzMillion } from './fuzz-million.ts';
 import { mainJobSoak } from './main-job-soak.ts';
@@ -8,18 +9,27 @@ import { commitOf, keepResult } from './results.ts';
 import { simulationTenThousand } from './simulation.ts';
 import { stanzaSoak } from './stanza-soak.ts';
 
-const PARTS: readonly Part[] = [federationSoak, fuzzMillion, mainJobSoak, simulationTenThousand, stanzaSoak];
+const PARTS: readonly Part[] = [
+  failOverKills,
+  failOverLosses,
+  federationSoak,
+  fuzzMillion,
+  mainJobSoak,
+  simulationTenThousand,
+  stanzaSoak,
+];
 const EX_USAGE = 64;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { minutes: { type: 'string', default: '60' } },
+  options: { minutes: { type: 'string', default: '60' }, rounds: { type: 'string' } },
 });
 const minutes = Number(values.minutes);
+const rounds = values.rounds === undefined ? undefined : Number(values.rounds);
 const chosen = positionals.length === 0 ? PARTS : PARTS.filter(({ name }) => positionals.includes(name));
-if (!(minutes > 0) || chosen.length < positionals.length) {
+if (!(minutes > 0) || !(rounds === undefined || rounds > 0) || chosen.length < positionals.length) {
   const names = PARTS.map(({ name }) => name).join(', ');
-  console.error(`usage: npm run test:long [-- NAME…] [--minutes N]; there are: ${names}`);
+  console.error(`usage: npm run test:long [-- NAME…] [--minutes N] [--rounds N]; there are: ${names}`);
   process.exitCode = EX_USAGE;
 } else for (const part of chosen) await runPart(part);
 
@@ -27,7 +37,7 @@ async function runPart(part: Part): Promise<void> {
   console.log(`\n${part.name}: ${part.what}`);
   const [commit, date, start] = [commitOf(), new Date().toISOString(), performance.now()];
   const say = (line: string): void => console.log(`  ${line}`);
-  const result = await part.run({ minutes, say }).catch(failure);
+  const result = await part.run({ minutes, rounds, say }).catch(failure);
   const seconds = Math.round((performance.now() - start) / 1000);
   keepResult(part, { ...result, commit, date, seconds }, PARTS);
   for (const [what, count] of Object.entries(result.counts)) console.log(`  ${what}: ${count}`);

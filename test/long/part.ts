@@ -3,6 +3,8 @@
 export type Options = {
   /** How long a soak loads what it tests. */
   readonly minutes: number;
+  /** How often what is repeated is repeated; the part's own number where absent. */
+  readonly rounds: number | undefined;
   readonly say: (line: string) => void;
 };
 

@@ -49,8 +49,8 @@ export function countedActs(folder: string, executors: readonly string[], timeou
     },
     twice() {
       return [...devices.values()].flatMap(({ fifo }) => {
-        const acts = actsOf(fifo);
-        return acts.filter((value, index) => acts.indexOf(value) !== index);
+        const seen = new Set<string>();
+        return actsOf(fifo).filter((value) => seen.size === seen.add(value).size);
       });
     },
     async close() {

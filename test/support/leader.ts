@@ -1,6 +1,7 @@
 /** Who leads a domain, by what its managers say themselves. */
 import assert from 'node:assert/strict';
 import { managers } from '@mom4c/commands';
+import type { Epoch } from '@mom4c/core';
 import type { Request, Requester } from '@mom4c/member';
 import type * as z from 'zod';
 
@@ -14,7 +15,7 @@ export async function listManagers(requester: Requester): Promise<readonly Manag
   return managers.result.parse(outcome!.result).managers;
 }
 
-export async function leaderOf(requester: Requester): Promise<ManagerRow & { readonly epoch: object }> {
+export async function leaderOf(requester: Requester): Promise<ManagerRow & { readonly epoch: Epoch }> {
   const leading = (await listManagers(requester)).filter(({ role }) => role === 'active');
   assert.equal(leading.length, 1, JSON.stringify(leading));
   const [leader] = leading;

@@ -1,0 +1,76 @@
+/** Three managers, each behind relays, two executors whose acts are counted, and an administrator who keeps asking. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startLab } from '@mom4c/lab';
+import type { LabDomain, XmppServerKind } from '@mom4c/lab';
+import { openAdministrator } from './administrator-session.ts';
+import type { AdministratorSession } from './administrator-session.ts';
+import { countedActs } from './counted-acts.ts';
+import type { CountedActs } from './counted-acts.ts';
+import { putBehindRelays } from './cut-off.ts';
+import type { Ways } from './cut-off.ts';
+import { leaderOf, untilStandbys } from './leader.ts';
+import { settles } from './settles.ts';
+import { steadyLoad } from './steady-load.ts';
+import type { SteadyLoad } from './steady-load.ts';
+
+export const MANAGERS = ['cm1', 'cm2', 'cm3'];
+const EXECUTORS = ['te1', 'te2'];
+export const IN_FLIGHT = 40;
+/** Milliseconds that a request's targets have: longer than any loss lasts. */
+const TIMEOUT = 15_000;
+
+export type FailOverRange = {
+  readonly folder: string;
+  readonly domain: LabDomain;
+  readonly admin: AdministratorSession;
+  readonly acts: CountedActs;
+  /** By manager; empty without relays. */
+  readonly ways: ReadonlyMap<string, Ways>;
+  /** Under load, with two that stand by. */
+  begin(): Promise<{ readonly load: SteadyLoad; readonly leader: string }>;
+  close(): Promise<void>;
+};
+
+export type RangeOptions = {
+  readonly server?: XmppServerKind;
+  readonly leaseSeconds: number;
+  /** Puts relays on the ways of the managers, so that they can be cut off. */
+  readonly relays: boolean;
+};
+
+export async function openFailOverRange(options: RangeOptions): Promise<FailOverRange> {
+  const folder = mkdtempSync(join(tmpdir(), 'mom4c-fail-over-'));
+  const acts = countedActs(folder, EXECUTORS, TIMEOUT);
+  const lab = await startLab({
+    folder: join(folder, 'lab'),
+    server: options.server,
+    managers: MANAGERS.length,
+    executors: EXECUTORS.length,
+    nodeSettings: { ...acts.nodeSettings, cm: { lease: { seconds: options.leaseSeconds } } },
+  });
+  const domain = lab.domains[0]!;
+  const ways = new Map<string, Ways>();
+  if (options.relays)
+    for (const name of MANAGERS) ways.set(name, await putBehindRelays(domain, domain.node(name)));
+  const admin = await openAdministrator(domain, 'test');
+  const { requester } = admin;
+  return {
+    ...{ folder, domain, admin, acts, ways },
+    async begin() {
+      await settles(untilStandbys(requester, MANAGERS.length - 1), 'all others standing by');
+      const { name: leader } = await leaderOf(requester);
+      const load = steadyLoad(requester, IN_FLIGHT, () => acts.next());
+      await settles(load.progress(2 * IN_FLIGHT), 'the first outcomes');
+      return { load, leader };
+    },
+    async close() {
+      await admin.close();
+      await lab.down();
+      await acts.close();
+      await Promise.all([...ways.values()].map((way) => way.close()));
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
