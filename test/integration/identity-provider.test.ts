@@ -207,6 +207,7 @@ test('a provider that stands still answers nobody, and goes on', async () => {
   const part = {
     name: 'idp',
     kind: 'server',
+    host: '127.0.0.1',
     port: idp.port,
     process: idp.process,
     running: true,

@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Mom4cError, systemRandom } from '@mom4c/core';
 import type { Random, Role } from '@mom4c/core';
+import { LOOPBACK } from './ports.ts';
 import { runVerb, startProgram } from './program.ts';
 import type { OnStart } from './server.ts';
 import { toYaml } from './yaml.ts';
@@ -10,6 +11,8 @@ import { toYaml } from './yaml.ts';
 export type AuthoritySettings = {
   folder: string;
   domain: string;
+  /** Where it listens, for SCEP and for orders. */
+  host: string;
   scepPort: number;
   adminPort: number;
   directory: { url: string; base: string };
@@ -17,8 +20,8 @@ export type AuthoritySettings = {
 
 /** Of a new domain. */
 export type Beginning = {
-  /** Servers by the name of their certificate; each for these DNS names beside the domain, and 127.0.0.1. */
-  servers: Readonly<Record<string, readonly string[]>>;
+  /** Servers by the name of their certificate; each for these names beside the domain, and addresses beside loopback. */
+  servers: Readonly<Record<string, { dns?: readonly string[]; ips?: readonly string[] }>>;
   /** Who gets a one-time token, by name. */
   members: Readonly<Record<string, Role>>;
 };
@@ -35,8 +38,8 @@ const TOKEN_TTL = '1h';
 const VALIDITY_DAYS = 30;
 
 /** SCEP (RFC 8894). */
-export function authorityUrl(port: number): string {
-  return `http://127.0.0.1:${port}/scep`;
+export function authorityUrl(host: string, port: number): string {
+  return `http://${host}:${port}/scep`;
 }
 
 /** The certificate of the authority of a domain, PEM. @param folder of the domain */
@@ -59,11 +62,12 @@ export function openAuthority(settings: AuthoritySettings, random: Random = syst
     return runVerb({ ...call, args: ['batch', '--config', config] }, lines.join(''));
   };
   const token = (name: string, role: Role) => ['token', '--name', name, '--role', role, '--ttl', TOKEN_TTL];
-  const serverCertificate = (name: string, dns: readonly string[]): string[] => {
+  const serverCertificate = (name: string, { dns = [], ips = [] }: Beginning['servers'][string]) => {
     const out = serverFolder(folder, name);
     mkdirSync(out, { recursive: true, mode: 0o700 });
     const names = [domain, ...dns, 'localhost'].join(',');
-    return ['server-certificate', '--name', name, '--dns', names, '--ip', '127.0.0.1', '--out', out];
+    const addresses = [...new Set([LOOPBACK, ...ips])].join(',');
+    return ['server-certificate', '--name', name, '--dns', names, '--ip', addresses, '--out', out];
   };
   return {
     async create({ servers, members }) {
@@ -72,7 +76,7 @@ export function openAuthority(settings: AuthoritySettings, random: Random = syst
       writeFileSync(config, toYaml(settingsOf(settings)), { mode: 0o600 });
       const [fingerprint, ...tokens] = await run([
         ['init'],
-        ...Object.entries(servers).map(([name, dns]) => serverCertificate(name, dns)),
+        ...Object.entries(servers).map(([name, names]) => serverCertificate(name, names)),
         ...Object.entries(members).map(([name, role]) => token(name, role)),
       ]);
       const names = Object.keys(members);
@@ -91,13 +95,13 @@ export function writePassword(file: string, random: Random): void {
   writeFileSync(file, `${password}\n`, { mode: 0o600, flag: 'wx' });
 }
 
-function settingsOf({ folder, domain, scepPort, adminPort, directory }: AuthoritySettings) {
+function settingsOf({ folder, domain, host, scepPort, adminPort, directory }: AuthoritySettings) {
   return {
     domain,
     state: join(folder, 'state'),
     keystore: { file: join(folder, 'keystore.p12'), passwordFile: join(folder, 'password') },
-    scep: { host: '127.0.0.1', port: scepPort },
-    admin: { host: '127.0.0.1', port: adminPort },
+    scep: { host, port: scepPort },
+    admin: { host, port: adminPort },
     directory,
     validity: { days: VALIDITY_DAYS },
     log: { level: 'info' },

@@ -2,6 +2,7 @@ import { Mom4cError } from '@mom4c/core';
 import { signalProcess, stopProcess } from './keeper.ts';
 import type { ProcessRecord, StopOptions } from './keeper.ts';
 import type { ComponentState } from './lab-state.ts';
+import { LOOPBACK } from './ports.ts';
 import { isAlive } from './process-table.ts';
 import type { OnStart } from './server.ts';
 
@@ -9,7 +10,8 @@ import type { OnStart } from './server.ts';
 export type Component = {
   readonly name: string;
   readonly kind: ComponentState['kind'];
-  /** Where it listens on 127.0.0.1: for nodes the health endpoint. */
+  /** Where it listens: nodes, with their health endpoint, on loopback (of their machine). */
+  readonly host: string;
   readonly port: number;
   /** The last one; undefined after `stop`. */
   readonly process: ProcessRecord | undefined;
@@ -27,11 +29,13 @@ export function component(
   state: ComponentState,
   save: () => void,
   launch: (onStart: OnStart) => Promise<unknown>,
+  host = LOOPBACK,
 ): Component {
   const running = () => state.process !== undefined && isAlive(state.process);
   return {
     name: state.name,
     kind: state.kind,
+    host,
     port: state.port,
     get process() {
       return state.process;

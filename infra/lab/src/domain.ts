@@ -21,12 +21,24 @@ import {
 import type { GatewayDescription, LabGateway } from './gateway.ts';
 import { GATEWAY } from './lab-plan.ts';
 import type { ComponentState, DomainState } from './lab-state.ts';
+import { machineAddress, machineNetwork, makeMachines, MACHINES, namespaceOf, setCable } from './machines.ts';
+import type { MachineNumber, MachinesState } from './machines.ts';
+import {
+  hostOf,
+  namespaceIn,
+  natsCertificate,
+  natsCertificates,
+  natsName,
+  natsPlace,
+  natsUrls,
+} from './nats-places.ts';
+import type { NatsName } from './nats-places.ts';
 import { startNatsServer } from './nats-server.ts';
 import { nodeSettings, programs, startNode, writeConfig, writeMember } from './node.ts';
 import type { DomainServices, NodeRole } from './node.ts';
 import { peopleHost, policyFor, writeSecrets } from './people.ts';
 import type { AccountRole } from './people.ts';
-import { freePort } from './ports.ts';
+import { freePort, LOOPBACK } from './ports.ts';
 import type { OnStart, ServerName } from './server.ts';
 import type { TlsFiles } from './server-folder.ts';
 import { directoryBase, startSlapd } from './slapd.ts';
@@ -35,7 +47,19 @@ import { xmppLog } from './xmpp-server.ts';
 import type { Settings } from './yaml.ts';
 import type { PeopleHost, XmppServerKind } from './xmpp-server.ts';
 
-export type ServiceName = ServerName | 'certificate-authority';
+export type ServiceName = Exclude<ServerName, 'nats-server'> | NatsName | 'certificate-authority';
+
+/** One of a manager's own, that can be lost whole. */
+export type LabMachine = {
+  readonly number: MachineNumber;
+  readonly address: string;
+  /** As `ip netns` names it. */
+  readonly namespace: string;
+  readonly server: Component;
+  readonly manager: Component;
+  /** Pulls its cable, or puts it in again. */
+  setCable(plugged: boolean): Promise<void>;
+};
 
 export type LabDomain = {
   readonly name: string;
@@ -50,6 +74,8 @@ export type LabDomain = {
   node(name: string): Component;
   /** @throws Mom4cError M4C_LAB if there is none */
   readonly gateway: LabGateway;
+  /** Of managers; none unless the lab was asked for them. */
+  readonly machines: readonly LabMachine[];
   /** Enrols one more task executor and starts it; named te4 after te3 by default. */
   addExecutor(name?: string): Promise<Component>;
   /** Enrols one more cluster manager and starts it; cm2 after cm1 by default. The servers admit cm1 to cm5. */
@@ -65,6 +91,7 @@ export type DomainDescription = {
   muc: string;
   ldap: { url: string; base: string };
   scep: { url: string };
+  /** Of three servers the first. */
   nats: { url: string };
   /** Path of a PEM file. */
   caCertificate: string;
@@ -96,13 +123,7 @@ export type DomainContext = {
   checkOpen: () => void;
 };
 
-const CERTIFICATE_NAMES: Readonly<Record<ServerName, string>> = {
-  ejabberd: 'xmpp',
-  prosody: 'xmpp',
-  slapd: 'ldap',
-  'nats-server': 'nats',
-};
-const SERVER_CERTIFICATES = [...new Set(Object.values(CERTIFICATE_NAMES))];
+const CERTIFICATE_NAMES = { ejabberd: 'xmpp', prosody: 'xmpp', slapd: 'ldap' } as const;
 
 export function openDomain(context: DomainContext): LabDomain {
   const { folder, state, save, checkOpen, progress } = context;
@@ -110,10 +131,11 @@ export function openDomain(context: DomainContext): LabDomain {
   const services = servicesOf(context);
   const authority = authorityOf(context);
 
-  const common = (name: ServerName, onStart: OnStart) => ({
+  const common = (name: Exclude<ServiceName, 'certificate-authority'>, onStart: OnStart) => ({
     folder: join(folder, name),
     domain,
     tls: tlsOf(folder, name),
+    host: hostOf(state),
     port: portOf(state, name),
     onStart,
   });
@@ -123,29 +145,41 @@ export function openDomain(context: DomainContext): LabDomain {
     people: services.people?.host,
     gateway: gatewayLink(folder, state),
     showStanzas: state.showStanzas,
+    network: state.machines && machineNetwork(state.machines),
   });
   const startXmpp = (onStart: OnStart) => startXmppServer(state.xmpp, xmppOptions(onStart));
+  const startNats = (name: NatsName) => (onStart: OnStart) =>
+    startNatsServer({
+      ...common(name, onStart),
+      ...natsPlace(state, name),
+      managers: state.managers,
+      gateways: state.gateway ? [GATEWAY] : [],
+    });
   const launchers: Record<ServiceName, (onStart: OnStart) => Promise<unknown>> = {
     ejabberd: startXmpp,
     prosody: startXmpp,
     slapd: (onStart) => startSlapd(common('slapd', onStart)),
-    'nats-server': (onStart) =>
-      startNatsServer({
-        ...common('nats-server', onStart),
-        managers: state.managers,
-        gateways: state.gateway ? [GATEWAY] : [],
-      }),
+    'nats-server': startNats('nats-server'),
+    nats1: startNats('nats1'),
+    nats2: startNats('nats2'),
+    nats3: startNats('nats3'),
     'certificate-authority': (onStart) => authority.serve(onStart),
   };
 
   const wrap = (part: ComponentState): Component =>
-    component(part, save, async (onStart) => {
-      checkOpen();
-      const { kind, name } = part;
-      if (isNode(kind)) await startNode(nodeFolder(folder, name), name, kind, onStart);
-      else await launchers[name as ServiceName](onStart);
-      progress(`${domain}: ${name} is ready`);
-    });
+    component(
+      part,
+      save,
+      async (onStart) => {
+        checkOpen();
+        const { kind, name, machine } = part;
+        const namespace = namespaceIn(state, machine);
+        if (isNode(kind)) await startNode(nodeFolder(folder, name), name, kind, namespace, onStart);
+        else await launchers[name as ServiceName](onStart);
+        progress(`${domain}: ${name} is ready`);
+      },
+      isNode(part.kind) ? LOOPBACK : (natsPlace(state, part.name).host ?? hostOf(state)),
+    );
   const components = state.components.map(wrap);
 
   const find = (name: string): Component => {
@@ -196,6 +230,7 @@ export function openDomain(context: DomainContext): LabDomain {
       gatewayOf(state);
       return gateway!;
     },
+    machines: state.machines ? MACHINES.map((number) => machineOf(state.machines!, number, find)) : [],
     xmppLog: xmppLog(state.xmpp, join(folder, state.xmpp)),
     node: (name) => find(name),
     addExecutor: (name = nextName('te')) => addNode('te', name),
@@ -206,7 +241,7 @@ export function openDomain(context: DomainContext): LabDomain {
       muc: `conference.${domain}`,
       ldap: services.directory,
       scep: { url: services.authority.url },
-      nats: services.nats,
+      nats: { url: [services.nats.url].flat()[0]! },
       caCertificate: tlsOf(folder, state.xmpp).ca,
       adminProfile: administratorProfile(adminFolder(folder)),
       nodes: state.components.flatMap(({ name, kind, process }) =>
@@ -226,15 +261,17 @@ export function openDomain(context: DomainContext): LabDomain {
  */
 export async function prepareDomain(context: DomainContext): Promise<string> {
   const { folder, state, save, checkOpen, progress, random } = context;
+  if (state.machines) await makeMachines(state.machines);
   const people = peopleOf(context)?.host;
   if (people) writeSecrets(join(folder, 'people'), people, random);
   if (state.gateway) writePassword(linkSecret(folder), random);
   const nodes = state.components.filter(({ kind }) => isNode(kind));
   const { fingerprint, tokens } = await authorityOf(context).create({
     servers: {
-      ...Object.fromEntries(SERVER_CERTIFICATES.map((name) => [name, []])),
-      xmpp: xmppNames(state.name, people),
-      ...(state.gateway && { [GATEWAY_CERTIFICATE]: ownHosts(state) }),
+      ...natsCertificates(state),
+      ldap: { ips: [hostOf(state)] },
+      xmpp: { dns: xmppNames(state.name, people), ips: [hostOf(state)] },
+      ...(state.gateway && { [GATEWAY_CERTIFICATE]: { dns: ownHosts(state) } }),
     },
     members: {
       ...Object.fromEntries(nodes.map(({ name, kind }) => [name, kind as NodeRole])),
@@ -276,11 +313,12 @@ function prepareNode(context: DomainContext, part: ComponentState, token: string
 
 function settingsOfNode(
   context: DomainContext,
-  { name, kind, port }: Pick<ComponentState, 'name' | 'kind' | 'port'>,
+  { name, kind, port, machine }: Pick<ComponentState, 'name' | 'kind' | 'port' | 'machine'>,
 ): Settings {
   const node = { name, role: kind as NodeRole, healthPort: port };
   const { [kind]: ofRole, [name]: own } = context.state.nodeSettings;
-  return { ...nodeSettings(nodeFolder(context.folder, name), node, servicesOf(context)), ...ofRole, ...own };
+  const services = servicesOf(context, machine);
+  return { ...nodeSettings(nodeFolder(context.folder, name), node, services), ...ofRole, ...own };
 }
 
 function authorityOf(context: DomainContext) {
@@ -289,19 +327,27 @@ function authorityOf(context: DomainContext) {
   const scepPort = portOf(state, 'certificate-authority');
   const own = join(folder, 'certificate-authority');
   return openAuthority(
-    { folder: own, domain: state.name, scepPort, adminPort: state.adminPort, directory },
+    { folder: own, domain: state.name, host: hostOf(state), scepPort, adminPort: state.adminPort, directory },
     random,
   );
 }
 
-function servicesOf(context: Pick<DomainContext, 'folder' | 'state' | 'federation'>): DomainServices {
+/** @param near the machine of whoever is to use them */
+function servicesOf(
+  context: Pick<DomainContext, 'folder' | 'state' | 'federation'>,
+  near?: MachineNumber,
+): DomainServices {
   const { state } = context;
+  const host = hostOf(state);
   return {
     domain: state.name,
-    authority: { url: authorityUrl(portOf(state, 'certificate-authority')), fingerprint: state.fingerprint },
-    directory: { url: `ldaps://127.0.0.1:${portOf(state, 'slapd')}`, base: directoryBase(state.name) },
-    xmpp: { host: '127.0.0.1', port: portOf(state, state.xmpp) },
-    nats: { url: `tls://127.0.0.1:${portOf(state, 'nats-server')}` },
+    authority: {
+      url: authorityUrl(host, portOf(state, 'certificate-authority')),
+      fingerprint: state.fingerprint,
+    },
+    directory: { url: `ldaps://${host}:${portOf(state, 'slapd')}`, base: directoryBase(state.name) },
+    xmpp: { host, port: portOf(state, state.xmpp) },
+    nats: { url: natsUrls(state, near), replicas: state.machines ? 3 : 1 },
     sensors: state.sensors,
     people: peopleOf(context),
     gateway: state.gateway && gatewaySettings(context),
@@ -312,6 +358,21 @@ function peopleOf({ folder, state }: Pick<DomainContext, 'folder' | 'state'>): D
   if (!state.people) return undefined;
   const host = peopleHost(join(folder, 'people'), state.name, state.people);
   return { host, policy: policyFor(host.host, state.people.accounts) };
+}
+
+function machineOf(
+  machines: MachinesState,
+  number: MachineNumber,
+  find: (name: string) => Component,
+): LabMachine {
+  return {
+    number,
+    address: machineAddress(machines, number),
+    namespace: namespaceOf(machines, number),
+    server: find(natsName(number)),
+    manager: find(`cm${number}`),
+    setCable: (plugged) => setCable(machines, number, plugged),
+  };
 }
 
 /** Beside the domain itself. */
@@ -337,7 +398,7 @@ function isNode(kind: ComponentState['kind']): kind is NodeRole {
 
 /** Where administrators make tokens; see the certificate authority. */
 function adminUrl(state: DomainState): string {
-  return `https://127.0.0.1:${state.adminPort}`;
+  return `https://${hostOf(state)}:${state.adminPort}`;
 }
 
 function portOf(state: DomainState, name: ServiceName): number {
@@ -346,8 +407,9 @@ function portOf(state: DomainState, name: ServiceName): number {
   return found.port;
 }
 
-function tlsOf(folder: string, server: ServerName): TlsFiles {
-  const own = serverFolder(join(folder, 'certificate-authority'), CERTIFICATE_NAMES[server]);
+function tlsOf(folder: string, server: Exclude<ServiceName, 'certificate-authority'>): TlsFiles {
+  const name = server in CERTIFICATE_NAMES ? CERTIFICATE_NAMES[server as 'slapd'] : natsCertificate(server);
+  const own = serverFolder(join(folder, 'certificate-authority'), name);
   return { cert: join(own, 'cert.pem'), key: join(own, 'key.pem'), ca: join(own, 'ca.pem') };
 }
 

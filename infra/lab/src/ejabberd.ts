@@ -10,7 +10,7 @@ import type { ServerFolder } from './server-folder.ts';
 import { startServer } from './server.ts';
 import type { RunningServer } from './server.ts';
 import { fillTemplate } from './template.ts';
-import { hasPartners, leaveAccounts, partnerLines, peopleValues } from './xmpp-server.ts';
+import { hasPartners, leaveAccounts, partnerLines, peopleValues, placeValues } from './xmpp-server.ts';
 import type { GatewayLink, XmppServerOptions } from './xmpp-server.ts';
 
 /** Put into the folder of a running server, it makes that read its configuration again, and is gone then. */
@@ -67,7 +67,8 @@ export async function startEjabberd(options: XmppServerOptions, random: Random):
       user: folder.user,
       onStart: options.onStart,
     },
-    async () => !(accounts && existsSync(accounts)) && answersXmpp(port, options.tls.ca, domain),
+    async () =>
+      !(accounts && existsSync(accounts)) && answersXmpp(port, options.tls.ca, domain, options.host),
   );
 }
 
@@ -98,6 +99,7 @@ function writeConfig(folder: ServerFolder, options: XmppServerOptions, port: num
   const values = {
     DOMAIN: domain,
     FOLDER: folder.path,
+    ...placeValues(options),
     PORT: port,
     LOG_LEVEL: options.showStanzas ? 'debug' : 'info',
     PEOPLE_HOSTS: { text: people ? `  - ${JSON.stringify(people.host)}\n` : '' },

@@ -1,7 +1,7 @@
 export { openLab, startLab } from './lab.ts';
 export type { FederationDescription, Lab, LabDescription } from './lab.ts';
 export type { LabOptions } from './lab-plan.ts';
-export type { DomainDescription, LabDomain, ServiceName } from './domain.ts';
+export type { DomainDescription, LabDomain, LabMachine, ServiceName } from './domain.ts';
 export type { Component } from './component.ts';
 export type { GatewayDescription, LabGateway } from './gateway.ts';
 export type { FederationOptions, PairLevel, PartnerState } from './partner-plan.ts';

@@ -23,6 +23,8 @@ export type StartOptions = {
   /** Gets standard output and error, appended. */
   logFile: string;
   user?: ProcessUser | undefined;
+  /** Name of the network namespace where it is to run; ours by default. */
+  namespace?: string | undefined;
   /** Opens a channel for Node IPC. */
   ipc?: boolean | undefined;
 };
@@ -37,12 +39,15 @@ const POLL_MS = 20;
 export async function startProcess(options: StartOptions): Promise<StartedProcess> {
   const log = openSync(options.logFile, 'a', 0o600);
   try {
-    const child = spawn(options.command, options.args, {
+    const { namespace, user } = options;
+    const { command, args } =
+      namespace === undefined ? options : insideOf(namespace, options.command, options.args, user);
+    const child = spawn(command, args, {
       cwd: options.folder,
       env: options.env,
       detached: true,
       stdio: options.ipc ? ['ignore', log, log, 'ipc'] : ['ignore', log, log],
-      ...options.user,
+      ...(namespace === undefined && user),
     });
     // Node reaps a child no earlier than in the next turn, so it can be identified now even if it has ended already.
     const identity = child.pid === undefined ? undefined : identify(child.pid);
@@ -58,6 +63,17 @@ export async function startProcess(options: StartOptions): Promise<StartedProces
   } finally {
     closeSync(log);
   }
+}
+
+/** In a network namespace a program takes the place of `nsenter`, so that its pid is the one that was started. */
+function insideOf(
+  namespace: string,
+  command: string,
+  args: readonly string[],
+  user: ProcessUser | undefined,
+): { command: string; args: readonly string[] } {
+  const as = user ? [`--setgid=${user.gid}`, `--setuid=${user.uid}`] : [];
+  return { command: 'nsenter', args: [`--net=/run/netns/${namespace}`, ...as, '--', command, ...args] };
 }
 
 /** Sends a signal to that very process. @returns false if it does not run any more; its pid may be another's by now */

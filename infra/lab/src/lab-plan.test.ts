@@ -114,3 +114,20 @@ test('a level that cannot be is a mistake of who asks', async () => {
   for (const options of wrong)
     await assert.rejects(planned({ domains, ...options }), { code: 'M4C_USAGE' }, JSON.stringify(options));
 });
+
+test('machines are three, with a manager each, and for root only', async () => {
+  for (const options of [
+    { machines: 3 },
+    { machines: 3, managers: 2 },
+    { machines: 2, managers: 2 },
+  ] as const)
+    await assert.rejects(planned(options as Omit<LabOptions, 'folder'>), { code: 'M4C_USAGE' });
+  const planning = planned({ machines: 3, managers: 3 });
+  if (process.getuid?.() !== 0) return assert.rejects(planning, { code: 'M4C_USAGE' });
+  const [domain] = await planning;
+  const placed = domain!.components.flatMap(({ name, machine }) =>
+    machine ? [`${name} on ${machine}`] : [],
+  );
+  const expected = [1, 2, 3].flatMap((number) => [`nats${number} on ${number}`, `cm${number} on ${number}`]);
+  assert.deepEqual(placed.toSorted(), expected.toSorted());
+});

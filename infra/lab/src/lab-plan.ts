@@ -1,8 +1,10 @@
 /** What a new lab is to consist of. */
 import { resolve } from 'node:path';
-import { Mom4cError, isDomain } from '@mom4c/core';
+import { Mom4cError, isDomain, systemRandom } from '@mom4c/core';
 import type { Random } from '@mom4c/core';
 import type { ComponentState, DomainState } from './lab-state.ts';
+import { MACHINES, planMachines } from './machines.ts';
+import { natsName } from './nats-places.ts';
 import { checkLevels, isFederated, partnersOf } from './partner-plan.ts';
 import type { FederationOptions } from './partner-plan.ts';
 import { ADAPTER, checkAccounts } from './people.ts';
@@ -25,6 +27,8 @@ export type LabOptions = FederationOptions & {
   executors?: number | undefined;
   /** In each domain; 1 by default. */
   managers?: number | undefined;
+  /** Puts each of three managers on a machine of its own, with a NATS server; only root can. None by default. */
+  machines?: 3 | undefined;
   /** Settings of each gateway in place of the lab's, by their first name, e.g. `log`; none by default. */
   gatewaySettings?: Settings | undefined;
   /** The trees from which the sensor agents read, `/sys` and `/proc` by default. */
@@ -65,6 +69,10 @@ export async function planOf(options: LabOptions): Promise<DomainState[]> {
   if (!isCount(managers, 1, MAX_MANAGERS))
     throw new Mom4cError('M4C_USAGE', `from 1 to ${MAX_MANAGERS} cluster managers, please`);
 
+  const { machines } = options;
+  if (machines !== undefined && (machines !== MACHINES.length || managers !== MACHINES.length))
+    throw new Mom4cError('M4C_USAGE', `${MACHINES.length} machines, with one manager each`);
+
   checkLevels(options, domains);
 
   const { server = {}, people } = options;
@@ -78,9 +86,14 @@ export async function planOf(options: LabOptions): Promise<DomainState[]> {
 
   const parts = [
     { name: 'slapd', kind: 'server' },
-    { name: 'nats-server', kind: 'server' },
+    ...(machines
+      ? MACHINES.map((machine) => ({ name: natsName(machine), kind: 'server', machine }) as const)
+      : [{ name: 'nats-server', kind: 'server' } as const]),
     { name: 'certificate-authority', kind: 'authority' },
-    ...numbered('cm', managers).map((name) => ({ name, kind: 'cm' }) as const),
+    ...numbered('cm', managers).map((name, index) => {
+      const manager = { name, kind: 'cm' } as const;
+      return machines ? { ...manager, machine: MACHINES[index]! } : manager;
+    }),
     ...numbered('te', executors).map((name) => ({ name, kind: 'te' }) as const),
     ...(people ? [{ name: ADAPTER, kind: 'adapter' } as const] : []),
     ...(isFederated(options) ? [{ name: GATEWAY, kind: 'gateway' } as const] : []),
@@ -99,6 +112,7 @@ export async function planOf(options: LabOptions): Promise<DomainState[]> {
       sensors,
       showStanzas,
       nodeSettings: options.nodeSettings ?? {},
+      ...(machines && { machines: await planMachines(options.random ?? systemRandom) }),
       ...(people && { people: { accounts: people, componentPort: await freePort() } }),
       components,
     };

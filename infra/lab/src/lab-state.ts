@@ -3,6 +3,7 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Mom4cError, isDomain, isNodeName } from '@mom4c/core';
 import { LEVELS } from './level.ts';
+import { MACHINES } from './machines.ts';
 import * as z from 'zod';
 import { ACCOUNT_ROLES } from './people.ts';
 import { XMPP_SERVERS } from './xmpp-server.ts';
@@ -45,6 +46,8 @@ const component = z.strictObject({
   kind: z.enum(['server', 'authority', 'cm', 'te', 'adapter', 'gateway', 'idp']),
   /** Where it listens on 127.0.0.1: for nodes the health endpoint. */
   port,
+  /** The one that it is on; absent: it is beside us. */
+  machine: z.literal(MACHINES).optional(),
   /** Absent: it was stopped on purpose, or not started yet. */
   process: process.optional(),
 });
@@ -72,6 +75,10 @@ const domain = z.strictObject({
   showStanzas: z.boolean().default(false),
   /** By role or name of nodes, what their configuration says beside ours. */
   nodeSettings: z.record(z.string().refine(isNodeName), settings).default({}),
+  /** Of managers and NATS servers; absent: there are none. */
+  machines: z
+    .strictObject({ id: z.string().regex(/^[0-9a-f]{8}$/), network: z.int().min(0).max(255) })
+    .optional(),
   components: z.array(component),
 });
 const lab = z.strictObject({

@@ -17,6 +17,7 @@ import { idpOf, planOf, portsOf } from './lab-plan.ts';
 import type { LabOptions } from './lab-plan.ts';
 import { createState, readState, stateFiles, writeState } from './lab-state.ts';
 import type { ComponentState, LabState } from './lab-state.ts';
+import { removeMachines } from './machines.ts';
 import { isPortTaken, releasePorts } from './ports.ts';
 import { familyOf, identify, isAlive } from './process-table.ts';
 
@@ -272,6 +273,8 @@ async function stopEverything(folder: string, state: LabState, domains: readonly
     await all(components.filter((part) => part.kind === kind).map((part) => part.stop(STOPPING[kind])));
   const save = () => writeState(folder, state);
   if (state.idp) await component(state.idp, save, async () => {}).stop();
+
+  for (const { machines } of state.domains) if (machines) await removeMachines(machines);
 
   const ports = [...(state.idp ? [state.idp.port] : []), ...state.domains.flatMap(portsOf)];
   releasePorts(ports);

@@ -18,6 +18,7 @@ type Options = {
   server: LabOptions['server'];
   people: LabOptions['people'];
   managers: number;
+  machines: LabOptions['machines'];
   executors: number;
   idp: boolean;
   levels: LabOptions['levels'];
@@ -34,7 +35,7 @@ type DomainStatus = Omit<DomainDescription, 'nodes'> & {
 type Account = PeopleDescription['accounts'][number];
 
 const USAGE =
-  'lab up|status|down [--domain NAME]… [--server [DOMAIN=]ejabberd|prosody]… [--managers N] [--executors N] [--people NAME=ROLE,…] [--idp] [--level DOMAIN,DOMAIN=LEVEL]… [--state DIR] [--json]';
+  'lab up|status|down [--domain NAME]… [--server [DOMAIN=]ejabberd|prosody]… [--managers N] [--machines] [--executors N] [--people NAME=ROLE,…] [--idp] [--level DOMAIN,DOMAIN=LEVEL]… [--state DIR] [--json]';
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 function readOptions(argv: readonly string[]): Options {
@@ -47,6 +48,7 @@ function readOptions(argv: readonly string[]): Options {
         server: { type: 'string', multiple: true },
         people: { type: 'string' },
         managers: { type: 'string', default: '1' },
+        machines: { type: 'boolean', default: false },
         executors: { type: 'string', default: '3' },
         idp: { type: 'boolean', default: false },
         level: { type: 'string', multiple: true },
@@ -62,7 +64,8 @@ function readOptions(argv: readonly string[]): Options {
     const levels = values.level?.map(readLevel);
     const server = readServers(values.server ?? []);
     const people = values.people === undefined ? undefined : readPeople(values.people);
-    return { verb, domains, server, people, managers, executors, idp, levels, state, json };
+    const machines = values.machines ? 3 : undefined;
+    return { verb, domains, server, people, managers, machines, executors, idp, levels, state, json };
   } catch (cause) {
     if (cause instanceof Mom4cError) throw cause;
     throw new Mom4cError('M4C_USAGE', (cause as Error).message, { cause });
@@ -160,8 +163,8 @@ function statusOf(domain: LabDomain): DomainStatus {
 function summary(lab: Lab): string {
   const person = ({ jid, role, passwordFile }: Account) =>
     `  ${jid.padEnd(42)}${role.padEnd(10)}password in ${passwordFile}`;
-  const row = ({ name, port, process: record, running }: Component) =>
-    `  ${name.padEnd(24)}${`127.0.0.1:${port}`.padEnd(18)}${running ? `pid ${record?.pid}` : 'not running'}`;
+  const row = ({ name, host, port, process: record, running }: Component) =>
+    `  ${name.padEnd(24)}${`${host}:${port}`.padEnd(18)}${running ? `pid ${record?.pid}` : 'not running'}`;
   const partner = ({ domain, level }: GatewayDescription['partners'][number]) =>
     `  ${''.padEnd(24)}federates with ${domain} at ${level}`;
   const gatewayRows = ({ s2s, agent, partners }: GatewayDescription) => [

@@ -23,6 +23,8 @@ export type NatsServerOptions = {
   port?: number | undefined;
   /** One of three servers that hold the same streams; alone by default. */
   cluster?: NatsClusterOptions | undefined;
+  /** Where it runs; see `StartOptions`. */
+  namespace?: string | undefined;
   onStart?: OnStart | undefined;
 };
 
@@ -76,6 +78,7 @@ export async function startNatsServer(options: NatsServerOptions): Promise<Runni
       env: { PATH: '/usr/bin:/bin' },
       logFile: join(folder.path, 'output.log'),
       user: folder.user,
+      namespace: options.namespace,
       onStart: options.onStart,
     },
     () => answersNats(port, host),

@@ -18,7 +18,7 @@ export type DomainServices = {
   authority: { url: string; fingerprint: string };
   directory: { url: string; base: string };
   xmpp: { host: string; port: number };
-  nats: { url: string };
+  nats: { url: string | string[]; replicas: 1 | 3 };
   sensors: { sysfs: string; procfs: string };
   people?: { host: PeopleHost; policy: Settings } | undefined;
   gateway?: Settings | undefined;
@@ -90,7 +90,7 @@ function ownSettings(
       };
     case 'gateway':
       if (!gateway) throw new Error('a gateway without federation');
-      return { nats, ...gateway };
+      return { nats: { url: nats.url }, ...gateway };
   }
 }
 
@@ -100,7 +100,14 @@ function labelsOf(name: string): Settings {
   return { site: number % 2 === 1 ? 'roof' : 'cellar' };
 }
 
-export function startNode(folder: string, name: string, role: NodeRole, onStart: OnStart): Promise<unknown> {
+/** @param namespace where it runs; see `StartOptions` */
+export function startNode(
+  folder: string,
+  name: string,
+  role: NodeRole,
+  namespace: string | undefined,
+  onStart: OnStart,
+): Promise<unknown> {
   const args = ['--config', join(folder, 'config.yaml')];
-  return startProgram({ program: programs[role], name, folder, args, onStart });
+  return startProgram({ program: programs[role], name, folder, args, namespace, onStart });
 }

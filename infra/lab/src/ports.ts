@@ -14,7 +14,7 @@ const LAST = 32_767;
 const TRIES = 400;
 export const LOOPBACK = '127.0.0.1';
 
-const reserved = new Map<number, Server>();
+const reserved = new Map<string, Server>();
 
 /** Reserves `count` different ports that nobody listens on. @throws Mom4cError M4C_LAB if there are too few */
 export async function freePorts(count: number): Promise<number[]> {
@@ -36,22 +36,32 @@ export async function freePort(): Promise<number> {
 
 /** @returns false if somebody else has reserved the port, or listens there */
 export async function reservePort(port: number): Promise<boolean> {
-  const reservation = await listen({ path: `\0mom4c-port-${port}` });
+  if (!(await reserve(nameOf(port)))) return false;
+  if (!(await isPortTaken(port))) return true;
+  release(nameOf(port));
+  return false;
+}
+
+/** Until it is released or this process ends. @returns false if somebody on this machine has reserved the name */
+export async function reserve(name: string): Promise<boolean> {
+  const reservation = await listen({ path: `\0mom4c-${name}` });
   if (!reservation) return false;
-  if (await isPortTaken(port)) {
-    await close(reservation);
-    return false;
-  }
   reservation.unref();
-  reserved.set(port, reservation);
+  reserved.set(name, reservation);
   return true;
 }
 
 export function releasePorts(ports: readonly number[]): void {
-  for (const port of ports) {
-    reserved.get(port)?.close();
-    reserved.delete(port);
-  }
+  for (const port of ports) release(nameOf(port));
+}
+
+function release(name: string): void {
+  reserved.get(name)?.close();
+  reserved.delete(name);
+}
+
+function nameOf(port: number): string {
+  return `port-${port}`;
 }
 
 /** Does anybody listen there? */

@@ -23,6 +23,8 @@ export type ProgramStart = {
   /** Its working folder; `output.log` is made there. */
   folder: string;
   onStart?: OnStart | undefined;
+  /** Where it runs; see `StartOptions`. */
+  namespace?: string | undefined;
   /** Added to its environment. */
   env?: Readonly<Record<string, string>> | undefined;
 };
@@ -50,6 +52,7 @@ export async function startProgram(start: ProgramStart): Promise<ProcessRecord> 
     folder,
     env: { ...passedOn(), ...start.env },
     logFile: join(folder, 'output.log'),
+    namespace: start.namespace,
     ipc: true,
   });
   start.onStart?.(record);
@@ -74,7 +77,10 @@ export async function startProgram(start: ProgramStart): Promise<ProcessRecord> 
  * Runs a program to its end. @param input of its standard input @returns the lines that it printed
  * @throws Mom4cError M4C_LAB
  */
-export async function runVerb(start: Omit<ProgramStart, 'onStart'>, input: string): Promise<string[]> {
+export async function runVerb(
+  start: Omit<ProgramStart, 'onStart' | 'namespace'>,
+  input: string,
+): Promise<string[]> {
   const logFile = join(start.folder, 'output.log');
   const options = {
     cwd: start.folder,

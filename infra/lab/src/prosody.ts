@@ -11,7 +11,14 @@ import type { ServerFolder } from './server-folder.ts';
 import { startServer } from './server.ts';
 import type { RunningServer } from './server.ts';
 import { fillTemplate } from './template.ts';
-import { hasPartners, leaveAccounts, partnerLines, peopleValues, xmppLog } from './xmpp-server.ts';
+import {
+  hasPartners,
+  leaveAccounts,
+  partnerLines,
+  peopleValues,
+  placeValues,
+  xmppLog,
+} from './xmpp-server.ts';
 import type { GatewayLink, XmppServerOptions } from './xmpp-server.ts';
 
 /** Ours, which any Prosody of a domain needs. Copied, since Prosody's user may not get at this checkout. */
@@ -48,7 +55,8 @@ export async function startProsody(options: XmppServerOptions): Promise<RunningS
       user: folder.user,
       onStart: options.onStart,
     },
-    async () => !(accounts && existsSync(accounts)) && answersXmpp(port, options.tls.ca, domain),
+    async () =>
+      !(accounts && existsSync(accounts)) && answersXmpp(port, options.tls.ca, domain, options.host),
   );
 }
 
@@ -71,6 +79,7 @@ function writeConfig(folder: ServerFolder, options: XmppServerOptions, port: num
   const values = {
     DOMAIN: domain,
     FOLDER: folder.path,
+    ...placeValues(options),
     PORT: port,
     LOG_LEVEL: showStanzas ? 'debug' : 'info',
     MORE_MODULES: { text: showStanzas ? '"stanza_debug";' : '' },

@@ -28,7 +28,7 @@ export async function startServer(
   options: Omit<StartOptions, 'name'> & { onStart?: OnStart | undefined },
   answersNow: () => Promise<boolean>,
 ): Promise<RunningServer> {
-  if (await isPortTaken(port))
+  if (options.namespace === undefined && (await isPortTaken(port)))
     throw new Mom4cError('M4C_LAB', `${name}: somebody listens on port ${port} already`);
   const { record } = await startProcess({ ...options, name });
   options.onStart?.(record);

@@ -3,7 +3,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Mom4cError, isDomain } from '@mom4c/core';
-import { freePort } from './ports.ts';
+import { freePort, LOOPBACK } from './ports.ts';
 import { answersTls } from './readiness.ts';
 import { findProgram, prepareServerFolder } from './server-folder.ts';
 import type { ServerFolder, TlsFiles } from './server-folder.ts';
@@ -19,6 +19,8 @@ export type SlapdOptions = {
   /** `dc=alpha,dc=test`; `directoryBase(domain)` by default. */
   base?: string | undefined;
   tls: TlsFiles;
+  /** Where it listens; 127.0.0.1 by default. */
+  host?: string | undefined;
   /** A free one by default. */
   port?: number | undefined;
   onStart?: OnStart | undefined;
@@ -33,11 +35,11 @@ export function directoryBase(domain: string): string {
 }
 
 /**
- * A directory on ldaps://127.0.0.1 for holders of a certificate of our authority, where only the authority writes.
+ * A directory (ldaps://) for holders of a certificate of our authority, where only the authority writes.
  * @throws Mom4cError M4C_PACKAGE_MISSING, M4C_LAB
  */
 export async function startSlapd(options: SlapdOptions): Promise<RunningServer> {
-  const { domain, base = directoryBase(options.domain) } = options;
+  const { domain, base = directoryBase(options.domain), host = LOOPBACK } = options;
   if (!isDomain(domain))
     throw new Mom4cError('M4C_LAB', `not a domain: ${JSON.stringify(domain.slice(0, 80))}`);
   const slapd = findProgram('slapd', 'slapd');
@@ -61,14 +63,14 @@ export async function startSlapd(options: SlapdOptions): Promise<RunningServer> 
     {
       command: slapd,
       // With -d it stays in the foreground and writes its log to standard error.
-      args: ['-f', config, '-h', `ldaps://127.0.0.1:${port}/`, '-d', 'stats'],
+      args: ['-f', config, '-h', `ldaps://${host}:${port}/`, '-d', 'stats'],
       folder: folder.path,
       env: { PATH: '/usr/bin:/bin' },
       logFile: join(folder.path, 'output.log'),
       user: folder.user,
       onStart: options.onStart,
     },
-    () => answersTls(port, options.tls.ca),
+    () => answersTls(port, options.tls.ca, host),
   );
 }
 

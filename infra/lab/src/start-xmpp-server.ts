@@ -10,7 +10,7 @@ const starters = { ejabberd: startEjabberd, prosody: startProsody };
 const reloaders = { ejabberd: reloadEjabberd, prosody: reloadProsody };
 
 /**
- * Direct TLS on 127.0.0.1, log-in by certificate only, in-band registration, rooms at `conference.<domain>`.
+ * Direct TLS, log-in by certificate only, in-band registration, rooms at `conference.<domain>`.
  * @throws Mom4cError M4C_PACKAGE_MISSING, M4C_LAB
  */
 export async function startXmppServer(

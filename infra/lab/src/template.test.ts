@@ -5,11 +5,13 @@ import { fillTemplate } from './template.ts';
 import { toYaml } from './yaml.ts';
 
 const values = {
-  DOMAIN: 'alpha.test',
+  NAME: 'alpha.test',
+  HOST: '127.0.0.1',
   FOLDER: '/srv/lab',
   PORT: 4222,
   USERS: { text: '{ user: "a b" }' },
   GATEWAYS: { text: '' },
+  CLUSTER: { text: '' },
 };
 
 test('every place of a template is filled', () => {
@@ -34,7 +36,7 @@ test('a value that could leave its place is refused', () => {
 });
 
 test('a missing value is refused', () => {
-  const { DOMAIN: _, ...rest } = values;
+  const { NAME: _, ...rest } = values;
   assert.throws(() => fillTemplate('nats-server.conf', rest), { code: 'M4C_LAB' });
 });
 

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { Mom4cError, isDomain } from '@mom4c/core';
 import { readSecret } from '@mom4c/runtime';
+import { LOOPBACK } from './ports.ts';
 import type { ServerFolder } from './server-folder.ts';
 import type { OnStart } from './server.ts';
 import type { TlsFiles } from './server-folder.ts';
@@ -54,6 +55,10 @@ export type XmppServerOptions = {
   adjust?: ((config: string) => string) | undefined;
   /** Added to the environment of the server, for what it cannot be told in its configuration. */
   env?: Readonly<Record<string, string>> | undefined;
+  /** Where nodes connect; 127.0.0.1 by default. */
+  host?: string | undefined;
+  /** Beside those on loopback, whoever may make accounts in band: a network as 10.0.0.0/24. */
+  network?: string | undefined;
   /** A free one by default. */
   port?: number | undefined;
   onStart?: OnStart | undefined;
@@ -72,6 +77,12 @@ export function peopleValues({ host, component }: PeopleHost): Record<string, st
     COMPONENT_PORT: component.port,
     COMPONENT_SECRET: readSecret(component.secretFile),
   };
+}
+
+/** What the templates say of the place. */
+export function placeValues({ host = LOOPBACK, network }: XmppServerOptions) {
+  const networks = ['127.0.0.0/8', ...(network === undefined ? [] : [network])];
+  return { HOST: host, NETWORKS: { text: networks.map((one) => JSON.stringify(one)).join(', ') } };
 }
 
 /** Is there anybody for whom the gateway stands? A server needs no word of it before. */

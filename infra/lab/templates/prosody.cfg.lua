@@ -16,7 +16,7 @@ log = {
 
 ---- Listeners
 
-interfaces = { "127.0.0.1" }
+interfaces = { "${HOST}" }
 -- Direct TLS (XEP-0368): no plain text before the handshake. There is no other listener, hence no federation past the
 -- gateway (s2s) and no administration over the network.
 c2s_direct_tls_ports = { ${PORT} }
@@ -84,7 +84,7 @@ modules_disabled = { "offline", "s2s", "s2s_auth_certs" }
 
 allow_registration = true
 allowlist_registration_only = true
-registration_allowlist = { "127.0.0.0/8" }
+registration_allowlist = { ${NETWORKS} }
 
 ---- The domain
 

@@ -179,6 +179,8 @@ export class Requester {
     const begun = clock.monotonic();
     /** Since when the server says that nobody is there. */
     let nobodySince: number | undefined;
+    /** Says more than the silence that follows when the lease of who said it has run out. */
+    let withoutQuorum: Mom4cError | undefined;
     let finished = false;
     void outcome.then(() => (finished = true));
     for (;;) {
@@ -187,10 +189,11 @@ export class Requester {
       } catch (thrown) {
         if (finished) return undefined;
         if (!(thrown instanceof Mom4cError) || !thrown.retryable) throw thrown;
+        if (thrown.code === 'M4C_NO_QUORUM') withoutQuorum = thrown;
         const now = clock.monotonic();
         nobodySince = thrown.code === 'M4C_XMPP_RECIPIENT' ? (nobodySince ?? now) : undefined;
         const tooLong = nobodySince !== undefined && now - nobodySince > NOBODY_MS;
-        if (tooLong || now - begun > ACCEPT_MS) throw asNoManager(thrown, now - begun);
+        if (tooLong || now - begun > ACCEPT_MS) throw withoutQuorum ?? asNoManager(thrown, now - begun);
         // A slow manager must not be made slower.
         patience = Math.min(2 * patience, ACCEPT_LAST_TRY_MS);
       }

@@ -1,0 +1,55 @@
+/** What happens to whole machines: a lab with `machines` is needed, and that needs root. */
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { LabDomain, LabMachine } from '@mom4c/lab';
+
+/** Why such a lab cannot be had here; false: it can. */
+export const noMachines: string | false =
+  process.getuid?.() === 0 ? mayNot() : 'network namespaces can be made by root only';
+
+function mayNot(): string | false {
+  try {
+    execFileSync('ip', ['netns', 'list'], { stdio: 'ignore' });
+    return false;
+  } catch {
+    return 'there is no `ip netns` here';
+  }
+}
+
+/**
+ * Everything on it dies at once, and its cable is out.
+ * @param farewell whether the others are told (`crash`: the kernel still closes the connections of what died) or find out by
+ *   themselves (`silence`: nothing passes the cable any more)
+ */
+export async function lose(machine: LabMachine, farewell: 'crash' | 'silence' = 'crash'): Promise<void> {
+  if (farewell === 'silence') await machine.setCable(false);
+  await Promise.all([machine.server, machine.manager].map((part) => part.stop({ signal: 'SIGKILL' })));
+  if (farewell === 'crash') await machine.setCable(false);
+}
+
+/** As after its power is back: with the disks that it had. */
+export async function restore(...machines: readonly LabMachine[]): Promise<void> {
+  await Promise.all(machines.map((machine) => machine.setCable(true)));
+  await Promise.all(machines.map(({ server }) => server.start()));
+  await Promise.all(machines.map(({ manager }) => manager.start()));
+}
+
+const LOOK_MS = 100;
+const ELECTED = /^\[\d+\] (\S+ \S+) .*JetStream cluster new stream leader for '\$G > mom4c-commands'$/;
+
+/** Where the leader of the stream of commands is, once it is not on the machine of who leads the domain: by the servers' logs. */
+export async function streamLeader({ machines }: LabDomain, active: LabMachine): Promise<LabMachine> {
+  for (;;) {
+    const elected = machines.map((machine) => ({ machine, at: lastElection(machine) }));
+    const [latest] = elected.toSorted((a, b) => (a.at < b.at ? 1 : -1));
+    if (latest!.at !== '' && latest!.machine !== active) return latest!.machine;
+    await pause(LOOK_MS);
+  }
+}
+
+/** As its log writes times, which sort as texts; empty: it was never elected. */
+function lastElection({ server }: LabMachine): string {
+  const lines = readFileSync(server.process!.logFile, 'utf8').split('\n');
+  return lines.map((line) => ELECTED.exec(line)?.[1] ?? '').reduce((last, at) => (at > last ? at : last), '');
+}
