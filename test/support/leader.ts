@@ -23,8 +23,9 @@ export async function leaderOf(requester: Requester): Promise<ManagerRow & { rea
   return { ...leader, epoch: leader.epoch };
 }
 
-export async function untilLeads(requester: Requester, name: string): Promise<void> {
-  while ((await leaderOf(requester)).name !== name);
+/** Resolves when one leads whose name fits. */
+export async function untilLeads(requester: Requester, fits: (name: string) => boolean): Promise<void> {
+  while (!fits((await leaderOf(requester)).name));
 }
 
 /** Resolves when as many managers could take over, besides the one that leads. */
@@ -32,5 +33,17 @@ export async function untilStandbys(requester: Requester, count: number): Promis
   for (;;) {
     const rows = await listManagers(requester);
     if (rows.filter(({ rank }) => rank !== undefined).length >= count) return;
+  }
+}
+
+/** On a machine that is very busy the lease that was given back may go to another one first. */
+export async function handOver(requester: Requester, to: string): Promise<void> {
+  for (;;) {
+    const { name: from } = await leaderOf(requester);
+    if (from === to) return;
+    const request = { name: 'managerspromote', args: { manager: to }, targets: undefined, timeout: 10_000 };
+    const [outcome] = (await requester.send(request)).outcomes;
+    assert.equal(outcome?.state, 'ok', outcome?.error?.code);
+    await untilLeads(requester, (name) => name !== from);
   }
 }
