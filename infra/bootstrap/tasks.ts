@@ -28,6 +28,8 @@ const CHOICE = join(root, 'test/support/xmpp-server.ts');
 const SECOND = 1000;
 const UNIT_TIMEOUT = 30 * SECOND;
 const SERVER_TIMEOUT = 180 * SECOND;
+/** On two cores: these wait for servers, leases and deadlines for much of their time. */
+const SERVER_CONCURRENCY = 3;
 
 type Outcome = { checked: boolean; counts: Counts };
 
@@ -61,7 +63,7 @@ async function runServerTests(): Promise<Counts> {
     console.log(`\nTests with real servers, XMPP by ${server}`);
     const env = { ...process.env, MOM4C_TEST_SERVER: server };
     const isDue = (file: string) => index === 0 || imports(file, CHOICE);
-    const run = { files: files.filter(isDue), concurrency: 2, timeout: SERVER_TIMEOUT, env };
+    const run = { files: files.filter(isDue), concurrency: SERVER_CONCURRENCY, timeout: SERVER_TIMEOUT, env };
     counts = addCounts(counts, await runTests(run));
   }
   return counts;
