@@ -244,6 +244,17 @@ describe('with the test as manager', () => {
     },
   );
 
+  test('whoever asks can open the answer, though the last statement does not name it', TEST_MS, async () => {
+    await manager.lead(['00'.repeat(32)]);
+    // The statement and a command go different ways: the last of them come after it.
+    for (let number = 0; number < 5; number++) {
+      const command = manager.command('te2');
+      await manager.send('te2', command);
+      assert.equal((await manager.result(command.id)).state, 'ok');
+    }
+    await manager.lead();
+  });
+
   test(
     'without a manager an actuator gets its safe value, once, and is set again when there is one',
     TEST_MS,

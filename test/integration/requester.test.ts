@@ -16,6 +16,8 @@ import { Requester, adminSettings, startMember } from '@mom4c/member';
 import type { Member } from '@mom4c/member';
 import { createLogger, loadConfig } from '@mom4c/runtime';
 import type { XmppSession } from '@mom4c/xmpp';
+import { leaderOf, untilStandbys } from '../support/leader.ts';
+import { settles } from '../support/settles.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'mom4c-requester-'));
 const stop = new AbortController();
@@ -65,4 +67,21 @@ test('twenty requests at once on one session: each gets the outcome of its own t
   );
   assert.equal(new Set(outcomes.map(({ id }) => id)).size, 20);
   assert.deepEqual(accepted.toSorted(), targets.toSorted());
+});
+
+// Mutation seen red: answers of task executors not sealed to whoever asked.
+test('a manager that is newer than what the requester remembers understands it all the same', async () => {
+  const requester = new Requester(member, session);
+  const ping = async (): Promise<string[]> => {
+    const request = { name: 'ping', args: {}, targets: ['te1'], timeout: 10_000 };
+    return (await requester.send(request)).outcomes.map(({ state }) => state);
+  };
+  assert.deepEqual(await ping(), ['ok']);
+  const { name } = await lab.domain('alpha.test').addManager();
+  await settles(untilStandbys(requester, 1), 'that it stands by');
+  const promote = { name: 'managerspromote', args: { manager: name }, targets: undefined, timeout: 10_000 };
+  assert.equal((await requester.send(promote)).outcomes[0]?.state, 'ok');
+  while ((await leaderOf(requester)).name !== name);
+  assert.deepEqual(await ping(), ['ok']);
+  requester.close();
 });

@@ -15,8 +15,8 @@ import type { Answer, Json } from './hostile-client.ts';
 export type HandMadeManager = {
   /** Under which it admits and commands, where nothing else is said. */
   epoch: Epoch;
-  /** Says so in the room. */
-  lead(): Promise<void>;
+  /** Says so in the room. @param managers fingerprints; its own by default */
+  lead(managers?: readonly string[]): Promise<void>;
   command(to: ExecutorName, change?: Json): Json;
   inquiry(to: ExecutorName, ids: readonly string[]): Json;
   /** @returns what the executor says to it at once: nothing (it has it), or a code */
@@ -68,8 +68,7 @@ export async function playManager(range: Range): Promise<HandMadeManager> {
     client.ask(`${to}@${DOMAIN}/agent`, await sealTo(await sign(identities.cm1, payload), identities[to]));
   const manager: HandMadeManager = {
     epoch,
-    async lead() {
-      const managers = [identities.cm1.certificate.fingerprint];
+    async lead(managers = [identities.cm1.certificate.fingerprint]) {
       const to = { room: ROOM, targets: '*' };
       const said = { epoch: manager.epoch, key: key.id, manager: 'cm1', managers, standbys: [] };
       const statement = { ...head(), type: 'leadership', to, ...said };

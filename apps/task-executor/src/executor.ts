@@ -122,18 +122,18 @@ export class Executor {
   /** @throws Mom4cError M4C_RECORD, M4C_BUSY, of an inquiry; a command is answered in any case */
   #serve({ payload, signer }: Received<Asked>): void {
     if (payload.type === 'command') {
-      this.#tell(payload.id, this.#perform(payload, signer), payload.name);
+      this.#tell(payload.id, this.#perform(payload, signer), signer, payload.name);
       return;
     }
     const { record, member } = this.#parts;
     const answers = record.inquire(signer.domain, payload.ids);
     member.log.info({ id: payload.id, about: payload.ids.length }, 'asked what became of commands');
-    for (const [id, answer] of answers) this.#tell(id, answer);
+    for (const [id, answer] of answers) this.#tell(id, answer, signer);
   }
 
-  #tell(id: Uuid, answer: Promise<Answer>, command?: string): void {
+  #tell(id: Uuid, answer: Promise<Answer>, asker: Certificate, command?: string): void {
     answer
-      .then((known) => this.#answer(id, known, command))
+      .then((known) => this.#answer(id, known, asker, command))
       .catch((thrown: unknown) => {
         const { code, detail } = this.#parts.member.errorOf(thrown);
         this.#parts.member.log.warn({ id, code, detail }, 'an answer was not sent');
@@ -199,13 +199,17 @@ export class Executor {
     }
   }
 
-  async #answer(id: Uuid, answer: Answer, command: string | undefined): Promise<void> {
+  /** @param asker may be newer than what the last leadership statement names */
+  async #answer(id: Uuid, answer: Answer, asker: Certificate, command: string | undefined): Promise<void> {
     const { member, membership, session } = this.#parts;
     const { address, service, clock, log } = member;
     const time = clock.now();
     const expires = time + RESULT_VALID_MS;
     const head = { type: 'result', id, from: address, to: service, time, expires } as const;
-    const letter = await this.#sealed({ ...head, ...answer }, await membership.managers());
+    // Who leads by the time that one of the others has to know asks anew.
+    const managers = await membership.managers().catch(() => []);
+    const isNamed = managers.some(({ fingerprint }) => fingerprint === asker.fingerprint);
+    const letter = await this.#sealed({ ...head, ...answer }, isNamed ? managers : [...managers, asker]);
     await session.send(
       xml('message', { to: `${service}/${SERVICE_RESOURCE}`, type: 'normal' }, ...lettersElements(letter)),
     );

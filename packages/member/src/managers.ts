@@ -17,6 +17,17 @@ export async function currentManagers({
   return [...newest.values()];
 }
 
+/** The same, as the directory has them at this moment, whatever it said a while ago. @throws as `currentManagers` */
+export async function managersNow({
+  directory,
+  service,
+}: Pick<Member, 'directory' | 'service'>): Promise<readonly Certificate[]> {
+  const all = await directory.byRole('cm');
+  const found = all.filter(({ addresses }) => addresses.includes(service));
+  if (found.length === 0) throw new Mom4cError('M4C_NO_MANAGER', 'the directory names none');
+  return found;
+}
+
 /**
  * The managers that a leadership statement names. The statement itself tells of changes, so the directory is asked only
  * for certificates that are new, however seldom there is something to say.

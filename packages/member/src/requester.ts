@@ -10,7 +10,7 @@ import { Mom4cError, bareJid, jitteredBackoff, pause } from '@mom4c/core';
 import type { BareJid, Certificate } from '@mom4c/core';
 import type { Payload, PayloadOf, PayloadType, Received } from '@mom4c/messaging';
 import type { Element, Incoming, XmppSession } from '@mom4c/xmpp';
-import { currentManagers } from './managers.ts';
+import { currentManagers, managersNow } from './managers.ts';
 import type { Member } from './member.ts';
 import { createRefusals } from './refusals.ts';
 import type { Refusals } from './refusals.ts';
@@ -228,8 +228,22 @@ export class Requester {
     return said;
   }
 
-  /** One letter to the managers, and the answer to it. */
+  /** One letter to the managers, and the answer to it; one more where the one that leads is newer than what we know. */
   async #exchange<T extends PayloadType>(
+    payload: Payload,
+    managers: readonly Certificate[],
+    expected: readonly T[],
+    timeoutMs: number,
+  ): Promise<PayloadOf<T>> {
+    try {
+      return await this.#exchangeWith(payload, managers, expected, timeoutMs);
+    } catch (thrown) {
+      if (!(thrown instanceof Mom4cError) || thrown.code !== 'M4C_CANNOT_OPEN') throw thrown;
+      return this.#exchangeWith(payload, await managersNow(this.#member), expected, timeoutMs);
+    }
+  }
+
+  async #exchangeWith<T extends PayloadType>(
     payload: Payload,
     managers: readonly Certificate[],
     expected: readonly T[],
