@@ -30,7 +30,7 @@ export function commandsPage(): string {
 function section(command: Command): string {
   const { name, summary, description = '', runsOn, access, idempotent, errors, examples } = command;
   const facts = [
-    `- Runs on ${RUNS_ON[runsOn]}.`,
+    `- Runs on ${runsOn === 'te' && command.oneTarget ? 'one task executor' : RUNS_ON[runsOn]}.`,
     `- Needs the right \`${access}\`.`,
     `- Acting on it twice ${idempotent ? 'does no harm' : 'is not the same as once'}.`,
     `- Its own errors: ${errors.length === 0 ? 'none' : errors.map(code).join(', ')}.`,

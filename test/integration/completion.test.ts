@@ -63,8 +63,8 @@ for (const [shell, offered] of Object.entries(shells))
   test(`${shell}: verbs, options, choices, nodes, labels, sensors`, async () => {
     const verbs = await offered('mom4c ');
     for (const verb of [
-      // Those about federation are a group.
-      ...COMMANDS.map(({ name }) => (name.startsWith('federation') ? 'federation' : name)),
+      // Those of two words are in a group.
+      ...COMMANDS.map(({ name, verb }) => verb?.split(' ')[0] ?? name),
       'enroll',
       'doctor',
       'config',
@@ -76,6 +76,7 @@ for (const [shell, offered] of Object.entries(shells))
     assert.deepEqual(await offered('mom4c lists'), ['listsensors']);
     assert.deepEqual(await offered('mom4c --state . nodes --wat'), ['--watch']);
     assert.deepEqual(await offered('mom4c nodes --verb'), ['--verbose']);
+    assert.deepEqual((await offered('mom4c nodes role te1')).sort(), ['te1', 'te10']);
     assert.deepEqual((await offered('mom4c nodes -o ')).sort(), ['json', 'table', 'yaml']);
     assert.deepEqual((await offered('mom4c ping --target te1')).sort(), ['te1', 'te10']);
     assert.deepEqual((await offered('mom4c ping --target te1,te')).sort(), ['te1,te10', 'te1,te2']);

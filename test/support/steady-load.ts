@@ -11,6 +11,8 @@ export type Account = {
   accepted: number;
   /** Of accepted ones that have their outcome: targets by state. */
   readonly states: Record<string, number>;
+  /** Why targets did not do it: by code. */
+  readonly reasons: Record<string, number>;
   /** Accepted, and without an outcome: by the code with which the request ended. */
   readonly lost: Record<string, number>;
   /** Not accepted in the end, by code. */
@@ -34,7 +36,7 @@ export function steadyLoad(
   next: (number: number) => Request,
 ): SteadyLoad {
   const account: Account = {
-    ...{ asked: 0, accepted: 0, states: {}, lost: {}, refused: {} },
+    ...{ asked: 0, accepted: 0, states: {}, reasons: {}, lost: {}, refused: {} },
     epochs: new Set(),
   };
   let ended = false;
@@ -51,7 +53,10 @@ export function steadyLoad(
       // The outcome can be faster than the answer to the request.
       if (!accepted) account.accepted += 1;
       account.epochs.add(`${epoch.generation}.${epoch.revision}`);
-      for (const { state } of outcomes) count(account.states, state);
+      for (const { state, error } of outcomes) {
+        count(account.states, state);
+        if (error) count(account.reasons, error.code);
+      }
       finished += 1;
       for (const waiter of waiting) if (finished >= waiter.at && waiting.delete(waiter)) waiter.resolve();
     } catch (thrown) {

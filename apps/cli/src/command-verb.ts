@@ -13,14 +13,16 @@ export function commandVerb(command: Command): Verb {
   const words = (command.verb ?? command.name).split(' ');
   const verb = new Verb(words.at(-1)).summary(command.summary).description(helpOf(command));
   const names = argumentsOf(command);
+  const oneNode = command.runsOn === 'te' && command.oneTarget === true;
+  if (oneNode) verb.addArgument(new Argument('<node>', 'name of a task executor').argParser(targets));
   for (const { name, description } of names) verb.addArgument(new Argument(`<${name}>`, description));
-  const onNodes = command.runsOn === 'te';
+  const onNodes = command.runsOn === 'te' && !oneNode;
   const { patience = USUAL_PATIENCE } = command;
   if (onNodes)
     verb.addOption(
       new Option('-t, --target <names>', 'task executors, by comma; all where absent').argParser(targets),
     );
-  if (onNodes || command.byLabels)
+  if (onNodes || (command.runsOn === 'cm' && command.byLabels))
     verb.addOption(
       new Option(
         '-l, --label <selector>',
@@ -43,10 +45,12 @@ export function commandVerb(command: Command): Verb {
         .preset('2s'),
     );
   return verb.action(async (...given: unknown[]) => {
-    const args = Object.fromEntries(names.map(({ name, read }, index) => [name, read(String(given[index]))]));
+    const [node, ...words] = oneNode ? given : [undefined, ...given];
+    const args = Object.fromEntries(names.map(({ name, read }, index) => [name, read(String(words[index]))]));
     // Only here, since all that speaks with servers takes longer to load than help to show.
     const { perform } = await import('./perform.ts');
-    await perform(command, args, verb.optsWithGlobals<PerformOptions>());
+    const options = verb.optsWithGlobals<PerformOptions>();
+    await perform(command, args, oneNode ? { ...options, target: node as string[] } : options);
   });
 }
 

@@ -1,5 +1,6 @@
 /** What may stand at the end of a command line: from the program itself, so that it cannot drift from it. */
 import type { Argument, Command as Verb, Option } from 'commander';
+import { COMMANDS } from '@mom4c/commands';
 import { ERRORS } from '@mom4c/core';
 import type { Known } from './known.ts';
 
@@ -57,9 +58,13 @@ function walk(program: Verb, words: readonly string[]): Place {
   return place;
 }
 
-/** Of the verb and of all above it. */
+/** Groups whose `list` may be left out. */
+const LISTED = COMMANDS.flatMap(({ verb }) => (verb?.endsWith(' list') ? verb.split(' ').slice(0, 1) : []));
+
+/** Of the verb, or of the one that it stands for, and of all above it. */
 function optionsOf(verb: Verb): Option[] {
-  const own = verb.createHelp().visibleOptions(verb);
+  const meant = LISTED.includes(verb.name()) ? verb.commands.find((one) => one.name() === 'list') : undefined;
+  const own = (meant ?? verb).createHelp().visibleOptions(meant ?? verb);
   const above = verb.parent
     ? optionsOf(verb.parent).filter(({ long }) => own.every((one) => one.long !== long))
     : [];
@@ -92,6 +97,7 @@ function argumentValues(argument: Argument, current: string, known: Known): Comp
   if (argument.argChoices) return listed(argument.argChoices, current);
   if (argument.name() === 'file') return { candidates: [], files: true };
   if (argument.name() === 'code') return listed(Object.keys(ERRORS), current);
+  if (argument.name() === 'node') return listed(Object.keys(known.nodes), current);
   if (argument.name() === 'domain') return listed(known.partners, current);
   return argument.name() === 'sensor' ? listed(known.sensors, current) : { candidates: [] };
 }

@@ -15,6 +15,7 @@ export function labVerb(): Verb {
         '  mom4c lab up [--domain alpha.test]… [--server ejabberd|prosody] [--managers 1] [--executors 3]\n' +
         '             [--state DIR] [--json]\n' +
         '      --managers 3 --machines, as root: each manager on a machine of its own, see docs/fail-over.md\n' +
+        '      --eligible te3=cm4 lets te3 become the manager cm4, see docs/fail-over.md\n' +
         '      --server beta.test=prosody names the XMPP server of one domain\n' +
         '      --idp starts an identity provider and a federation gateway in each domain: all federate with each other by\n' +
         '      single sign-on; --level alpha.test,beta.test=verified sets a lower level for a pair, see docs/federation.md\n' +

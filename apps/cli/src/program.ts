@@ -45,6 +45,7 @@ export function makeProgram(): Program {
 const GROUPS: Readonly<Record<string, string>> = {
   federation: 'Links to partners: other domains that this one talks to.',
   managers: 'Cluster managers: who leads, who stands by.',
+  nodes: 'Nodes of the domain: who is there, and in which role.',
 };
 
 function parentOf(program: Program, { verb }: Command): Program {

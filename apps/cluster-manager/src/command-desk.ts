@@ -11,7 +11,7 @@ import type { Policy } from '@mom4c/access';
 import { COMMANDS } from '@mom4c/commands';
 import { Mom4cError, authorise, bareJid, findCommand, parseArguments, parseLabelTerm } from '@mom4c/core';
 import type { Certificate, FullJid, Journal, JournalEntry, JournalState, Uuid } from '@mom4c/core';
-import { MAX_PAYLOAD } from '@mom4c/messaging';
+import { MAX_PAYLOAD, encodePayload } from '@mom4c/messaging';
 import type { Outcome, Payload, PayloadOf, Received } from '@mom4c/messaging';
 import { Dispatch, INQUIRY_MS } from './dispatch.ts';
 import type { DispatchParts, Work } from './dispatch.ts';
@@ -36,6 +36,8 @@ export type DeskParts = DispatchParts & {
 };
 
 const MAX_PENDING = 1000;
+/** Of what the manager decides itself. */
+const ACT_MS = 60_000;
 /** The rest of the payload needs less than a kilobyte. */
 const OUTCOMES_CAPACITY = MAX_PAYLOAD - 1024;
 
@@ -81,6 +83,18 @@ export class CommandDesk {
       );
       return { type: 'rejected', ...head, error: error.toBody() };
     }
+  }
+
+  /** What this manager decides itself, of one target: in the journal under its signature, and fenced, like any request.
+   *  Whoever takes over looks for itself what is to be done, and does not go on with it. @throws Mom4cError */
+  async act(name: string, args: unknown, target: string): Promise<void> {
+    const { address, certificate, service, newId, signer } = this.#parts.member;
+    const head = { ...this.#headFor(newId(), service), from: address };
+    const own = { name, args, targets: [target], timeout: ACT_MS };
+    const payload: PayloadOf<'request'> = { type: 'request', ...head, ...own };
+    const evidence = await signer.signEnclosed(encodePayload(payload));
+    const answer = await this.request({ payload, signer: certificate, evidence }, `${address}/manager`);
+    if (answer.type === 'rejected') throw new Mom4cError(answer.error.code, answer.error.detail);
   }
 
   /** What a person may do for whom an adapter asks. */
@@ -223,7 +237,8 @@ export class CommandDesk {
     member.log.info({ id: entry.id, command: entry.command, ...countStates(outcomes) }, 'finished');
     const recipient = requester ?? (await member.directory.byAddress(to))[0];
     try {
-      if (recipient) await outbox.toRequester(entry.requester, payload, recipient);
+      // What a manager asked for itself, it sees in the cluster.
+      if (recipient && recipient.role !== 'cm') await outbox.toRequester(entry.requester, payload, recipient);
     } finally {
       this.#parts.onReported?.(entry.id);
     }

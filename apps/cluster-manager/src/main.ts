@@ -16,6 +16,7 @@ import { Generation } from './generation.ts';
 import { Letters } from './letters.ts';
 import { managersPort } from './manager-port.ts';
 import { deskObserver, watchManager, watchedJournal } from './metrics.ts';
+import { keepReserve } from './reserve.ts';
 import { RosterMemory } from './roster-memory.ts';
 import { Roster } from './roster.ts';
 import { Seat } from './seat.ts';
@@ -84,6 +85,7 @@ async function start(running: Running<ClusterManagerSettings>): Promise<Started>
     {
       roster,
       standbys,
+      node: settings.node,
       onStandbys: () => succession.standbysChanged(),
       onArrival: (name) => succession.term?.desk.arrived(name),
       onFit: () => succession.consider(),
@@ -103,7 +105,7 @@ async function start(running: Running<ClusterManagerSettings>): Promise<Started>
     let handOver: { request: string | undefined; to: string } | undefined;
     const managers: DeskParts['managers'] = (request) =>
       managersPort({
-        ...{ member, standbys, epoch, started },
+        ...{ member, standbys, epoch, started, node: settings.node },
         leaseLeft: () => leaseMs - (candidate.lease?.ageMs ?? leaseMs),
         promote: (to) => (handOver = { request, to }),
       });
@@ -114,6 +116,12 @@ async function start(running: Running<ClusterManagerSettings>): Promise<Started>
       onEpochRefused: () => void generation.suspect(),
       holds: () => candidate.holding,
       standbys: () => standbys.ranked(),
+      keepReserve: (desk) =>
+        keepReserve({
+          ...{ member, roster, standbys, desk, node: settings.node, wanted: settings.standbys.wanted },
+          settle: settings.standbys.settle * 1000,
+          handOver: (to) => candidate.handOver(to),
+        }),
       onConflict: () => void candidate.resign().catch(() => {}),
       onReported(request) {
         if (handOver?.request === request)

@@ -11,25 +11,27 @@ export type ManagersParts = {
   /** Milliseconds that are left of the lease. */
   readonly leaseLeft: () => number;
   readonly started: number;
+  /** The task executor that became this manager. */
+  readonly node: string | undefined;
   /** To be done once the outcome of the request has been sent. */
   readonly promote: (name: string) => void;
 };
 
 export function managersPort(parts: ManagersParts): ManagersPort {
-  const { member, standbys, epoch, leaseLeft, started, promote } = parts;
+  const { member, standbys, epoch, leaseLeft, started, node, promote } = parts;
   const own = member.settings.name;
 
   const infoOf = (name: string, rank: number): ManagerInfo => {
     if (name === own)
       return {
         ...{ name, role: 'active', epoch, lease: Math.max(0, leaseLeft()) / 1000, lag: 0, health: 'ok' },
-        ...{ version: VERSION, started: started / 1000 },
+        ...{ node, version: VERSION, started: started / 1000 },
       };
     const standing = standbys.of(name);
     if (!standing) return { name, role: 'away', health: 'nothing is heard of it' };
     const { lag, ready, version } = standing;
     return {
-      ...{ name, role: 'passive', lag, version, started: standing.started / 1000 },
+      ...{ name, role: 'passive', lag, version, node: standing.node, started: standing.started / 1000 },
       ...(rank > 0 && { rank }),
       health: ready ? 'ok' : 'not ready',
     };

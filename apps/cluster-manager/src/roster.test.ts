@@ -207,6 +207,20 @@ function clusterOf(...names: string[]) {
   };
 }
 
+test('who may become a manager is known while it is present', async () => {
+  const { roster, node } = clusterOf('te1', 'te2');
+  const manager = { name: 'cm4', role: 'te', state: 'off', load: 0.25 } as const;
+  const word = presence('te1');
+  roster.announced({ ...word, payload: { ...word.payload, manager } }, 'te1@alpha.test/agent');
+  roster.announced(presence('te2'), 'te2@alpha.test/agent');
+  assert.deepEqual(roster.eligible(), [{ name: 'te1', started: START, manager }]);
+  assert.deepEqual((await node('te1')).manager, { name: 'cm4', role: 'te', state: 'off' });
+  assert.equal((await node('te2')).manager, undefined);
+  roster.gone('te1@alpha.test/agent');
+  assert.deepEqual(roster.eligible(), []);
+  assert.equal((await node('te1')).manager, undefined);
+});
+
 function certificate(name: string): Certificate {
   const addresses = [`${name}@alpha.test`];
   const dates = { notBefore: 0, notAfter: Number.MAX_SAFE_INTEGER };

@@ -24,6 +24,15 @@ export type PresentExecutor = {
   readonly version: string;
   /** Unix milliseconds. */
   readonly since: number;
+  /** When its program started, as it says itself; likewise. */
+  readonly started: number;
+  /** Of a node that may become a manager. */
+  readonly manager: PayloadOf<'presence'>['manager'];
+};
+
+export type EligibleExecutor = Pick<PresentExecutor, 'started'> & {
+  readonly name: string;
+  readonly manager: NonNullable<PresentExecutor['manager']>;
 };
 
 /** A list of the enrolled that is older is asked for anew; who asks waits for it only if it is older than `WAIT_MS`. */
@@ -59,11 +68,11 @@ export class Roster implements NodeRegistry {
   /** @returns has it come in a session that was not known? */
   announced({ payload, signer }: Received<'presence'>, jid: FullJid): boolean {
     const { name } = signer;
-    const { version } = payload;
+    const { version, started, manager } = payload;
     const before = this.#present.get(name);
     if (before?.jid !== jid) this.#member.log.info({ executor: name, version }, 'present');
     const since = before?.jid === jid ? before.since : this.#member.clock.now();
-    this.#present.set(name, { certificate: signer, jid, version, since });
+    this.#present.set(name, { certificate: signer, jid, version, since, started, manager });
     this.#unsigned.delete(name);
     this.#enrolled.set(name, signer);
     this.heard({ payload, signer });
@@ -117,6 +126,13 @@ export class Roster implements NodeRegistry {
     return this.#present.get(name);
   }
 
+  /** Those present that may become managers. */
+  eligible(): EligibleExecutor[] {
+    return [...this.#present].flatMap(([name, { started, manager }]) =>
+      manager ? [{ name, started, manager }] : [],
+    );
+  }
+
   get presentCount(): number {
     return this.#present.size;
   }
@@ -153,6 +169,9 @@ export class Roster implements NodeRegistry {
       ...(this.#isSilent(name) && { silent: true }),
       ...(word && { version: word.version, labels: word.labels }),
       ...(here && { since: here.since / 1000 }),
+      ...(here?.manager && {
+        manager: { name: here.manager.name, role: here.manager.role, state: here.manager.state },
+      }),
       ...(word && { signed: { kind: word.kind, time: word.time / 1000 } }),
     };
   }

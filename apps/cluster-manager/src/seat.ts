@@ -19,6 +19,8 @@ const MAX_OCCUPANTS = 5000;
 const STANDING_VALID_MS = 60_000;
 
 export type SeatEvents = Omit<AttendanceParts, 'letters'> & {
+  /** The task executor that became this manager. */
+  readonly node: string | undefined;
   /** Something that decides whether this manager may stand has changed. */
   readonly onFit: () => void;
   /** A manager is not in the room any more. */
@@ -154,6 +156,7 @@ export class Seat {
   async #announce(standing: Pick<PayloadOf<'standing'>, 'lag' | 'ready'>): Promise<void> {
     const { clock, address, service, newId, postbox } = this.#member;
     const time = clock.now();
+    const node = this.#events.node;
     const letter = await postbox.sign({
       type: 'standing',
       id: newId(),
@@ -163,6 +166,7 @@ export class Seat {
       expires: time + STANDING_VALID_MS,
       version: VERSION,
       started: this.#started,
+      node,
       ...standing,
     });
     await this.own.sendPresence({ to: service, children: lettersElements(letter) });

@@ -1,5 +1,5 @@
 import { PERSON_ROLES } from '@mom4c/access';
-import { isBareJid } from '@mom4c/core';
+import { isBareJid, isNodeName } from '@mom4c/core';
 import { memberShape } from '@mom4c/member';
 import { natsUrlSchema } from '@mom4c/runtime';
 import * as z from 'zod';
@@ -29,6 +29,29 @@ export const clusterManagerSettings = z.strictObject({
         }),
     })
     .prefault({}),
+  standbys: z
+    .strictObject({
+      wanted: z
+        .int()
+        .min(0)
+        .max(4)
+        .default(0)
+        .meta({
+          env: 'MOM4C_STANDBYS_WANTED',
+          description:
+            'How many managers shall stand by: with fewer, the active one makes task executors that may become managers stand by, and ' +
+            'ends that when enough others are back. 0: nothing by itself. The same for all managers of a domain.',
+        }),
+      settle: z.int().min(1).max(3600).default(30).meta({
+        env: 'MOM4C_STANDBYS_SETTLE',
+        description: 'Seconds for which there are too few, or more than enough, before something is done.',
+      }),
+    })
+    .prefault({}),
+  node: z.string().refine(isNodeName, 'not a node name').optional().meta({
+    env: 'MOM4C_NODE',
+    description: 'The task executor beside which this manager runs; its supervisor says so.',
+  }),
   people: z
     .record(z.string().refine(isBareJid, 'not an XMPP address without a resource'), z.enum(PERSON_ROLES))
     .default({})

@@ -9,6 +9,8 @@ export type Standing = {
   readonly started: number;
   readonly lag: number | undefined;
   readonly ready: boolean;
+  /** The task executor that became this manager. */
+  readonly node: string | undefined;
   /** On the monotonic clock: when it was heard last, and since when it has been ready without a break. */
   readonly heardAt: number;
   readonly readySince: number;
@@ -32,12 +34,12 @@ export class Standbys {
 
   /** @returns is that news: one that was not known, or not ready, before? */
   heard({ payload, signer }: Received<'standing'>, jid: FullJid): boolean {
-    const { version, started, lag, ready } = payload;
+    const { version, started, lag, ready, node } = payload;
     const heardAt = this.#clock.monotonic();
     const before = this.of(signer.name);
     const same = before?.jid === jid && before.started === started && before.ready === ready;
     const readySince = same ? before.readySince : heardAt;
-    this.#known.set(signer.name, { jid, version, started, lag, ready, heardAt, readySince });
+    this.#known.set(signer.name, { jid, version, started, lag, ready, node, heardAt, readySince });
     return !same;
   }
 
@@ -52,6 +54,11 @@ export class Standbys {
     const standing = this.#known.get(name);
     const isHeard = standing && this.#clock.monotonic() - standing.heardAt <= SILENT_AFTER_MS;
     return isHeard ? standing : undefined;
+  }
+
+  /** All of which something is heard, whether they are ready or not. */
+  heardOf(): ReadonlySet<string> {
+    return new Set([...this.#known.keys()].filter((name) => this.of(name)));
   }
 
   /** Those that could take over now, in the order in which they shall: whoever has been ready for longest comes first. */

@@ -35,6 +35,8 @@ export async function chooseTargets(
       throw new Mom4cError('M4C_BAD_ARGUMENTS', `${command.name} is not about nodes and takes no label`);
     return [member.settings.name];
   }
+  if (command.oneTarget && asked?.length !== 1)
+    throw new Mom4cError('M4C_BAD_ARGUMENTS', `${command.name} is for one target at a time`);
   const enrolled = await roster.executors(asked);
   const named = [...new Set(asked ?? enrolled)];
   const unknown = named.filter((target) => !enrolled.includes(target));

@@ -34,6 +34,8 @@ export type TermParts = Omit<DeskParts, 'outbox' | 'leadership'> & {
   readonly stated: string | undefined;
   readonly holds: () => boolean;
   readonly standbys: () => readonly string[];
+  /** Keeps the standbys that are wanted, until it is ended. */
+  readonly keepReserve: (desk: CommandDesk) => () => void;
   /** Somebody newer has the address: this term is over, whatever the lease says. */
   readonly onConflict: () => void;
 };
@@ -118,6 +120,7 @@ export class Term {
     try {
       await this.#active.start(signal);
       this.desk.sendAgain();
+      if (!signal.aborted) this.#unsubscribe.push(this.#parts.keepReserve(this.desk));
       this.#whenOpen.resolve();
       member.log.info({ epoch }, 'leads');
     } catch (thrown) {

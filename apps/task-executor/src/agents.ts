@@ -17,6 +17,7 @@ import { createBusAuthority, type BusAuthority } from '@mom4c/pki';
 import { createActuatorPort, makeSafe, noActuators } from './actuator-port.ts';
 import type { ActuatorSettings } from './actuator-settings.ts';
 import { ACTUATOR_AGENT, agentReadyLine, SENSOR_AGENT, type AgentSettings } from './agent-settings.ts';
+import { compiledCode } from './compiled-code.ts';
 import { createSensorPort } from './sensor-port.ts';
 
 export type Agents = {
@@ -130,10 +131,4 @@ function startAgent(child: ChildProcess, agent: string, settings: AgentSettings,
   const ready = forwardAgentLog(child, { agent, ready: agentReadyLine, log });
   child.stdin!.write(`${JSON.stringify(settings)}\n`);
   return ready;
-}
-
-/** Where node keeps what it has compiled, if it does for this process: an agent then starts in half the time. */
-function compiledCode(): Record<string, string> {
-  const folder = process.env['NODE_COMPILE_CACHE'];
-  return folder === undefined ? {} : { NODE_COMPILE_CACHE: folder };
 }

@@ -11,7 +11,15 @@ import {
   parseArguments,
   runCommand,
 } from '@mom4c/core';
-import type { ActuatorPort, Certificate, Command, Role, SensorPort, Uuid } from '@mom4c/core';
+import type {
+  ActuatorPort,
+  Certificate,
+  Command,
+  NodeManagerPort,
+  Role,
+  SensorPort,
+  Uuid,
+} from '@mom4c/core';
 import { SERVICE_RESOURCE, letterIn, lettersElements } from '@mom4c/member';
 import type { Member, Refusals } from '@mom4c/member';
 import type { Letter, PayloadOf, Received } from '@mom4c/messaging';
@@ -31,6 +39,7 @@ export type ExecutorParts = {
   sensorsFor: (request: Uuid) => SensorPort;
   /** Likewise; nothing is begun after that time. */
   actuatorsFor: (request: Uuid, before: number) => ActuatorPort;
+  manager: NodeManagerPort;
   refusals: Refusals;
   onRan: (command: string, seconds: number) => void;
 };
@@ -178,7 +187,7 @@ export class Executor {
   }
 
   async #act(command: Command, { id, args, expires }: PayloadOf<'command'>): Promise<Answer> {
-    const { member, sensorsFor, actuatorsFor, onRan } = this.#parts;
+    const { member, sensorsFor, actuatorsFor, manager, onRan } = this.#parts;
     const { clock, settings } = member;
     const deadline = deadlineWithin(member.signal, workingTime(expires - clock.now()), clock);
     const begun = clock.monotonic();
@@ -187,7 +196,7 @@ export class Executor {
       const node = { name: settings.name, version: VERSION, startedAt: this.#startedAt };
       const { signal } = deadline;
       const devices = { sensors: sensorsFor(id), actuators: actuatorsFor(id, expires) };
-      const result = await runCommand(command, args, { node, ...devices, clock, signal });
+      const result = await runCommand(command, args, { node, ...devices, manager, clock, signal });
       return { state: 'ok', result };
     } catch (thrown) {
       const error = member.errorOf(thrown, { id });

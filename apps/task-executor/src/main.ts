@@ -5,8 +5,9 @@ import type { Running, Started } from '@mom4c/member';
 import { startAgents } from './agents.ts';
 import { ExecutionRecord } from './execution-record.ts';
 import { Executor } from './executor.ts';
+import { ManagerRole, noManager } from './manager-role.ts';
 import { Membership } from './membership.ts';
-import { taskExecutorMetrics, watchAgents } from './metrics.ts';
+import { taskExecutorMetrics, watchAgents, watchManagerRole } from './metrics.ts';
 import { openRecordFile } from './record-file.ts';
 import { watchLeader } from './safe-state.ts';
 import { taskExecutorSettings } from './settings.ts';
@@ -32,11 +33,24 @@ async function start(running: Running<TaskExecutorSettings>): Promise<Started> {
   onStop('agents', () => agents.stop());
   watchAgents(metrics, agents);
 
+  const manager =
+    settings.manager && ManagerRole.open(settings, settings.manager, log, () => membership.amend());
+  if (manager) {
+    onStop('manager', () => manager.stop());
+    watchManagerRole(metrics, manager);
+  }
+
   const seconds = metrics.histogram(taskExecutorMetrics.seconds);
   const session = member.session('agent');
   onStop('session', () => session.stop());
-  const membership = new Membership(member, session, refusals, record, settings.labels, (message) =>
-    executor.roomMessage(message),
+  const membership = new Membership(
+    member,
+    session,
+    refusals,
+    record,
+    settings.labels,
+    () => manager?.announced(),
+    (message) => executor.roomMessage(message),
   );
   onStop('membership', () => membership.leave());
   const executor = new Executor({
@@ -46,6 +60,7 @@ async function start(running: Running<TaskExecutorSettings>): Promise<Started> {
     record,
     sensorsFor: agents.sensorsFor,
     actuatorsFor: agents.actuatorsFor,
+    manager: manager ?? noManager,
     refusals,
     onRan: (command, took) => seconds.observe(took, { command }),
   });
@@ -71,6 +86,7 @@ async function start(running: Running<TaskExecutorSettings>): Promise<Started> {
       clock: member.clock,
       signal: app.signal,
     });
+  await manager?.resume();
   await session.start(app.signal);
   return {
     checks: new Map([

@@ -24,6 +24,11 @@ const BACKOFF = { baseMs: 500, capMs: 15_000 };
 const PRESENCE_VALID_MS = 24 * 3_600_000;
 /** A whole cluster hears a statement at the same moment; its announcements are spread over this. */
 const ANNOUNCE_WITHIN_MS = 1000;
+/** A node that may become a manager says anew how much it has to do. */
+const LOAD_REPEAT_MS = 60_000;
+
+/** What a node says of the manager that it may become. */
+export type AnnouncedManager = NonNullable<PayloadOf<'presence'>['manager']>;
 
 export class Membership {
   readonly #member: Member;
@@ -31,6 +36,7 @@ export class Membership {
   readonly #session: XmppSession;
   readonly #started: number;
   readonly #labels: Labels;
+  readonly #manager: () => AnnouncedManager | undefined;
   readonly #refusals: Refusals;
   readonly #record: Pick<ExecutionRecord, 'admitEpoch'>;
   readonly #onRoomMessage: Listener<RoomMessage>;
@@ -52,11 +58,13 @@ export class Membership {
     refusals: Refusals,
     record: Pick<ExecutionRecord, 'admitEpoch'>,
     labels: Labels,
+    manager: () => AnnouncedManager | undefined,
     onRoomMessage: Listener<RoomMessage>,
   ) {
     this.#member = member;
     this.#managers = new NamedManagers(member);
     this.#labels = labels;
+    this.#manager = manager;
     this.#session = session;
     this.#refusals = refusals;
     this.#record = record;
@@ -98,6 +106,11 @@ export class Membership {
     if (!this.#leadership) throw new Mom4cError('M4C_NO_MANAGER', 'no leadership statement was seen yet');
     if (this.#leadership.expires <= this.#member.clock.now())
       throw new Mom4cError('M4C_NO_MANAGER', 'the last leadership statement has expired');
+  }
+
+  /** Something that the node says of itself has changed. */
+  amend(): void {
+    if (this.#announced && this.#session.online) this.#announceWithin(0);
   }
 
   /** The certificates of all current managers: whoever has taken over can open an answer. */
@@ -226,10 +239,14 @@ export class Membership {
   }
 
   #announceSoon(): void {
-    const { clock, random, log } = this.#member;
+    const share = Buffer.from(this.#member.random.bytes(2)).readUInt16BE() / 0x1_0000;
+    this.#announceWithin(share * ANNOUNCE_WITHIN_MS);
+  }
+
+  #announceWithin(ms: number): void {
+    const { clock, log } = this.#member;
     this.#cancelAnnouncement();
-    const share = Buffer.from(random.bytes(2)).readUInt16BE() / 0x1_0000;
-    this.#cancelAnnouncement = clock.after(share * ANNOUNCE_WITHIN_MS, () => {
+    this.#cancelAnnouncement = clock.after(ms, () => {
       this.#announce().catch((thrown: unknown) => {
         const { code, detail } = this.#member.errorOf(thrown);
         log.warn({ code, detail }, 'not announced');
@@ -240,15 +257,18 @@ export class Membership {
   async #announce(): Promise<void> {
     const { postbox, service } = this.#member;
     const head = this.#headFor(PRESENCE_VALID_MS);
+    const manager = this.#manager();
     const presence = await postbox.sign({
       type: 'presence',
       ...head,
       version: VERSION,
       started: this.#started,
       labels: this.#labels,
+      manager,
     });
     // To the bare address: managers that stand by shall know who is here as well.
     await this.#session.sendPresence({ to: service, children: lettersElements(presence) });
+    if (manager) this.#announceWithin(LOAD_REPEAT_MS);
   }
 
   #headFor(valid: number) {

@@ -1,7 +1,9 @@
 /** What a task executor counts, its agents included; docs/observability.md is made from this. */
 import { readFileSync } from 'node:fs';
+import { NODE_MANAGER_STATES } from '@mom4c/core';
 import type { MetricDefinition, Metrics } from '@mom4c/runtime';
 import type { Agents } from './agents.ts';
+import type { ManagerRole } from './manager-role.ts';
 
 export const taskExecutorMetrics = {
   seconds: {
@@ -24,6 +26,16 @@ export const taskExecutorMetrics = {
     help: 'Resident memory of the process of an agent; none while it is down.',
     labels: { agent: 'its name' },
   },
+  manager: {
+    name: 'node_manager',
+    type: 'gauge',
+    help: 'Of the manager that this node may become: 0 while it is off, 1 while it starts, 2 while it is ready.',
+  },
+  managerStarts: {
+    name: 'node_manager_starts_total',
+    type: 'counter',
+    help: 'Starts of the manager on this node.',
+  },
 } as const satisfies Record<string, MetricDefinition>;
 
 /** An agent listens on the bus of its node only: what is to be known of it, its supervisor tells. */
@@ -37,6 +49,11 @@ export function watchAgents(metrics: Metrics, agents: Pick<Agents, 'pids' | 'sta
       return octets === undefined ? [] : [[{ agent }, octets] as const];
     }),
   );
+}
+
+export function watchManagerRole(metrics: Metrics, role: Pick<ManagerRole, 'state' | 'starts'>): void {
+  metrics.watch(taskExecutorMetrics.manager, () => NODE_MANAGER_STATES.indexOf(role.state));
+  metrics.watch(taskExecutorMetrics.managerStarts, () => role.starts);
 }
 
 function residentMemory(pid: number): number | undefined {

@@ -27,6 +27,21 @@ export const taskExecutorSettings = z.strictObject({
     description:
       'Seconds without a manager after which every actuator gets its safe value; it gets that at the start as well.',
   }),
+  manager: z
+    .strictObject({
+      config: filePath('secret').meta({
+        env: 'MOM4C_MANAGER_CONFIG',
+        description:
+          'Configuration of the cluster manager that this node may become: as of any other, with a name, a state folder, a keystore ' +
+          'and a token of its own. Mode 0600.',
+      }),
+      program: filePath().optional().meta({
+        env: 'MOM4C_MANAGER_PROGRAM',
+        description: 'Program of the cluster manager; the one beside this program where absent.',
+      }),
+    })
+    .optional()
+    .meta({ description: 'Absent: this node never becomes a manager. See docs/fail-over.md.' }),
   labels: labelsSchema.default({}).meta({
     env: 'MOM4C_LABELS',
     description:

@@ -204,7 +204,7 @@ export function openDomain(context: DomainContext): LabDomain {
     labGateway(find(GATEWAY), join(nodeFolder(folder, GATEWAY), 'config.yaml'), context, applyPartners);
 
   const addNode = async (role: NodeRole, name: string): Promise<Component> => {
-    if (!isNodeName(name) || state.components.some((part) => part.name === name))
+    if (!isNodeName(name) || namesOf(state).includes(name))
       throw new Mom4cError('M4C_LAB', `${JSON.stringify(name.slice(0, 80))} is no new name for a node`);
     const part: ComponentState = { name, kind: role, port: await freePort() };
     state.components.push(part);
@@ -217,7 +217,7 @@ export function openDomain(context: DomainContext): LabDomain {
   };
   const nextName = (role: NodeRole): string => {
     let number = 1;
-    while (state.components.some((part) => part.name === `${role}${number}`)) number++;
+    while (namesOf(state).includes(`${role}${number}`)) number++;
     return `${role}${number}`;
   };
 
@@ -266,6 +266,8 @@ export async function prepareDomain(context: DomainContext): Promise<string> {
   if (people) writeSecrets(join(folder, 'people'), people, random);
   if (state.gateway) writePassword(linkSecret(folder), random);
   const nodes = state.components.filter(({ kind }) => isNode(kind));
+  // Their executors start them; any port will do for what they tell of themselves.
+  const dormant = Object.values(state.eligible).map((name) => ({ name, kind: 'cm' as const, port: 0 }));
   const { fingerprint, tokens } = await authorityOf(context).create({
     servers: {
       ...natsCertificates(state),
@@ -274,14 +276,14 @@ export async function prepareDomain(context: DomainContext): Promise<string> {
       ...(state.gateway && { [GATEWAY_CERTIFICATE]: { dns: ownHosts(state) } }),
     },
     members: {
-      ...Object.fromEntries(nodes.map(({ name, kind }) => [name, kind as NodeRole])),
+      ...Object.fromEntries([...nodes, ...dormant].map(({ name, kind }) => [name, kind as NodeRole])),
       [ADMINISTRATOR]: 'admin',
     },
   });
   state.fingerprint = fingerprint;
   save();
   checkOpen();
-  for (const node of nodes) prepareNode(context, node, tokens.get(node.name)!);
+  for (const node of [...nodes, ...dormant]) prepareNode(context, node, tokens.get(node.name)!);
   progress(`${state.name}: authority and server certificates made`);
   return tokens.get(ADMINISTRATOR)!;
 }
@@ -307,7 +309,11 @@ export async function startDomain(context: DomainContext, token: string): Promis
   return domain;
 }
 
-function prepareNode(context: DomainContext, part: ComponentState, token: string): void {
+function prepareNode(
+  context: DomainContext,
+  part: Pick<ComponentState, 'name' | 'kind' | 'port'>,
+  token: string,
+): void {
   writeMember(nodeFolder(context.folder, part.name), settingsOfNode(context, part), token, context.random);
 }
 
@@ -337,7 +343,7 @@ function servicesOf(
   context: Pick<DomainContext, 'folder' | 'state' | 'federation'>,
   near?: MachineNumber,
 ): DomainServices {
-  const { state } = context;
+  const { folder, state } = context;
   const host = hostOf(state);
   return {
     domain: state.name,
@@ -349,6 +355,9 @@ function servicesOf(
     xmpp: { host, port: portOf(state, state.xmpp) },
     nats: { url: natsUrls(state, near), replicas: state.machines ? 3 : 1 },
     sensors: state.sensors,
+    eligible: Object.fromEntries(
+      Object.entries(state.eligible).map(([executor, manager]) => [executor, nodeFolder(folder, manager)]),
+    ),
     people: peopleOf(context),
     gateway: state.gateway && gatewaySettings(context),
   };
@@ -390,6 +399,11 @@ function describePeople(
     passwordFile,
   });
   return { host, commands: domain, component, accounts: accounts.map(account) };
+}
+
+/** Also of managers that executors may become. */
+function namesOf({ components, eligible }: DomainState): string[] {
+  return [...components.map(({ name }) => name), ...Object.values(eligible)];
 }
 
 function isNode(kind: ComponentState['kind']): kind is NodeRole {

@@ -131,3 +131,11 @@ test('machines are three, with a manager each, and for root only', async () => {
   const expected = [1, 2, 3].flatMap((number) => [`nats${number} on ${number}`, `cm${number} on ${number}`]);
   assert.deepEqual(placed.toSorted(), expected.toSorted());
 });
+
+test('an executor that may become a manager is one of the lab, and has a name that is free and admitted', async () => {
+  const [plan] = await planned({ managers: 2, eligible: { te1: 'cm3', te3: 'cm5' } });
+  assert.deepEqual(plan?.eligible, { te1: 'cm3', te3: 'cm5' });
+  const bad = [{ te4: 'cm3' }, { cm1: 'cm3' }, { te1: 'cm2' }, { te1: 'cm6' }, { te1: 'cm3', te2: 'cm3' }];
+  for (const eligible of bad)
+    await assert.rejects(planOf({ folder: '/nowhere', managers: 2, eligible }), { code: 'M4C_USAGE' });
+});

@@ -36,6 +36,9 @@ export type LabOptions = FederationOptions & {
   /** Of nodes by role, or by name, which counts more: what they have beside the lab's settings, or in place of them, by its
    *  first name, e.g. `{ cm: { lease: … }, te1: { actuators: … } }`. */
   nodeSettings?: Readonly<Record<string, Settings>> | undefined;
+  /** Task executors that may become managers, in each domain: the name of the executor, and that of the manager. None by
+   *  default. */
+  eligible?: Readonly<Record<string, string>> | undefined;
   /** Makes the XMPP server log every stanza, for who wants to see what it sees. */
   showStanzas?: boolean | undefined;
   progress?: ((line: string) => void) | undefined;
@@ -58,6 +61,7 @@ export function federatedHosts(domain: string, people: boolean): string[] {
 /** Reserves the ports of a new lab. @throws Mom4cError M4C_USAGE, M4C_LAB */
 export async function planOf(options: LabOptions): Promise<DomainState[]> {
   const { domains = ['alpha.test'], executors = 3, managers = 1, showStanzas = false } = options;
+  const { eligible = {} } = options;
   const sensors = options.sensors ?? { sysfs: '/sys', procfs: '/proc' };
   const wrong = domains.find((name) => !isDomain(name));
   if (wrong !== undefined)
@@ -73,6 +77,7 @@ export async function planOf(options: LabOptions): Promise<DomainState[]> {
   if (machines !== undefined && (machines !== MACHINES.length || managers !== MACHINES.length))
     throw new Mom4cError('M4C_USAGE', `${MACHINES.length} machines, with one manager each`);
 
+  checkEligible(eligible, numbered('te', executors), numbered('cm', MAX_MANAGERS).slice(managers));
   checkLevels(options, domains);
 
   const { server = {}, people } = options;
@@ -110,6 +115,7 @@ export async function planOf(options: LabOptions): Promise<DomainState[]> {
       managers: numbered('cm', MAX_MANAGERS),
       adminPort: adminPort!,
       sensors,
+      eligible,
       showStanzas,
       nodeSettings: options.nodeSettings ?? {},
       ...(machines && { machines: await planMachines(options.random ?? systemRandom) }),
@@ -160,6 +166,24 @@ export function portsOf({ adminPort, people, gateway, components }: DomainState)
     ...(gateway ? [gateway.componentPort, gateway.s2sPort, gateway.agentPort] : []),
     ...components.map((part) => part.port),
   ];
+}
+
+/** @param free names of managers that the servers admit, and that nobody has @throws Mom4cError M4C_USAGE */
+function checkEligible(
+  eligible: Readonly<Record<string, string>>,
+  executors: readonly string[],
+  free: readonly string[],
+): void {
+  const pairs = Object.entries(eligible);
+  const wrong = pairs.find(([node, manager]) => !executors.includes(node) || !free.includes(manager));
+  if (wrong || new Set(Object.values(eligible)).size < pairs.length)
+    throw new Mom4cError(
+      'M4C_USAGE',
+      `an executor that may become a manager needs a name of its own, of ${free.join(', ') || 'which none is left'}: ${pairs
+        .map((pair) => pair.join('='))
+        .join(',')
+        .slice(0, 80)}`,
+    );
 }
 
 function numbered(prefix: string, count: number): string[] {

@@ -62,6 +62,8 @@ const domain = z.strictObject({
   adminPort: port,
   /** Roots of the trees from which the sensor agents read. */
   sensors: z.strictObject({ sysfs: z.string(), procfs: z.string() }),
+  /** Executors that may become managers: their names, and those of the managers. */
+  eligible: z.record(z.string().refine(isNodeName), z.string().refine(isNodeName)).default({}),
   /** With stock clients; absent: nobody. */
   people: z
     .strictObject({

@@ -20,6 +20,7 @@ type Options = {
   managers: number;
   machines: LabOptions['machines'];
   executors: number;
+  eligible: LabOptions['eligible'];
   idp: boolean;
   levels: LabOptions['levels'];
   state: string;
@@ -35,7 +36,7 @@ type DomainStatus = Omit<DomainDescription, 'nodes'> & {
 type Account = PeopleDescription['accounts'][number];
 
 const USAGE =
-  'lab up|status|down [--domain NAME]… [--server [DOMAIN=]ejabberd|prosody]… [--managers N] [--machines] [--executors N] [--people NAME=ROLE,…] [--idp] [--level DOMAIN,DOMAIN=LEVEL]… [--state DIR] [--json]';
+  'lab up|status|down [--domain NAME]… [--server [DOMAIN=]ejabberd|prosody]… [--managers N] [--machines] [--executors N] [--eligible EXECUTOR=MANAGER,…] [--people NAME=ROLE,…] [--idp] [--level DOMAIN,DOMAIN=LEVEL]… [--state DIR] [--json]';
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 function readOptions(argv: readonly string[]): Options {
@@ -50,6 +51,7 @@ function readOptions(argv: readonly string[]): Options {
         managers: { type: 'string', default: '1' },
         machines: { type: 'boolean', default: false },
         executors: { type: 'string', default: '3' },
+        eligible: { type: 'string' },
         idp: { type: 'boolean', default: false },
         level: { type: 'string', multiple: true },
         state: { type: 'string', default: '.mom4c' },
@@ -65,7 +67,9 @@ function readOptions(argv: readonly string[]): Options {
     const server = readServers(values.server ?? []);
     const people = values.people === undefined ? undefined : readPeople(values.people);
     const machines = values.machines ? 3 : undefined;
-    return { verb, domains, server, people, managers, machines, executors, idp, levels, state, json };
+    const eligible = values.eligible === undefined ? undefined : readPairs(values.eligible);
+    const who = { people, managers, executors, eligible };
+    return { verb, domains, server, ...who, machines, idp, levels, state, json };
   } catch (cause) {
     if (cause instanceof Mom4cError) throw cause;
     throw new Mom4cError('M4C_USAGE', (cause as Error).message, { cause });
@@ -95,12 +99,18 @@ function readLevel(text: string): NonNullable<LabOptions['levels']>[number] {
 
 /** `ann=operator,bob=viewer` */
 function readPeople(text: string): Accounts {
-  const pairs = text.split(',').map((pair) => pair.split('='));
-  const accounts = Object.fromEntries(pairs) as Accounts;
-  if (pairs.some((pair) => pair.length !== 2) || Object.keys(accounts).length < pairs.length)
-    throw new Error(USAGE);
+  const accounts = readPairs(text) as Accounts;
   checkAccounts(accounts);
   return accounts;
+}
+
+/** `te3=cm4,te2=cm5` */
+function readPairs(text: string): Record<string, string> {
+  const pairs = text.split(',').map((pair) => pair.split('='));
+  const record = Object.fromEntries(pairs) as Record<string, string>;
+  if (pairs.some((pair) => pair.length !== 2) || Object.keys(record).length < pairs.length)
+    throw new Error(USAGE);
+  return record;
 }
 
 async function up(options: Options): Promise<void> {

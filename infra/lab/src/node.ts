@@ -20,6 +20,8 @@ export type DomainServices = {
   xmpp: { host: string; port: number };
   nats: { url: string | string[]; replicas: 1 | 3 };
   sensors: { sysfs: string; procfs: string };
+  /** Where the configuration lies of the manager that an executor may become, by the name of the executor. */
+  eligible: Readonly<Record<string, string>>;
   people?: { host: PeopleHost; policy: Settings } | undefined;
   gateway?: Settings | undefined;
 };
@@ -39,9 +41,13 @@ export function writeMember(folder: string, config: Settings, token: string, ran
   return writeConfig(folder, config);
 }
 
+export function configOf(folder: string): string {
+  return join(folder, 'config.yaml');
+}
+
 /** @returns the path */
 export function writeConfig(folder: string, config: Settings): string {
-  const file = join(folder, 'config.yaml');
+  const file = configOf(folder);
   writeFileSync(file, toYaml(config), { mode: 0o600 });
   return file;
 }
@@ -75,13 +81,17 @@ export function nodeSettings(
 
 function ownSettings(
   { name, role }: { name: string; role: NodeRole },
-  { nats, sensors, people, gateway }: DomainServices,
+  { nats, sensors, eligible, people, gateway }: DomainServices,
 ): Settings {
   switch (role) {
     case 'cm':
       return { nats, ...(people && { people: people.policy }) };
     case 'te':
-      return { sensors, labels: labelsOf(name) };
+      return {
+        sensors,
+        labels: labelsOf(name),
+        ...(eligible[name] && { manager: { config: configOf(eligible[name]) } }),
+      };
     case 'adapter':
       if (!people) throw new Error('an adapter without people');
       return {
@@ -108,6 +118,6 @@ export function startNode(
   namespace: string | undefined,
   onStart: OnStart,
 ): Promise<unknown> {
-  const args = ['--config', join(folder, 'config.yaml')];
+  const args = ['--config', configOf(folder)];
   return startProgram({ program: programs[role], name, folder, args, namespace, onStart });
 }

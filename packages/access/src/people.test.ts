@@ -38,6 +38,7 @@ test('an adapter may what the person may for whom it speaks', () => {
   assert.equal(adapterMay(ANN, 'federation:read'), true);
   assert.equal(adapterMay(BOB, 'federation:read'), false);
   assert.equal(adapterMay(ANN, 'federation:manage'), false);
+  assert.equal(adapterMay(ANN, 'cluster:manage'), false);
   assert.equal(adapterMay(ANN, 'actuators:read'), true);
   assert.equal(adapterMay(BOB, 'actuators:read'), false);
   assert.equal(adapterMay(ANN, 'actuators:write'), false);

@@ -1,6 +1,6 @@
 export { callAgent } from './call-agent.ts';
 export type { AgentCall } from './call-agent.ts';
-export { forwardAgentLog } from './child-output.ts';
+export { forwardAgentLog, readLines } from './child-output.ts';
 export { connectBus } from './connection.ts';
 export type { Bus, BusTls } from './connection.ts';
 export { openJournal } from './journal.ts';

@@ -20,6 +20,8 @@ export type SupervisedOptions = {
   readonly args: readonly string[];
   /** The whole environment, apart from PATH. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Has it a channel by which it says that it is ready (`child.on('message')`), as our own programs do? */
+  readonly ipc?: boolean;
   /** Called before each start. */
   readonly prepare?: () => Promise<void>;
   /**
@@ -121,10 +123,10 @@ export function findProgram(name: string, debianPackage: string): string {
   throw new Mom4cError('M4C_PACKAGE_MISSING', `${name}: apt-get install ${debianPackage}`);
 }
 
-function spawnDying(setpriv: string, { program, args, env }: SupervisedOptions): ChildProcess {
+function spawnDying(setpriv: string, { program, args, env, ipc }: SupervisedOptions): ChildProcess {
   return spawn(setpriv, ['--pdeathsig', 'KILL', '--no-new-privs', '--', program, ...args], {
     env: { PATH: process.env['PATH'] ?? '', ...env },
-    stdio: ['pipe', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe', ...(ipc ? (['ipc'] as const) : [])],
   });
 }
 

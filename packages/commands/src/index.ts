@@ -9,6 +9,7 @@ import {
 import { listactuators } from './listactuators.ts';
 import { listsensors } from './listsensors.ts';
 import { managers, managerspromote } from './managers.ts';
+import { noderole } from './noderole.ts';
 import { nodes } from './nodes.ts';
 import { ping } from './ping.ts';
 import { readsensor } from './readsensor.ts';
@@ -22,6 +23,7 @@ export const COMMANDS: readonly Command[] = [
   setactuator,
   ping,
   nodes,
+  noderole,
   managers,
   managerspromote,
   federation,
@@ -44,6 +46,7 @@ export {
   listsensors,
   managers,
   managerspromote,
+  noderole,
   nodes,
   ping,
   readsensor,

@@ -16,6 +16,7 @@ const manager = z.strictObject({
   rank: z.int().positive().optional().describe('In which order those that could take over now would do so'),
   lag: z.int().nonnegative().optional().describe('Records of the journal that it lacks'),
   health: z.string().max(200),
+  node: z.string().max(64).optional().describe('The task executor that became this manager'),
   version: z.string().max(64).optional(),
   started: z.number().optional().describe('Unix seconds'),
 });
@@ -66,7 +67,7 @@ export const managerspromote = defineCommand({
   run: async ({ manager: to }, context) => ({ from: context.managers.promote(to), to }),
 });
 
-function rowOf({ name, role, epoch, lease, rank, lag, health, version, started }: Manager): string[] {
+function rowOf({ name, role, epoch, lease, rank, lag, health, node, version, started }: Manager): string[] {
   return [
     name,
     role,
@@ -74,7 +75,7 @@ function rowOf({ name, role, epoch, lease, rank, lag, health, version, started }
     lease === undefined ? '' : lease.toFixed(1),
     rank === undefined ? '' : String(rank),
     lag === undefined ? '' : String(lag),
-    health,
+    node === undefined ? health : `${health}, on ${node}`,
     version ?? '',
     started === undefined ? '' : timeOf(started),
   ];

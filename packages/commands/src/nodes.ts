@@ -1,5 +1,13 @@
 import * as z from 'zod';
-import { ROLES, SIGNED_KINDS, defineCommand, formatLabels, labelsSchema } from '@mom4c/core';
+import {
+  NODE_MANAGER_STATES,
+  NODE_ROLES,
+  ROLES,
+  SIGNED_KINDS,
+  defineCommand,
+  formatLabels,
+  labelsSchema,
+} from '@mom4c/core';
 import { timeOf } from './time-of.ts';
 
 const node = z.strictObject({
@@ -21,11 +29,20 @@ const node = z.strictObject({
     })
     .optional()
     .describe('Its last word whose signature the manager verified'),
+  manager: z
+    .strictObject({
+      name: z.string().max(64),
+      role: z.enum(NODE_ROLES),
+      state: z.enum(NODE_MANAGER_STATES),
+    })
+    .optional()
+    .describe('The manager that it may become, while it is present'),
 });
 type Node = z.output<typeof node>;
 
 export const nodes = defineCommand({
   name: 'nodes',
+  verb: 'nodes list',
   runsOn: 'cm',
   byLabels: true,
   access: 'cluster:read',
@@ -56,6 +73,7 @@ export const nodes = defineCommand({
         one.signed ? `${timeOf(one.signed.time)} ${one.signed.kind}` : '',
         formatLabels(one.labels ?? {}),
       ]),
+    notes: (result) => result.nodes.flatMap(({ name, manager }) => (manager ? [noteOf(name, manager)] : [])),
   },
   run: async (_args, { nodes: registry, having }) => ({ nodes: [...(await registry.list(having))] }),
 });
@@ -63,4 +81,10 @@ export const nodes = defineCommand({
 function presenceOf({ present, silent }: Node): string {
   if (silent) return 'silent';
   return present ? 'yes' : 'no';
+}
+
+function noteOf(node: string, { name, role, state }: NonNullable<Node['manager']>): string {
+  if (state === 'off') return `${node} may become manager ${name}.`;
+  const until = role === 'reserve' ? ' until enough others stand by' : '';
+  return `${node} ${state === 'ready' ? 'is' : 'becomes'} manager ${name}${until}.`;
 }

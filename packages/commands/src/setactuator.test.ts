@@ -10,8 +10,9 @@ const fan: ActuatorRecord = { name: 'fan', value: 3, max: 255, safe: 0 };
 function contextWith(set: (name: string, value: number) => Promise<void>) {
   const sensors = { list: async () => [], read: async () => ({ n: 'x' }) };
   const actuators = { list: async () => [fan], set };
+  const manager = { take: async () => 'cm9' };
   const node = { name: 'te1', version: '0.0.0', startedAt: 0 };
-  return { node, sensors, actuators, clock: systemClock, signal: new AbortController().signal };
+  return { node, sensors, actuators, manager, clock: systemClock, signal: new AbortController().signal };
 }
 
 test('it sets once what it was told, and says so', async () => {

@@ -1,7 +1,14 @@
 import * as z from 'zod';
 import type { ErrorCode } from './errors.ts';
 import type { LabelTerm } from './labels.ts';
-import type { ActuatorPort, FederationPort, ManagersPort, NodeRegistry, SensorPort } from './ports.ts';
+import type {
+  ActuatorPort,
+  FederationPort,
+  ManagersPort,
+  NodeManagerPort,
+  NodeRegistry,
+  SensorPort,
+} from './ports.ts';
 import type { Clock } from './clock.ts';
 
 /** A right, `area:verb`. Which roles hold it is decided by policy: packages/access. */
@@ -19,6 +26,7 @@ export type TaskExecutorContext = {
   readonly node: { readonly name: string; readonly version: string; readonly startedAt: number };
   readonly sensors: SensorPort;
   readonly actuators: ActuatorPort;
+  readonly manager: NodeManagerPort;
   readonly clock: Clock;
   /** Fires at the deadline of the command. */
   readonly signal: AbortSignal;
@@ -69,6 +77,8 @@ export type TaskExecutorCommand<
   Result extends z.ZodType = z.ZodType,
 > = CommandBase<Args, Result> & {
   readonly runsOn: 'te';
+  /** Of exactly one node, which the command line takes as its first word in place of `--target`. */
+  readonly oneTarget?: true;
   run(args: z.output<Args>, context: TaskExecutorContext): Promise<z.input<Result>>;
 };
 

@@ -121,6 +121,7 @@ export const ERRORS = {
   M4C_NO_QUORUM: entry(406, 'wait', 'resource-constraint', EXIT.unavailable, 'The servers of the journal have no majority, so nothing is accepted.', 'Bring back a second one of the three NATS servers; what was accepted goes on by itself then.'),
   M4C_OUTCOME_UNKNOWN: entry(407, 'cancel', 'internal-server-error', EXIT.partial, 'The node was stopped while it acted: whether it did is not known, and it was not tried again.', 'Look at the device; send the command again under a new id if it has to be done.'),
   M4C_NOT_A_STANDBY: entry(408, 'modify', 'item-not-found', EXIT.notFound, 'This cluster manager does not stand by.', 'List the managers with `mom4c managers`; one that stands by has followed the journal to its end.'),
+  M4C_NOT_ELIGIBLE: entry(409, 'modify', 'not-allowed', EXIT.partial, 'This node may not become a manager.', 'Give its settings a section `manager`; `mom4c nodes` tells which nodes have one. See docs/fail-over.md.'),
 
   // 5xx: node and sensors
   M4C_SENSOR_UNREADABLE: entry(500, 'cancel', 'internal-server-error', EXIT.partial, 'The sensor cannot be read.', 'Check the device and its driver on the node.'),

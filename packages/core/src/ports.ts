@@ -57,6 +57,23 @@ export interface ActuatorPort {
   set(name: string, value: number, signal: AbortSignal): Promise<void>;
 }
 
+/** Of the manager that a node may become: whether its program runs, and whether that has said that it is ready. */
+export const NODE_MANAGER_STATES = ['off', 'starting', 'ready'] as const;
+export type NodeManagerState = (typeof NODE_MANAGER_STATES)[number];
+
+/** What a node that may become a manager shall be: a manager as well, the same until enough others stand by, or a task executor
+ *  only. */
+export const NODE_ROLES = ['cm', 'reserve', 'te'] as const;
+export type NodeRole = (typeof NODE_ROLES)[number];
+
+/** The manager that this node may become, a process of its own beside the task executor. */
+export interface NodeManagerPort {
+  /** Starts it or ends it, also after a restart of the node. Resolves once it is ready, or gone. @returns its name
+   *  @throws Mom4cError M4C_NOT_ELIGIBLE; M4C_AGENT_UNAVAILABLE, M4C_AGENT_TIMEOUT (it is not ready by then; the wish
+   *  stays); M4C_RECORD (the wish could not be written; nothing was changed) */
+  take(role: NodeRole, signal: AbortSignal): Promise<string>;
+}
+
 export type NodeInfo = {
   name: string;
   role: Role;
@@ -72,6 +89,9 @@ export type NodeInfo = {
   labels?: Labels | undefined;
   /** The last word of it whose signature was verified; `time` is what it says itself, in Unix seconds. */
   signed?: { kind: SignedKind; time: number } | undefined;
+  /** Of a node that is present and may become a manager: the name of that manager, what the node shall be, and how the
+   *  manager stands. */
+  manager?: { name: string; role: NodeRole; state: NodeManagerState } | undefined;
 };
 
 /** What a node says under its signature. */
@@ -97,6 +117,8 @@ export type ManagerInfo = {
   lag?: number | undefined;
   /** In a few words, what keeps a passive one from taking over. */
   health: string;
+  /** The task executor beside which it runs, where it is one that a node became. */
+  node?: string | undefined;
   version?: string | undefined;
   /** Unix seconds. */
   started?: number | undefined;

@@ -107,6 +107,34 @@ test('a selector and labels are checked where they arrive', () => {
     assert.throws(() => decodePayload(presence(bad)), code('M4C_MALFORMED'), JSON.stringify(bad));
 });
 
+test('of the manager that a node may become: a name, a role, a state, and a load that can be', () => {
+  const { epoch: _epoch, name: _name, args: _args, ...head } = { ...command, from: 'te3@alpha.test' };
+  const direct = { ...head, to: 'cm@alpha.test' };
+  const presence = (manager: unknown) =>
+    octets({ ...direct, type: 'presence', version: '1', started: 1, manager });
+  const good = { name: 'cm4', role: 'reserve', state: 'ready', load: 0.5 };
+  assert.equal(decodePayload(presence(good)).type, 'presence');
+  const { load: _load, ...partial } = good;
+  const changes = [
+    { name: 'CM 4' },
+    { role: 'gateway' },
+    { state: 'on' },
+    { load: -1 },
+    { load: 1e9 },
+    { load: '1' },
+  ];
+  for (const bad of [
+    ...changes.map((change) => ({ ...good, ...change })),
+    partial,
+    { ...good, more: 1 },
+    'cm4',
+  ])
+    assert.throws(() => decodePayload(presence(bad)), code('M4C_MALFORMED'), JSON.stringify(bad));
+  const standing = { ...direct, type: 'standing', version: '1', started: 1, ready: true };
+  assert.equal(decodePayload(octets({ ...standing, node: 'te3' })).type, 'standing');
+  assert.throws(() => decodePayload(octets({ ...standing, node: '../te3' })), code('M4C_MALFORMED'));
+});
+
 test('an inquiry is about one to a hundred ids, under an epoch', () => {
   const { id, from, to, time, expires, epoch } = command;
   const inquiry = { type: 'inquiry', id, from, to, time, expires, epoch, ids: [id] };

@@ -6,6 +6,8 @@ import * as z from 'zod';
 import {
   MAX_LABEL_TERMS,
   Mom4cError,
+  NODE_MANAGER_STATES,
+  NODE_ROLES,
   isBareJid,
   isErrorCode,
   labelTermSchema,
@@ -24,6 +26,8 @@ export const MAX_IDS = 100;
 export const MAX_MANAGERS = 16;
 /** Base64 of a statement of the authority about the generation of epochs. */
 const MAX_STATED = 2732;
+/** Of one core. */
+export const MAX_LOAD = 1000;
 
 const address = z.string().max(320).refine(isBareJid, 'not a bare XMPP address');
 const instant = z.int().nonnegative();
@@ -142,16 +146,26 @@ const schemas = {
     room: address,
     key: z.strictObject({ id: hex(16), secret: z.string().regex(/^[A-Za-z0-9+/]{43}=$/) }),
   }),
-  /** Task executor's presence at `cm@D`. `started`: Unix milliseconds. */
+  /** Task executor's presence at `cm@D`. `started`: Unix milliseconds. `manager`: of a node that may become one, its name as
+   *  such, and the load of the last minute for each core. */
   presence: z.strictObject({
     ...direct,
     type: z.literal('presence'),
     version,
     started: instant,
     labels: labelsSchema.optional(),
+    manager: z
+      .strictObject({
+        name: nodeName,
+        role: z.enum(NODE_ROLES),
+        state: z.enum(NODE_MANAGER_STATES),
+        load: z.number().min(0).max(MAX_LOAD),
+      })
+      .optional(),
   }),
   /** Presence of a manager at `cm@D`, whether it leads or stands by. `started`: Unix milliseconds; `lag`: records of the
-   *  journal that it lacks, absent while it does not know; `ready`: it could take over now. */
+   *  journal that it lacks, absent while it does not know; `ready`: it could take over now; `node`: the task executor beside
+   *  which it runs, where it is one that a node became. */
   standing: z.strictObject({
     ...direct,
     type: z.literal('standing'),
@@ -159,6 +173,7 @@ const schemas = {
     started: instant,
     lag: z.int().nonnegative().optional(),
     ready: z.boolean(),
+    node: nodeName.optional(),
   }),
   /** The active manager's presence in the room: its name and epoch, the key in use, fingerprints of all current managers,
    *  and the names of those that stand by, in the order in which they shall take over. */
