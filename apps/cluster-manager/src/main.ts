@@ -77,6 +77,9 @@ async function start(running: Running<ClusterManagerSettings>): Promise<Started>
     leaseMs,
   });
 
+  // Watches until it may stand: so it is known who leads when this manager is ready.
+  candidate.start();
+
   const letters = new Letters(member, refusals);
   const seat = await Seat.take(
     member,
@@ -141,7 +144,6 @@ async function start(running: Running<ClusterManagerSettings>): Promise<Started>
     succession.onTerm(() => apart.begin());
   }
   watchManager(metrics, { bus, seat, roster, journal, succession });
-  candidate.start();
   generation.start();
   return {
     checks: new Map([
