@@ -1,9 +1,10 @@
-// Red with the policy not asked for `nodes`.
+// Mutations seen red: the policy not asked for `nodes`; M4C_EPOCH told as a rejection; an entry whose requester cannot be
+// verified now given up.
 import assert from 'node:assert/strict';
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { test } from 'node:test';
 import { policyOf } from '@mom4c/access';
-import { asMom4cError } from '@mom4c/core';
+import { asMom4cError, Mom4cError } from '@mom4c/core';
 import type { Certificate, Role } from '@mom4c/core';
 import type { PayloadOf } from '@mom4c/messaging';
 import { CommandDesk } from './command-desk.ts';
@@ -28,11 +29,51 @@ test('a selector that chooses nobody shows the labels to whom `nodes` would show
   assert.equal(await detailFor('adapter', ANN), none);
 });
 
+test('a manager that is deposed while it accepts says so in a way that makes the next one be asked', async () => {
+  const desk = makeDesk({
+    journal: {
+      find: async () => undefined,
+      accept: async () => {
+        throw new Mom4cError('M4C_EPOCH');
+      },
+    },
+    roster: { executors: async () => ['te1'], labels: () => ({ site: 'cellar' }) },
+  });
+  await assert.rejects(desk.request(request('admin', undefined), 'admin1@alpha.test/a'), {
+    code: 'M4C_NO_MANAGER',
+    retryable: true,
+  });
+});
+
+test('what cannot be adopted for a while is not given up', async () => {
+  const pauses: (() => void)[] = [];
+  let tries = 0;
+  const desk = makeDesk({
+    clock: { now: () => 0, after: (_ms: number, callback: () => void) => (pauses.push(callback), () => {}) },
+    reopen: async () => {
+      tries += 1;
+      throw new Mom4cError('M4C_DIRECTORY_UNREACHABLE');
+    },
+    journal: { finish: async () => assert.fail('an outcome was made up') },
+  });
+  const entry = {
+    ...{ id: '01890a5d-ac96-774b-bcce-b302099a8057', command: 'ping', requester: 'admin1@alpha.test/a' },
+    ...{ acceptedAt: 0, deadline: 1000, evidence: Buffer.of(), targets: ['te1'] },
+  };
+  await desk.adopt([entry]);
+  // The first is the one that waits for executors.
+  pauses.at(-1)!();
+  assert.deepEqual([tries, pauses.length], [2, 2]);
+});
+
+type Change = { clock?: object; journal?: object; roster?: object; reopen?: () => Promise<never> };
+
 /** As far as it gets before the journal. */
-function makeDesk(): CommandDesk {
+function makeDesk(change: Change = {}): CommandDesk {
   const parts = {
     member: {
-      clock: { now: () => 0, after: () => () => {} },
+      clock: change.clock ?? { now: () => 0, after: () => () => {} },
+      postbox: { reopen: change.reopen },
       service: 'cm@alpha.test',
       log,
       errorOf: (thrown: unknown) =>
@@ -42,8 +83,8 @@ function makeDesk(): CommandDesk {
           () => {},
         ),
     },
-    journal: { find: async () => undefined },
-    roster: { executors: async () => ['te1'], labels: () => ({ site: 'roof' }) },
+    journal: change.journal ?? { find: async () => undefined },
+    roster: change.roster ?? { executors: async () => ['te1'], labels: () => ({ site: 'roof' }) },
     leadership: { epoch: '1.1', check() {} },
     policy: policyOf({ [ANN]: 'viewer', [OTTO]: 'operator' }),
     observer: { rejected() {} },

@@ -36,6 +36,7 @@ export type DeskParts = DispatchParts & {
 };
 
 const MAX_PENDING = 1000;
+const ADOPT_AGAIN_MS = 1_000;
 /** Of what the manager decides itself. */
 const ACT_MS = 60_000;
 /** The rest of the payload needs less than a kilobyte. */
@@ -70,6 +71,8 @@ export class CommandDesk {
       return { type: 'accepted', ...head, epoch: leadership.epoch, targets: [...targets], deadline };
     } catch (thrown) {
       const error = member.errorOf(thrown, { id: payload.id });
+      // Somebody else leads by now: he is to be asked, and nothing is wrong with the request.
+      if (error.code === 'M4C_EPOCH') throw new Mom4cError('M4C_NO_MANAGER', undefined, { cause: error });
       this.#parts.observer.rejected();
       member.log.info(
         {
@@ -187,11 +190,23 @@ export class CommandDesk {
       member.log.info({ id, command: command.name, late }, 'adopted');
       this.#begin(entry, signer, { command, args: payload.args, having, adopted: true, late });
     } catch (thrown) {
-      // Its requester's certificate is revoked, say: nobody would obey it now.
-      const error = member.errorOf(thrown, { id }).toBody();
-      const outcomes = entry.targets.map((target) => ({ target, state: 'refused' as const, error }));
+      const error = member.errorOf(thrown, { id });
+      if (error.retryable) return this.#adoptLater(entry, error);
+      // Its requester's certificate is revoked, say: whether targets had it before is not known.
+      const outcomes = entry.targets.map((target) => ({
+        ...{ target, state: 'unknown' as const, error: error.toBody() },
+      }));
       this.#guard(id, this.#report(entry, outcomes, undefined));
     }
+  }
+
+  /** The directory is away, say, and who asked cannot be verified. */
+  #adoptLater(entry: JournalEntry, { code, detail }: Mom4cError): void {
+    const { clock, log } = this.#parts.member;
+    log.warn({ id: entry.id, code, detail }, 'not adopted yet');
+    clock.after(ADOPT_AGAIN_MS, () => {
+      if (!this.#stopped) void this.adopt([entry]);
+    });
   }
 
   #begin(entry: JournalEntry, signer: Certificate, work: Omit<Work, 'entry' | 'pending' | 'sent'>): void {

@@ -126,6 +126,7 @@ async function start(running: Running<ClusterManagerSettings>): Promise<Started>
           handOver: (to) => candidate.handOver(to),
         }),
       onConflict: () => void candidate.resign().catch(() => {}),
+      onFatal: (error) => void app.fail(error),
       onReported(request) {
         if (handOver?.request === request)
           candidate.handOver(handOver.to).catch((thrown: unknown) => {

@@ -38,6 +38,8 @@ export type TermParts = Omit<DeskParts, 'outbox' | 'leadership'> & {
   readonly keepReserve: (desk: CommandDesk) => () => void;
   /** Somebody newer has the address: this term is over, whatever the lease says. */
   readonly onConflict: () => void;
+  /** The server refuses this manager the address. */
+  readonly onFatal: (error: Mom4cError) => void;
 };
 
 const RETRY = { baseMs: 50, capMs: 2_000 };
@@ -67,7 +69,7 @@ export class Term {
     this.#active.onUnseen(({ error, from }) => refusals.note(error, from));
     this.#active.onRequest({ name: 'x', xmlns: NS_ENCRYPTED }, (request) => this.#request(request));
     this.#active.on('conflict', parts.onConflict);
-    this.#active.on('fatal', parts.onConflict);
+    this.#active.on('fatal', ({ error }) => parts.onFatal(error));
     // Before `active` is claimed the server hands what is for it to the other sessions of its address.
     for (const session of [this.#active, seat.service])
       this.#unsubscribe.push(session.onMessage((message) => this.#message(message)));
