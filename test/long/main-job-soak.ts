@@ -3,10 +3,11 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { Mom4cError, systemClock, systemRandom } from '@mom4c/core';
+import { Mom4cError } from '@mom4c/core';
 import { familyOf, isAlive, startLab, type Lab, type LabDomain, type ProcessIdentity } from '@mom4c/lab';
-import { Requester, adminSettings, startMember } from '@mom4c/member';
-import { createLogger, loadConfig } from '@mom4c/runtime';
+import type { Requester } from '@mom4c/member';
+import { createLogger } from '@mom4c/runtime';
+import { openAdministrator } from '../support/administrator-session.ts';
 import { type MemoryWatch, watchMemory } from './memory.ts';
 import type { Options, Part, PartResult } from './part.ts';
 
@@ -55,7 +56,8 @@ async function soak(lab: Lab, { minutes, say }: Options): Promise<PartResult> {
   const domain = lab.domains[0]!;
   const memory = watchMemory(watchedOf(domain));
   const tally: Tally = { requests: 0, accepted: 0, outcomes: 0, targetsOk: 0, targetsOther: 0, lost: {} };
-  const client = await openClient(domain);
+  const log = createLogger({ name: 'soak', level: 'warn' }, process.stderr);
+  const client = await openAdministrator(domain, 'soak', log);
   const end = performance.now() + minutes * 60_000;
   const pending = new Set<Promise<void>>();
   const sampling = setInterval(() => memory.sample(), SAMPLE_EVERY);
@@ -106,27 +108,6 @@ function resultOf(tally: Tally, memory: MemoryWatch, minutes: number): PartResul
       ...memory.counts(),
     },
     faults,
-  };
-}
-
-async function openClient(domain: LabDomain): Promise<{ requester: Requester; close(): Promise<void> }> {
-  const stop = new AbortController();
-  const stops: (() => void | Promise<void>)[] = [];
-  const log = createLogger({ name: 'soak', level: 'warn' }, process.stderr);
-  const around = { clock: systemClock, random: systemRandom, log, signal: stop.signal };
-  const settings = loadConfig(adminSettings, { file: domain.describe().adminProfile.path });
-  const member = await startMember(settings, 'admin', around, (_name, close) => stops.push(close));
-  const session = member.session('soak');
-  const requester = new Requester(member, session);
-  await session.start(stop.signal);
-  return {
-    requester,
-    async close() {
-      stop.abort();
-      requester.close();
-      await session.stop();
-      for (const close of stops.reverse()) await close();
-    },
   };
 }
 

@@ -1,26 +1,20 @@
 /** Which rights a role holds in its own domain. Nothing that is not named here is allowed. */
 import type { Access, Role } from '@mom4c/core';
 
+const ALL: readonly Access[] = [
+  'actuators:read',
+  'actuators:write',
+  'cluster:manage',
+  'cluster:read',
+  'federation:manage',
+  'federation:read',
+  'sensors:read',
+];
+
 const RIGHTS: Readonly<Record<Role, readonly Access[]>> = {
-  admin: [
-    'actuators:read',
-    'actuators:write',
-    'cluster:manage',
-    'cluster:read',
-    'federation:manage',
-    'federation:read',
-    'sensors:read',
-  ],
+  admin: ALL,
   // A manager acts for the requester whom it has authorised; task executors obey no other role.
-  cm: [
-    'actuators:read',
-    'actuators:write',
-    'cluster:manage',
-    'cluster:read',
-    'federation:manage',
-    'federation:read',
-    'sensors:read',
-  ],
+  cm: ALL,
   te: [],
   // Nothing by itself: the person for whom it asks must hold the right (people.ts).
   adapter: [],

@@ -1,10 +1,9 @@
 /** The product itself: a real manager with its journal, a real executor with its agent, and one administrator's session. */
-import { systemClock, systemRandom } from '@mom4c/core';
 import { familyOf } from '@mom4c/lab';
 import type { Component, LabDomain, ProcessIdentity } from '@mom4c/lab';
-import { Requester, adminSettings, startMember } from '@mom4c/member';
 import type { LdapDirectory } from '@mom4c/pki';
-import { createLogger, loadConfig } from '@mom4c/runtime';
+import { createLogger } from '@mom4c/runtime';
+import { openAdministrator } from '../../support/administrator-session.ts';
 import { parseExposition } from '../../support/exposition.ts';
 import { measure } from '../common/closed-loop.ts';
 import type { Load, Measured } from '../common/closed-loop.ts';
@@ -24,15 +23,9 @@ const TARGET = 'te1';
 const REQUEST = { name: 'listsensors', args: {}, targets: [TARGET], timeout: 30_000 };
 
 export async function startProduct(domain: LabDomain): Promise<Product> {
-  const stop = new AbortController();
-  const stops: (() => void | Promise<void>)[] = [];
   const log = createLogger({ name: 'bench', level: 'warn' }, process.stderr);
-  const around = { clock: systemClock, random: systemRandom, log, signal: stop.signal };
-  const settings = loadConfig(adminSettings, { file: domain.describe().adminProfile.path });
-  const member = await startMember(settings, 'admin', around, (_name, close) => stops.push(close));
-  const session = member.session('bench');
-  const requester = new Requester(member, session);
-  await session.start(stop.signal);
+  const administrator = await openAdministrator(domain, 'bench', log);
+  const { member, requester } = administrator;
   const ask = async (): Promise<unknown> => {
     const [outcome] = (await requester.send(REQUEST)).outcomes;
     if (outcome?.state !== 'ok') throw new Error(outcome?.error?.code ?? 'no outcome');
@@ -56,12 +49,7 @@ export async function startProduct(domain: LabDomain): Promise<Product> {
         'nats-server': { cpu: processUsage(domain.server('nats-server').process!.pid) },
       };
     },
-    async stop() {
-      stop.abort();
-      requester.close();
-      await session.stop();
-      for (const close of stops.reverse()) await close();
-    },
+    stop: () => administrator.close(),
   };
 }
 
