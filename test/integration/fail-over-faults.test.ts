@@ -2,7 +2,7 @@
 // Mutations seen red: a journal that cannot be written ignored ("the disk"); values of the counted acts repeated.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { appendFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { IN_FLIGHT, openFailOverRange } from '../support/fail-over-range.ts';
@@ -42,6 +42,16 @@ for (const { name, served, strike } of LOSSES)
       await finish(load);
     });
 
+/** Until there is no room. */
+function fill(file: string): void {
+  const block = Buffer.alloc(65_536);
+  try {
+    for (;;) appendFileSync(file, block);
+  } catch (thrown) {
+    assert.equal((thrown as NodeJS.ErrnoException).code, 'ENOSPC');
+  }
+}
+
 const mayMount = process.getuid?.() === 0;
 test('the disk of the manager that leads is full', { skip: !mayMount && 'mounting needs root' }, async () => {
   const { domain, admin, folder } = range;
@@ -59,8 +69,7 @@ test('the disk of the manager that leads is full', { skip: !mayMount && 'mountin
     await settles(handOver(admin.requester, name), 'the hand-over');
     const { load, leader } = await range.begin();
     assert.equal(leader, name);
-    const { bavail, bsize } = statfsSync(state);
-    writeFileSync(join(state, 'ballast'), Buffer.alloc(bavail * bsize));
+    fill(join(state, 'ballast'));
     // As soon as the journal needs more room than it has, it steps down.
     await settles(
       untilLeads(admin.requester, (other) => other !== name),

@@ -86,6 +86,8 @@ test('a pair key of others is of no use: not planted, not reflected, not replaye
   const { manages, direct, refused, executor, request, result, command } = doors;
   const { identities, mallory, manager, admin } = range;
   const toManager = (letter: Buffer) => () => mallory.message(ACTIVE, sealed(letter));
+  // The manager was restarted, and leads under a new epoch.
+  await range.admit();
   const { command: commanded, result: answered } = await overheard();
 
   // An honest letter of te3 that is taken apart and put together is still one.

@@ -67,7 +67,7 @@ export class Succession {
 
   /** Something has changed that decides whether this manager may stand. */
   consider(): void {
-    const { candidate, seat, bus, journal } = this.#parts;
+    const { candidate, seat, bus, journal, member } = this.#parts;
     // What a holder writes itself it need not wait for. Who has come to the end may be a little behind it under load.
     const followed = journal.lag !== undefined && journal.lag <= (this.#ready ? MAX_LAG : 0);
     const follows = this.#term !== undefined || followed;
@@ -81,7 +81,8 @@ export class Succession {
     if (ready) this.#lookForHolder();
     const holder = candidate.lease?.holder;
     // Another one leads, and this one could take over.
-    if (ready && holder !== undefined && seat.hasManager(holder)) this.#whenSettled.resolve();
+    const another = holder !== undefined && holder !== member.settings.name && seat.hasManager(holder);
+    if (ready && another) this.#whenSettled.resolve();
   }
 
   managerGone(name: string): void {
