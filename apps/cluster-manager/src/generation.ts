@@ -6,11 +6,12 @@
  * - Believed is what the authority has signed, whoever hands it on; it never goes down.
  * - Nobody waits for the authority: what is known counts until something higher is.
  */
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { FIRST_GENERATION, Mom4cError } from '@mom4c/core';
 import type { Member } from '@mom4c/member';
 import type { PayloadOf } from '@mom4c/messaging';
 import { fetchGeneration, readGeneration } from '@mom4c/pki';
+import { replaceFile } from '@mom4c/runtime';
 
 type Stated = { readonly generation: number; readonly octets: Uint8Array };
 export type GenerationParts = Pick<Member, 'authority' | 'clock' | 'errorOf' | 'log' | 'settings' | 'signal'>;
@@ -110,8 +111,7 @@ export class Generation {
   /** A manager whose disk is full goes on: after a restart it asks again. */
   #save(octets: Uint8Array): void {
     try {
-      writeFileSync(`${this.#file}.new`, octets, { mode: 0o600, flush: true });
-      renameSync(`${this.#file}.new`, this.#file);
+      replaceFile(this.#file, octets);
     } catch (err) {
       this.#parts.log.warn({ err, file: this.#file }, 'the generation of epochs could not be written');
     }

@@ -2,9 +2,10 @@
  * What each node last said under its signature, in a file of the manager's state folder: after a restart of the manager
  * labels still choose nodes that are away. New labels are written soon, mere times seldom: a disk may be an SD card.
  */
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { SIGNED_KINDS, isNodeName, labelsSchema } from '@mom4c/core';
 import type { Clock, Log } from '@mom4c/core';
+import { replaceFile } from '@mom4c/runtime';
 import * as z from 'zod';
 
 const lastWord = z.strictObject({
@@ -83,8 +84,7 @@ export class RosterMemory {
     this.#planned = undefined;
     const text = JSON.stringify({ nodes: Object.fromEntries(this.#words) });
     try {
-      writeFileSync(`${this.#file}.new`, text, { mode: 0o600, flush: true });
-      renameSync(`${this.#file}.new`, this.#file);
+      replaceFile(this.#file, text);
     } catch (err) {
       this.#log.warn({ err, file: this.#file }, 'what nodes said last could not be written');
     }

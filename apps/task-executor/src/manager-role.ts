@@ -7,7 +7,7 @@
  *   after a restart.
  * - At most one process; wishes are followed one after the other, each to its end.
  */
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import type { ChildProcess } from 'node:child_process';
 import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
@@ -17,7 +17,7 @@ import type { SupervisedProcess } from '@mom4c/bus';
 import { Mom4cError, NODE_ROLES, isNodeName } from '@mom4c/core';
 import type { Log, NodeManagerPort, NodeManagerState, NodeRole } from '@mom4c/core';
 import { MAX_LOAD } from '@mom4c/messaging';
-import { readConfig } from '@mom4c/runtime';
+import { readConfig, replaceFile } from '@mom4c/runtime';
 import { compiledCode } from './compiled-code.ts';
 import type { AnnouncedManager } from './membership.ts';
 
@@ -220,8 +220,7 @@ function readWish(file: string): NodeRole {
 /** @throws Mom4cError M4C_RECORD */
 function writeWish(file: string, wish: NodeRole): void {
   try {
-    writeFileSync(`${file}.new`, `${wish}\n`, { mode: 0o600, flush: true });
-    renameSync(`${file}.new`, file);
+    replaceFile(file, `${wish}\n`);
   } catch (cause) {
     throw new Mom4cError('M4C_RECORD', 'the role cannot be written', { cause });
   }

@@ -73,6 +73,18 @@ const entry = (fields: Partial<JournalEntry> = {}): JournalEntry => ({
   ...fields,
 });
 
+/** The next record waits on its way, until it is let go. */
+function holdNext(shared: MemoryLog) {
+  const hold = Promise.withResolvers<void>();
+  const asked = Promise.withResolvers<void>();
+  shared.before = () => {
+    shared.before = async () => {};
+    asked.resolve();
+    return hold.promise;
+  };
+  return { asked, hold };
+}
+
 /** Resolves once it has followed the log to its end. */
 async function followed(journal: SharedJournal): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -188,13 +200,7 @@ test('what a deposed manager still accepts is adopted by the one that leads, and
   await one.accept(before);
   // The first does not hear yet that it is deposed: its record is on its way while the second takes over.
   const late = entry();
-  const hold = Promise.withResolvers<void>();
-  const asked = Promise.withResolvers<void>();
-  shared.before = () => {
-    shared.before = async () => {};
-    asked.resolve();
-    return hold.promise;
-  };
+  const { asked, hold } = holdNext(shared);
   const accepting = one.accept(late);
   await asked.promise;
   await two.lead(epoch(2), key);
@@ -213,13 +219,7 @@ test('of two managers that accept one id the log takes the first entry, and the 
   const shared = new MemoryLog();
   const [one, two] = [await openLeader(shared), open(shared, { manager: 'cm2' })];
   const first = entry();
-  const hold = Promise.withResolvers<void>();
-  const asked = Promise.withResolvers<void>();
-  shared.before = () => {
-    shared.before = async () => {};
-    asked.resolve();
-    return hold.promise;
-  };
+  const { asked, hold } = holdNext(shared);
   const accepting = one.accept(first);
   await asked.promise;
   await two.lead(epoch(2), key);
@@ -291,13 +291,7 @@ test('a manager that was deposed while its outcome was on its way does not tell 
   const [one, two] = [await openLeader(shared), open(shared, { manager: 'cm2' })];
   const command = entry();
   await one.accept(command);
-  const hold = Promise.withResolvers<void>();
-  const asked = Promise.withResolvers<void>();
-  shared.before = () => {
-    shared.before = async () => {};
-    asked.resolve();
-    return hold.promise;
-  };
+  const { asked, hold } = holdNext(shared);
   const finishing = assert.rejects(one.finish(command.id, Uint8Array.of(1)), { code: 'M4C_EPOCH' });
   await asked.promise;
   await two.lead(epoch(2), key);

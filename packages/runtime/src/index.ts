@@ -23,6 +23,7 @@ export {
 } from './schemas.ts';
 export type { HealthSettings } from './schemas.ts';
 export { fieldsOf } from './schema-fields.ts';
+export { replaceFile } from './replace-file.ts';
 export { readSecret } from './secret.ts';
 export { listSettings } from './settings.ts';
 export type { PathKind, Setting, SettingMeta } from './settings.ts';

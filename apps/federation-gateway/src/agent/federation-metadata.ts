@@ -9,10 +9,11 @@
  *    place others have taken; also after a restart;
  *  - what cannot be used changes nothing.
  */
-import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { asMom4cError, type Clock, type Log, Mom4cError, pause, type Random } from '@mom4c/core';
 import { type FederationMetadata, readMetadata, validAt } from '@mom4c/saml';
+import { replaceFile } from '@mom4c/runtime';
 import * as z from 'zod';
 import { stampOf } from '../file-watch.ts';
 import type { HttpsClient, Trust } from './https-client.ts';
@@ -99,7 +100,7 @@ export async function followFederation(settings: FederationSettings): Promise<Fe
   /** Without it they are good until a restart, so that a full disk costs no link. */
   function keep(metadata: Kept): void {
     try {
-      writeKept(join(folder, KEPT_FILE), metadata);
+      replaceFile(join(folder, KEPT_FILE), JSON.stringify(metadata));
     } catch (error) {
       const detail = `the last good ones cannot be kept (${(error as NodeJS.ErrnoException).code})`;
       log.warn({ code: 'M4C_METADATA', detail }, 'metadata of the federation not kept');
@@ -276,12 +277,6 @@ function readKept(path: string, log: Log): Kept | undefined {
       log.warn({ path }, 'the kept metadata cannot be read');
     return undefined;
   }
-}
-
-/** Whole or not at all. */
-function writeKept(path: string, kept: Kept): void {
-  writeFileSync(`${path}.new`, JSON.stringify(kept), { mode: 0o600, flush: true });
-  renameSync(`${path}.new`, path);
 }
 
 /** From three quarters to five quarters, so that many gateways do not ask in step. */
