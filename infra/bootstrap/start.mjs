@@ -2,7 +2,8 @@
  * node infra/bootstrap/start.mjs <task> [arguments…]
  *
  * Makes a fresh clone runnable, then runs the task: the Debian packages that the task needs, `npm ci` if the lockfile
- * changed, then the task's program under the pinned Node 24. No dependencies; runs on Node 18 and later.
+ * changed, the programs if a source did, then the task's own program under the pinned Node 24. No dependencies; runs on
+ * Node 18 and later.
  */
 import { spawn } from 'node:child_process';
 import {
@@ -28,6 +29,8 @@ if (!task) {
 
 if (task.debian) provideDebianPackages(task.debian);
 if (!modulesAreCurrent()) orExit(runLocked(MODULES_LOCK, 'modules.mjs'));
+// It builds only what is older than its sources.
+if (task.debian) orExit(runLocked(MODULES_LOCK, '../build/build.mjs'));
 if (task.run) runTask(pinnedNode(), [...task.run, ...args]);
 
 function provideDebianPackages(groups) {

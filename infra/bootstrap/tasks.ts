@@ -16,7 +16,7 @@ const UNIT_TESTS_OF_TEST = [
 /** Tests that need no server: beside their sources, and these. */
 const UNIT_TESTS = [
   '{packages,apps,infra}/**/src/**/*.test.ts',
-  'infra/{bootstrap,docs}/*.test.ts',
+  'infra/{bootstrap,build,docs}/*.test.ts',
   ...UNIT_TESTS_OF_TEST,
 ];
 const SERVER_TESTS = ['test/**/*.test.ts'];

@@ -8,6 +8,7 @@ import { COMPUTED, type Manifests, type Source } from './imports.ts';
 /** A workspace imports only workspaces below it. A new package takes its floor here. */
 const FLOORS: Record<string, number> = {
   'packages/core': 0,
+  'infra/build': 0,
   'packages/access': 1,
   'packages/bus': 1,
   'packages/cluster': 1,

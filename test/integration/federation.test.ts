@@ -22,6 +22,7 @@ import type { ChatClient } from '../support/chat-client.ts';
 import { mom4c } from '../support/cli.ts';
 import { openClient, silent, stealIdentity } from '../support/hostile-client.ts';
 import type { HostileClient } from '../support/hostile-client.ts';
+import { programFile } from '@mom4c/build';
 import { openNodeLog } from '../support/node-log.ts';
 import { startProgram } from '../support/program.ts';
 import { XMPP_SERVER } from '../support/xmpp-server.ts';
@@ -33,7 +34,7 @@ const folder = mkdtempSync(join(tmpdir(), 'mom4c-federation-'));
 const state = join(folder, 'lab');
 
 /** Of the certificate authority's own command line. */
-const AUTHORITY = join(import.meta.dirname, '../../apps/certificate-authority/src/main.ts');
+const AUTHORITY = programFile('certificate-authority');
 const NS_MUC_USER = 'http://jabber.org/protocol/muc#user';
 
 type Link = { partner: string; state: string; sent: number; received: number; reason?: { code: string } };

@@ -6,11 +6,11 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { programFile } from '@mom4c/build';
 import { familyOf, isAlive, isPortTaken, openLab, startLab, until } from '@mom4c/lab';
 import type { LabDescription } from '@mom4c/lab';
 
-const MAIN = fileURLToPath(new URL('../../infra/lab/src/main.ts', import.meta.url));
+const MAIN = programFile('lab');
 const DOMAIN = 'alpha.test';
 const EXIT = { ok: 0, usage: 2, unavailable: 7, config: 9 };
 

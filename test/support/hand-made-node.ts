@@ -3,10 +3,11 @@ import { X509Certificate, randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DomainDescription } from '@mom4c/lab';
+import { programFile } from '@mom4c/build';
 import { startProgram } from './program.ts';
 import type { Program, ProgramOptions } from './program.ts';
 
-const TASK_EXECUTOR = join(import.meta.dirname, '../../apps/task-executor/src/main.ts');
+const TASK_EXECUTOR = programFile('task-executor');
 
 export type HandMadeNode = {
   readonly folder: string;

@@ -1,5 +1,6 @@
 /** A program as a user would start it: as a process, with arguments, its output read. */
 import { spawn } from 'node:child_process';
+import { join } from 'node:path';
 
 export type Ended = {
   /** Undefined if a signal ended it. */
@@ -31,6 +32,8 @@ export type ProgramOptions = {
 };
 
 const LIMIT_MS = 90_000;
+/** As the launcher of the command line has it. */
+const COMPILED = join(import.meta.dirname, '../../node_modules/.cache/node-compile');
 
 /** Runs a program of ours under the Node that runs this. */
 export function startProgram(
@@ -40,7 +43,7 @@ export function startProgram(
 ): Program {
   const child = spawn(process.execPath, [file, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env.PATH ?? '', HOME: '/nonexistent', ...env },
+    env: { NODE_COMPILE_CACHE: COMPILED, PATH: process.env.PATH ?? '', HOME: '/nonexistent', ...env },
     ...(cwd !== undefined && { cwd }),
   });
   let stdout = '';

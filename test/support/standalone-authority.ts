@@ -4,12 +4,12 @@ import { execFile, fork, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
+import { programFile } from '@mom4c/build';
 
 export type LogLine = { readonly msg?: string } & Readonly<Record<string, unknown>>;
 
@@ -42,7 +42,7 @@ export type StandaloneAuthority = {
   alter(sql: string, ...values: (string | number | Uint8Array)[]): void;
 };
 
-const MAIN = join(dirname(createRequire(import.meta.url).resolve('@mom4c/certificate-authority')), 'main.ts');
+const MAIN = programFile('certificate-authority');
 export const AUTHORITY_PASSWORD = 'correct horse battery staple';
 const LOG_LIMIT_MS = 30_000;
 const run = promisify(execFile);

@@ -1,9 +1,10 @@
 #!/usr/bin/env node
-// Plain JavaScript, since the shell may start it with a Node that cannot read TypeScript: it runs src/main.ts under the
-// Node that this checkout pins, and otherwise passes everything through.
+// Plain JavaScript, since the shell may start it with a Node that cannot read TypeScript: it runs the command line under
+// the Node that this checkout pins, and otherwise passes everything through.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { programFile } from '@mom4c/build';
 
 const EX_UNAVAILABLE = 69;
 
@@ -17,7 +18,7 @@ if (!existsSync(node)) {
 
 // Compiled once, not at each command: that is a third of the time of a short one.
 const env = { NODE_COMPILE_CACHE: path('../../../node_modules/.cache/node-compile'), ...process.env };
-const child = spawn(node, [path('../src/main.ts'), ...process.argv.slice(2)], { stdio: 'inherit', env });
+const child = spawn(node, [programFile('cli'), ...process.argv.slice(2)], { stdio: 'inherit', env });
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 const forward = (signal) => {
   // At a terminal Ctrl-C has already reached the child.

@@ -84,12 +84,12 @@ export async function startAgents(options: AgentsOptions): Promise<Agents> {
       log,
     });
     stops.push(() => bus.close());
-    const start = async (name: string, program: string, own: object): Promise<SupervisedProcess> => {
+    const start = async (name: string, program: URL, own: object): Promise<SupervisedProcess> => {
       const settings: AgentSettings = { url, tls: await clientTls(authority, name), level: 'info', ...own };
       const agent = await superviseProcess({
         name,
         program: process.execPath,
-        args: [fileURLToPath(new URL(program, import.meta.url))],
+        args: [fileURLToPath(program)],
         env: { UV_THREADPOOL_SIZE: AGENT_THREADS, ...compiledCode() },
         started: (child) => startAgent(child, name, settings, log),
         log,
@@ -98,10 +98,16 @@ export async function startAgents(options: AgentsOptions): Promise<Agents> {
       return agent;
     };
     const agents = new Map([
-      [SENSOR_AGENT, await start(SENSOR_AGENT, './sensor-agent.ts', { sysfs, procfs })],
+      [
+        SENSOR_AGENT,
+        await start(SENSOR_AGENT, new URL('./sensor-agent.ts', import.meta.url), { sysfs, procfs }),
+      ],
     ]);
     if (hasActuators)
-      agents.set(ACTUATOR_AGENT, await start(ACTUATOR_AGENT, './actuator-agent.ts', { sysfs, actuators }));
+      agents.set(
+        ACTUATOR_AGENT,
+        await start(ACTUATOR_AGENT, new URL('./actuator-agent.ts', import.meta.url), { sysfs, actuators }),
+      );
     const ofEach = <Value>(look: (agent: SupervisedProcess) => Value): Record<string, Value> =>
       Object.fromEntries([...agents].map(([name, agent]) => [name, look(agent)]));
     return {

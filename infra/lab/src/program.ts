@@ -4,6 +4,7 @@ import { appendFileSync, chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Mom4cError } from '@mom4c/core';
+import { programFile } from '@mom4c/build';
 import { startProcess, stopProcess, tailOf } from './keeper.ts';
 import type { ProcessRecord } from './keeper.ts';
 import type { OnStart } from './server.ts';
@@ -32,7 +33,6 @@ export type ProgramStart = {
 const READY_LIMIT_MS = 180_000;
 const VERB_LIMIT_MS = 180_000;
 const MAX_OUTPUT = 65_536;
-const APPS = fileURLToPath(new URL('../../../apps/', import.meta.url));
 /** What Node has compiled once it need not compile again for each of the many processes. */
 const COMPILED = fileURLToPath(new URL('../../../node_modules/.cache/node-compile', import.meta.url));
 
@@ -48,7 +48,7 @@ export async function startProgram(start: ProgramStart): Promise<ProcessRecord> 
   const { record, child } = await startProcess({
     name,
     command: process.execPath,
-    args: [mainOf(start.program), ...start.args],
+    args: [programFile(start.program), ...start.args],
     folder,
     env: { ...passedOn(), ...start.env },
     logFile: join(folder, 'output.log'),
@@ -89,7 +89,7 @@ export async function runVerb(
     maxBuffer: MAX_OUTPUT,
   };
   return new Promise((resolve, reject) => {
-    const args = [mainOf(start.program), ...start.args];
+    const args = [programFile(start.program), ...start.args];
     const child = execFile(process.execPath, args, options, (cause, stdout, stderr) => {
       // What it prints may be a secret (a token); what it logs is not.
       appendFileSync(logFile, stderr);
@@ -110,10 +110,6 @@ export async function runVerb(
 
 function isReady(message: unknown): boolean {
   return typeof message === 'object' && message !== null && 'type' in message && message.type === 'ready';
-}
-
-function mainOf(program: Program): string {
-  return join(APPS, program, 'src/main.ts');
 }
 
 function passedOn(): Record<string, string> {

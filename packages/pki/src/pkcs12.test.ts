@@ -1,10 +1,11 @@
 // Mutation seen red: the MAC not compared; the password cut to eight characters; parameters of the MAC's digest not looked
-// at.
+// at; `VARIED` 1; LONG without its end.
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { before, test } from 'node:test';
 import fc from 'fast-check';
 import { Mom4cError } from '@mom4c/core';
-import { decodePkcs12, encodePkcs12, type Pkcs12 } from './pkcs12.ts';
+import { decodePkcs12, encodePkcs12, iterationsFor, type Pkcs12 } from './pkcs12.ts';
 import { fault, makeDomain } from './test-domain.ts';
 
 /** As few as there can be: how slow the derivation is does not matter here. */
@@ -58,3 +59,23 @@ test('a changed file is refused, wherever the change is', async () => {
 
 /** With a salt and a digest as we write them. */
 const MAC_DATA_OCTETS = 77;
+
+test('only a password that nobody could have thought of is not stretched', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ minLength: 32, maxLength: 32 }), (octets) => {
+      // Of few different octets there are few different characters: no random generator makes that.
+      fc.pre(new Set(octets).size > 24);
+      for (const encoding of ['base64', 'base64url'] as const)
+        assert.equal(iterationsFor(Buffer.from(octets).toString(encoding)).mac, 1000);
+    }),
+  );
+  for (const thoughtOf of [
+    'swordfish',
+    'correct horse battery staple and another twelve words or so',
+    'a'.repeat(64),
+    '0123456789'.repeat(5),
+    randomBytes(24).toString('base64'),
+    `${randomBytes(32).toString('base64url')}!`,
+  ])
+    assert.equal(iterationsFor(thoughtOf).mac, 50_000, thoughtOf);
+});

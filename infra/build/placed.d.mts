@@ -1,0 +1,1 @@
+export declare function placed(source: string, path: string): string;
