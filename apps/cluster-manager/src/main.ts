@@ -51,7 +51,7 @@ async function start(running: Running<ClusterManagerSettings>): Promise<Started>
     }),
   );
   onStop('journal', () => opened.close());
-  const journal: SharedJournal = watchedJournal(opened, metrics, () => succession.journalFault());
+  const journal: SharedJournal = watchedJournal(opened, metrics);
 
   const own = {
     name: settings.name,
@@ -138,6 +138,7 @@ async function start(running: Running<ClusterManagerSettings>): Promise<Started>
   };
   const succession = new Succession({ member, candidate, seat, standbys, bus, journal, openTerm });
   onStop('succession', () => succession.stop());
+  opened.onFileFault(() => succession.journalFault());
   if (replicas === 3) {
     const streams = [COMMANDS, `KV_${LEASE}`];
     const apart = keepLeadersApart({ bus, streams, wanted: () => candidate.holding, clock, log });

@@ -1,6 +1,5 @@
 /** What a cluster manager counts; docs/observability.md is made from this. */
 import type { Bus } from '@mom4c/bus';
-import { Mom4cError } from '@mom4c/core';
 import type { SharedJournal } from '@mom4c/core';
 import type { MetricDefinition, Metrics } from '@mom4c/runtime';
 import type { DeskObserver } from './command-desk.ts';
@@ -82,16 +81,8 @@ export function deskObserver(metrics: Metrics): DeskObserver {
 }
 
 /** @param onFault it could not be written: this manager is of no use */
-export function watchedJournal(journal: SharedJournal, metrics: Metrics, onFault: () => void): SharedJournal {
+export function watchedJournal(journal: SharedJournal, metrics: Metrics): SharedJournal {
   const seconds = metrics.histogram(clusterManagerMetrics.journal);
-  const noticed = async <Value>(work: Promise<Value>): Promise<Value> => {
-    try {
-      return await work;
-    } catch (thrown) {
-      if (thrown instanceof Mom4cError && thrown.code === 'M4C_JOURNAL') onFault();
-      throw thrown;
-    }
-  };
   return {
     ...journal,
     get led() {
@@ -102,11 +93,10 @@ export function watchedJournal(journal: SharedJournal, metrics: Metrics, onFault
     },
     async accept(entry) {
       const begun = performance.now();
-      const accepted = await noticed(journal.accept(entry));
+      const accepted = await journal.accept(entry);
       seconds.observe((performance.now() - begun) / 1000);
       return accepted;
     },
-    finish: (id, outcome) => noticed(journal.finish(id, outcome)),
   };
 }
 

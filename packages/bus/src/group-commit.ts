@@ -5,9 +5,11 @@ type Waiting = { work: () => unknown; done: (value: never) => void; failed: (err
 
 const MAX_WAITING = 10_000;
 
-/** Whatever is asked for in one turn of the event loop shares one transaction, and so one sync of the disk. */
+/** Whatever is asked for in one turn of the event loop shares one transaction, and so one sync of the disk.
+ *  @param onFault called for each transaction that failed */
 export function groupCommit(
   file: Pick<JournalFile, 'transaction'>,
+  onFault: () => void,
 ): <Value>(work: () => Value) => Promise<Value> {
   let waiting: Waiting[] = [];
   const flush = (): void => {
@@ -18,6 +20,7 @@ export function groupCommit(
       for (const [i, item] of group.entries()) item.done(values[i] as never);
     } catch (error) {
       for (const item of group) item.failed(error);
+      onFault();
     }
   };
   return (work) =>

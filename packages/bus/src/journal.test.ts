@@ -4,7 +4,7 @@
 // once ("was deposed while"); (6) no wait for the directory ("what is not to be believed"), (7) how far it was applied not
 // written (the same); (8) a stream with another time of making taken for the same ("made anew"), (9) one with other messages
 // ("lost its tail"); (10) leftovers not appended before lead ("version 1"); (11) adopted what this manager accepted itself
-// ("a deposed manager still accepts").
+// ("a deposed manager still accepts"); (12) a fault of the stream told as one of the file ("only what the own file").
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
@@ -465,6 +465,26 @@ test('a file that is no journal, is in use or cannot be written is M4C_JOURNAL',
   const used = newFile();
   await openLeader(new MemoryLog(), { file: used });
   await assert.rejects(openAt(used), { code: 'M4C_JOURNAL' });
+});
+
+test('only what the own file cannot take is a fault of the file', async (context) => {
+  const shared = new MemoryLog();
+  const file = openJournalFile(newFile());
+  const parts = { file, stream: shared.stream(), records: clearRecords('cm1'), clock: systemClock };
+  const journal = createJournal({ ...parts, log: silentLog });
+  opened.add(journal);
+  await journal.lead(epoch(1), key);
+  let faults = 0;
+  journal.onFileFault(() => (faults += 1));
+  shared.before = () => Promise.reject(new Mom4cError('M4C_JOURNAL', 'no answer'));
+  await assert.rejects(journal.accept(entry()), { code: 'M4C_JOURNAL' });
+  assert.equal(faults, 0);
+  const full = context.mock.method(file, 'transaction', () => {
+    throw new Error('database or disk is full');
+  });
+  await assert.rejects(journal.accept(entry()), { code: 'M4C_JOURNAL', detail: 'database or disk is full' });
+  assert.equal(faults, 1);
+  full.mock.restore();
 });
 
 test('a day after they finished, entries go; unfinished ones stay', async () => {

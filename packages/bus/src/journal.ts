@@ -46,6 +46,8 @@ export type JournalOptions = {
 export type FollowedJournal = SharedJournal & {
   /** Messages of the stream that were no records of a manager. */
   readonly skipped: number;
+  /** Calls back whenever the own file could not be written: another manager can. The stream is nobody's own. */
+  onFileFault(listener: () => void): () => void;
 };
 
 export type JournalParts = {
@@ -85,7 +87,10 @@ export async function openJournal(options: JournalOptions): Promise<FollowedJour
 export function createJournal(parts: JournalParts): FollowedJournal {
   const { file, stream, records, clock, log } = parts;
   const { manager } = records;
-  const commit = groupCommit(file);
+  const faultListeners = new Set<() => void>();
+  const commit = groupCommit(file, () => {
+    for (const listener of faultListeners) listener();
+  });
   /** Accepts in work, so that a repetition learns their outcome and not only that there is a row. */
   const accepting = new Map<Uuid, Promise<boolean>>();
   const adopters = new Set<(entry: JournalEntry) => void>();
@@ -296,9 +301,14 @@ export function createJournal(parts: JournalParts): FollowedJournal {
     get skipped() {
       return followed.skipped;
     },
+    onFileFault(listener) {
+      faultListeners.add(listener);
+      return () => faultListeners.delete(listener);
+    },
     async close() {
       if (closed) return;
       closed = true;
+      faultListeners.clear();
       cancelPurge();
       cancelMend?.();
       await Promise.allSettled(accepting.values());
