@@ -4,7 +4,8 @@
  *
  * INVARIANTS:
  * - One term at a time; the next begins when the one before is closed.
- * - This manager stands only while it reaches room, server and bus, and has followed the journal to its end.
+ * - This manager stands only while it reaches room, server and bus, and has followed the journal, but for what is just being
+ *   written.
  */
 import type { Candidate } from '@mom4c/cluster';
 import type { Bus } from '@mom4c/bus';
@@ -25,8 +26,10 @@ export type SuccessionParts = {
   readonly openTerm: (epoch: Epoch) => Term;
 };
 
-/** Records that are applied well within a second. */
-const MAX_LAG = 1000;
+/** Records that are applied well within a second: so far behind one may be who stands by, and who is about to. Whoever takes
+ *  over has all that was written before its `lead` when it begins; and to come to the very end of a log to which others write
+ *  without a pause may be too much for a slow machine. */
+const MAX_LAG = { ready: 1000, unready: 100 } as const;
 const REST_MS = 5_000;
 
 export class Succession {
@@ -68,8 +71,8 @@ export class Succession {
   /** Something has changed that decides whether this manager may stand. */
   consider(): void {
     const { candidate, seat, bus, journal, member } = this.#parts;
-    // What a holder writes itself it need not wait for. Who has come to the end may be a little behind it under load.
-    const followed = journal.lag !== undefined && journal.lag <= (this.#ready ? MAX_LAG : 0);
+    // What a holder writes itself it need not wait for.
+    const followed = journal.lag !== undefined && journal.lag <= MAX_LAG[this.#ready ? 'ready' : 'unready'];
     const follows = this.#term !== undefined || followed;
     const ready = seat.connected && bus.connected && follows && !this.#resting;
     if (ready !== this.#ready) {
