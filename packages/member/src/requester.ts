@@ -38,8 +38,9 @@ const ACCEPT_LAST_TRY_MS = 4_000;
 const NOBODY_MS = 10_000;
 /** For the way of the outcome, after the deadline. */
 const GRACE_MS = 5_000;
-/** Then the same id is sent again, since it may have been said to nobody; for as long as it takes to replace a manager. */
-const REPEATS = 6;
+/** Then the same id is sent again, since it may have been said to nobody; for so long, whether anybody is there or not: what was
+ *  accepted goes on as soon as somebody leads. */
+const HOPE_MS = 60_000;
 const RETRY = { baseMs: 50, capMs: 1_000 };
 
 export class Requester {
@@ -103,17 +104,19 @@ export class Requester {
     request: Request,
     outcome: Promise<PayloadOf<'outcome'>>,
   ): Promise<PayloadOf<'outcome'>> {
-    let wait = request.timeout + GRACE_MS;
-    for (let late = 0; ; ) {
+    const { clock, log } = this.#member;
+    const dueAt = clock.monotonic() + request.timeout + GRACE_MS;
+    const hopeUntil = dueAt + HOPE_MS;
+    for (;;) {
+      const wait = Math.max(GRACE_MS, dueAt - clock.monotonic());
       try {
         return await Promise.race([this.#within(wait, outcome), this.#reason.promise]);
       } catch (thrown) {
         if (!(thrown instanceof Mom4cError) || !thrown.retryable) throw thrown;
-        if (thrown.code === 'M4C_TIMEOUT' && ++late > REPEATS) throw thrown;
+        if (clock.monotonic() > hopeUntil) throw thrown;
       }
-      this.#member.log.info({ id }, 'no outcome yet, asking again');
-      await this.#untilAccepted(id, request, outcome);
-      if (late > 0) wait = GRACE_MS;
+      log.info({ id }, 'no outcome yet, asking again');
+      await this.#untilAccepted(id, request, outcome, hopeUntil);
     }
   }
 
@@ -166,11 +169,13 @@ export class Requester {
     }
   }
 
-  /** Sends the id again, signed anew, as long as there is a reason to hope. @returns undefined if the outcome was faster */
+  /** Sends the id again, signed anew, as long as there is a reason to hope. @returns undefined if the outcome was faster
+   *  @param hopeUntil on the monotonic clock, where it was accepted before */
   async #untilAccepted(
     id: string,
     request: Request,
     outcome: Promise<unknown>,
+    hopeUntil?: number,
   ): Promise<PayloadOf<'accepted'> | undefined> {
     const { clock, random, signal } = this.#member;
     const managers = await currentManagers(this.#member);
@@ -192,8 +197,9 @@ export class Requester {
         if (thrown.code === 'M4C_NO_QUORUM') withoutQuorum = thrown;
         const now = clock.monotonic();
         nobodySince = thrown.code === 'M4C_XMPP_RECIPIENT' ? (nobodySince ?? now) : undefined;
-        const tooLong = nobodySince !== undefined && now - nobodySince > NOBODY_MS;
-        if (tooLong || now - begun > ACCEPT_MS) throw withoutQuorum ?? asNoManager(thrown, now - begun);
+        const nobody = hopeUntil === undefined && now - (nobodySince ?? now) > NOBODY_MS;
+        if (nobody || now > (hopeUntil ?? begun + ACCEPT_MS))
+          throw withoutQuorum ?? asNoManager(thrown, now - begun);
         // A slow manager must not be made slower.
         patience = Math.min(2 * patience, ACCEPT_LAST_TRY_MS);
       }
