@@ -16,6 +16,8 @@ export type CountedActs = {
   readonly nodeSettings: NonNullable<LabOptions['nodeSettings']>;
   /** In turn an actuator of each of them, and a `ping` to all. */
   next(): Request;
+  /** What was told before counts no more. */
+  forget(): void;
   /** Values that an executor was told to set and that it wrote more than once. */
   twice(): readonly string[];
   readonly count: number;
@@ -30,6 +32,7 @@ export function countedActs(folder: string, executors: readonly string[], timeou
     devices.set(name, { sysfs, fifo: makeLed(sysfs, 'lamp', MOST) });
   }
   let number = 0;
+  let forgotten = 0;
   const settings = ({ sysfs }: { sysfs: string }) => ({
     sensors: { sysfs, procfs: '/proc' },
     actuators: { lamp: { led: 'lamp', max: MOST, safe: 0 } },
@@ -47,10 +50,14 @@ export function countedActs(folder: string, executors: readonly string[], timeou
     get count() {
       return [...devices.values()].reduce((sum, { fifo }) => sum + actsOf(fifo).length, 0);
     },
+    forget() {
+      forgotten = number;
+    },
     twice() {
       return [...devices.values()].flatMap(({ fifo }) => {
         const seen = new Set<string>();
-        return actsOf(fifo).filter((value) => seen.size === seen.add(value).size);
+        const acts = actsOf(fifo).filter((value) => Number(value) > forgotten);
+        return acts.filter((value) => seen.size === seen.add(value).size);
       });
     },
     async close() {

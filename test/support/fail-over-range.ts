@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startLab } from '@mom4c/lab';
-import type { LabDomain, XmppServerKind } from '@mom4c/lab';
+import type { Component, LabDomain, XmppServerKind } from '@mom4c/lab';
 import { openAdministrator } from './administrator-session.ts';
 import type { AdministratorSession } from './administrator-session.ts';
 import { countedActs } from './counted-acts.ts';
@@ -28,7 +28,7 @@ export type FailOverRange = {
   readonly acts: CountedActs;
   /** By manager; empty without relays. */
   readonly ways: ReadonlyMap<string, Ways>;
-  /** Under load, with two that stand by. */
+  /** Under load, with two that stand by. Whatever an earlier test has left is ended and mended first. */
   begin(): Promise<{ readonly load: SteadyLoad; readonly leader: string }>;
   close(): Promise<void>;
 };
@@ -38,6 +38,8 @@ export type RangeOptions = {
   readonly leaseSeconds: number;
   /** Puts relays on the ways of the managers, so that they can be cut off. */
   readonly relays: boolean;
+  /** Milliseconds that each of those in flight rests before the next request; none: as fast as the machine can. */
+  readonly restMs?: number;
 };
 
 export async function openFailOverRange(options: RangeOptions): Promise<FailOverRange> {
@@ -56,13 +58,16 @@ export async function openFailOverRange(options: RangeOptions): Promise<FailOver
     for (const name of MANAGERS) ways.set(name, await putBehindRelays(domain, domain.node(name)));
   const admin = await openAdministrator(domain, 'test');
   const { requester } = admin;
+  let load: SteadyLoad | undefined;
   return {
     ...{ folder, domain, admin, acts, ways },
     async begin() {
+      void load?.end();
+      await mend(domain, ways);
       await settles(untilStandbys(requester, MANAGERS.length - 1), 'all others standing by');
       const { name: leader } = await leaderOf(requester);
-      const load = steadyLoad(requester, IN_FLIGHT, () => acts.next());
-      await settles(load.progress(2 * IN_FLIGHT), 'the first outcomes');
+      load = steadyLoad(requester, IN_FLIGHT, () => acts.next(), options.restMs);
+      await settles(load.progress(IN_FLIGHT), 'the first outcomes');
       return { load, leader };
     },
     async close() {
@@ -73,4 +78,18 @@ export async function openFailOverRange(options: RangeOptions): Promise<FailOver
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** What a test left that failed in the middle. */
+async function mend(domain: LabDomain, ways: ReadonlyMap<string, Ways>): Promise<void> {
+  for (const { xmpp, bus } of ways.values()) for (const way of [xmpp, bus]) way.release();
+  for (const name of MANAGERS) domain.node(name).signal('SIGCONT');
+  const start = (...kinds: readonly Component['kind'][]) =>
+    Promise.all(
+      domain.components
+        .filter(({ kind, running }) => kinds.includes(kind) && !running)
+        .map((component) => component.start()),
+    );
+  await start('server');
+  await start('cm', 'te');
 }

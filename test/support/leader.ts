@@ -1,6 +1,7 @@
 /** Who leads a domain, by what its managers say themselves. */
 import assert from 'node:assert/strict';
 import { managers } from '@mom4c/commands';
+import { Mom4cError } from '@mom4c/core';
 import type { Epoch } from '@mom4c/core';
 import type { Request, Requester } from '@mom4c/member';
 import type * as z from 'zod';
@@ -23,15 +24,29 @@ export async function leaderOf(requester: Requester): Promise<ManagerRow & { rea
   return { ...leader, epoch: leader.epoch };
 }
 
+/** Undefined while nobody leads, or while it changes who does. */
+async function listIfLed(requester: Requester): Promise<readonly ManagerRow[] | undefined> {
+  try {
+    const [outcome] = (await requester.send(LIST)).outcomes;
+    return outcome?.state === 'ok' ? managers.result.parse(outcome.result).managers : undefined;
+  } catch (thrown) {
+    if (thrown instanceof Mom4cError && thrown.retryable && thrown.code !== 'M4C_STOPPED') return undefined;
+    throw thrown;
+  }
+}
+
 /** Resolves when one leads whose name fits. */
 export async function untilLeads(requester: Requester, fits: (name: string) => boolean): Promise<void> {
-  while (!fits((await leaderOf(requester)).name));
+  for (;;) {
+    const rows = await listIfLed(requester);
+    if (rows?.some(({ role, name }) => role === 'active' && fits(name))) return;
+  }
 }
 
 /** Resolves when as many managers could take over, besides the one that leads. */
 export async function untilStandbys(requester: Requester, count: number): Promise<void> {
   for (;;) {
-    const rows = await listManagers(requester);
+    const rows = (await listIfLed(requester)) ?? [];
     if (rows.filter(({ rank }) => rank !== undefined).length >= count) return;
   }
 }

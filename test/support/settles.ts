@@ -1,6 +1,6 @@
 import { AssertionError } from 'node:assert/strict';
 
-const STALLED_MS = 60_000;
+const STALLED_MS = 90_000;
 
 /** What the promise gives, or an assertion that names what did not happen. No test that is green waits for that long. */
 export async function settles<Value>(promise: Promise<Value>, what: string): Promise<Value> {

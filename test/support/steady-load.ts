@@ -29,11 +29,13 @@ export type SteadyLoad = {
   end(): Promise<Account>;
 };
 
-/** @param next the request with this number, counted from 0 */
+/** @param next the request with this number, counted from 0
+ *  @param restMs after each of those in flight, so that a machine is not at its limit before anything is lost */
 export function steadyLoad(
   requester: Requester,
   inFlight: number,
   next: (number: number) => Request,
+  restMs = 0,
 ): SteadyLoad {
   const account: Account = {
     ...{ asked: 0, accepted: 0, states: {}, reasons: {}, lost: {}, refused: {} },
@@ -59,6 +61,7 @@ export function steadyLoad(
       }
       finished += 1;
       for (const waiter of waiting) if (finished >= waiter.at && waiting.delete(waiter)) waiter.resolve();
+      if (restMs > 0 && !ended) await pause(restMs);
     } catch (thrown) {
       // The test is over.
       if (thrown instanceof Mom4cError && thrown.code === 'M4C_STOPPED') ended = true;
