@@ -4,6 +4,7 @@ import { globSync } from 'node:fs';
 import { join } from 'node:path';
 import { imports } from './imports.ts';
 import { addCounts, type Counts, countsLine, noCounts, runTests } from './test-run.ts';
+import { gather } from './together.ts';
 
 const root = join(import.meta.dirname, '../..');
 const IGNORED = ['**/node_modules/**', '**/dist/**'];
@@ -52,8 +53,13 @@ function runChecks(): boolean {
   return runTool('turbo', 'run', 'check:types', 'check:lint', 'check:format', ...quiet);
 }
 
-function runUnitTests(): Promise<Counts> {
-  return runTests({ files: find(UNIT_TESTS), concurrency: 2, timeout: UNIT_TIMEOUT });
+async function runUnitTests(files = find(UNIT_TESTS)): Promise<Counts> {
+  const gathered = gather(files, root);
+  try {
+    return await runTests({ ...gathered, concurrency: 2, timeout: UNIT_TIMEOUT });
+  } finally {
+    gathered.remove();
+  }
 }
 
 async function runServerTests(): Promise<Counts> {
@@ -81,8 +87,10 @@ const tasks: Record<string, (args: string[]) => Promise<Outcome> | boolean> = {
   },
   /** `npm run unit -- packages/core` runs the unit tests below those folders or files only; none given: all. */
   async unit(paths) {
-    const files = find(UNIT_TESTS).filter((file) => chosen(file, paths));
-    return { checked: true, counts: await runTests({ files, concurrency: 2, timeout: UNIT_TIMEOUT }) };
+    return {
+      checked: true,
+      counts: await runUnitTests(find(UNIT_TESTS).filter((file) => chosen(file, paths))),
+    };
   },
   lint: (args) => runTool('oxlint', ...args),
   format: (args) => runTool('biome', 'format', '--write', ...args),
