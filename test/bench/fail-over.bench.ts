@@ -99,10 +99,10 @@ async function once(
   const { lost: without, refused } = await load.end();
   if (Object.keys({ ...without, ...refused }).length > 0)
     throw new Error(`lost: ${JSON.stringify({ without, refused })}`);
-  const { generation, revision } = (await leaderOf(requester)).epoch;
+  const { generation, counter } = (await leaderOf(requester)).epoch;
   const found = takeOver(
     at,
-    `${generation}.${revision}`,
+    `${generation}.${counter}`,
     managers!.flatMap((read) => read()),
     executors!.flatMap((read) => read()),
   );

@@ -15,7 +15,7 @@ export const COMMAND = {
   to: { room: 'cluster@conference.alpha.test', targets: ['te1', 'te2'] },
   time: NOW,
   expires: NOW + 5_000,
-  epoch: { generation: 1, revision: 7 },
+  epoch: { generation: 1, counter: 7 },
   name: 'listsensors',
   args: {},
 } as const;

@@ -270,7 +270,7 @@ test('what is signed must be JSON of one of our types, every field within its bo
   const notUtf8 = Buffer.concat([Buffer.from(text.slice(0, -1)), Buffer.from([0xff, 0xc0, 0x7d])]);
   const odd = await sealTo(await sign(cm1, notUtf8), te1);
   await refused(direct('te1'), 'M4C_MALFORMED', 'not UTF-8', () => doors.attackTe1(odd));
-  const loud = await doors.forRoom(command(everyone, { epoch: { generation: -1, revision: 0 } }));
+  const loud = await doors.forRoom(command(everyone, { epoch: { generation: -1, counter: 0 } }));
   await refused(room, 'M4C_MALFORMED', 'an epoch below zero', () => doors.shout(loud));
 });
 
@@ -455,10 +455,10 @@ test(
   TEST_MS,
   async () => {
     const { direct, room, refused, command, everyone } = doors;
-    const { generation, revision } = range.admission().epoch;
+    const { generation, counter } = range.admission().epoch;
     for (const epoch of [
-      { generation, revision: revision - 1 },
-      { generation: generation - 1, revision: revision + 1_000 },
+      { generation, counter: counter - 1 },
+      { generation: generation - 1, counter: counter + 1_000 },
     ]) {
       const told = await doors.forExecutor('te1', command(TE1, { epoch }));
       await refused(direct('te1'), 'M4C_EPOCH', 'an old epoch', () => doors.attackTe1(told));

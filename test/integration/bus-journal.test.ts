@@ -39,7 +39,7 @@ const closeAll = async (): Promise<void> => {
 afterEach(closeAll);
 
 const newFile = (): string => join(domain.folder, `journal-${files++}.db`);
-const epoch = (revision: number): Epoch => ({ generation: 1, revision });
+const epoch = (counter: number): Epoch => ({ generation: 1, counter });
 const key = Uint8Array.of(7);
 
 async function open(stream: string, manager = 0, file = newFile()): Promise<FollowedJournal> {
@@ -50,7 +50,7 @@ async function open(stream: string, manager = 0, file = newFile()): Promise<Foll
 }
 async function openLeader(stream: string, file = newFile()): Promise<FollowedJournal> {
   const journal = await open(stream, 0, file);
-  await journal.lead(epoch(1), key);
+  await journal.lead(epoch(1));
   return journal;
 }
 
@@ -100,7 +100,7 @@ test('a standby has what the leader accepts and finishes, and takes over where i
   assert.equal(await one.accept(done), false);
   await one.finish(done.id, Uint8Array.of(9));
   await one.finish(done.id, Uint8Array.of(8));
-  await two.lead(epoch(2), Uint8Array.of(8));
+  await two.lead(epoch(2));
   assert.deepEqual(await two.unfinished(), [left]);
   assert.deepEqual(await two.find(done.id), { state: 'finished', entry: done, outcome: Uint8Array.of(9) });
   assert.deepEqual(two.led, { epoch: epoch(2), key: Uint8Array.of(8) });
@@ -116,7 +116,7 @@ test('an entry that a deposed manager still wrote is adopted, and its outcome is
   const [leader, standby] = [await openLeader('ADOPT'), await open('ADOPT', 1)];
   const [open1, late] = [entry(), entry()];
   await leader.accept(open1);
-  await standby.lead(epoch(2), key);
+  await standby.lead(epoch(2));
   const coming = adopted(standby, late.id);
   // What the deposed one had on its way.
   const old = { manager: 'cm1', epoch: epoch(1) };

@@ -34,6 +34,7 @@ const lease = (fields: Partial<LeaseRecord> = {}): LeaseRecord => ({
   holder: 'cm1',
   instance: 'abc',
   generation: 1,
+  acquired: 1,
   ...fields,
 });
 
@@ -55,21 +56,21 @@ function record(store: LeaseStore) {
   return { told, until, end };
 }
 
-test('one of several writes over the same revision wins, and the epoch is that of the acquiring write', async () => {
+test('one of several writes over the same revision wins, and the epoch is what that one says', async () => {
   const [one, two] = [await open('CAS'), await open('CAS')];
   assert.equal(await one.read(), undefined);
-  const acquired = await one.write(lease(), 0);
-  assert.ok(acquired !== undefined && acquired > 0);
+  const first = await one.write(lease({ acquired: 7 }), 0);
+  assert.ok(first !== undefined && first > 0);
   assert.equal(await two.write(lease({ holder: 'cm2' }), 0), undefined);
   const read = await two.read();
-  assert.deepEqual(read, { revision: acquired, record: lease() });
-  assert.deepEqual(epochOf(read), { generation: 1, revision: acquired });
+  assert.deepEqual(read, { revision: first, record: lease({ acquired: 7 }) });
+  assert.deepEqual(epochOf(read.record), { generation: 1, counter: 7 });
 
-  const renewed = await one.write(lease({ acquired }), acquired);
-  assert.ok(renewed !== undefined && renewed > acquired);
-  assert.equal(await two.write(lease({ holder: 'cm2' }), acquired), undefined);
-  assert.deepEqual(epochOf((await two.read())!), { generation: 1, revision: acquired });
-  const back: LeaseRecord = { instance: 'abc', generation: 1, successor: 'cm2' };
+  const renewed = await one.write(lease({ acquired: 7 }), first);
+  assert.ok(renewed !== undefined && renewed > first);
+  assert.equal(await two.write(lease({ holder: 'cm2', acquired: 8 }), first), undefined);
+  assert.deepEqual(epochOf((await two.read())!.record), { generation: 1, counter: 7 });
+  const back: LeaseRecord = { instance: 'abc', generation: 1, acquired: 7, successor: 'cm2' };
   assert.ok(await one.write(back, renewed));
   assert.deepEqual((await two.read())?.record, back);
 });
@@ -105,7 +106,10 @@ test('what is not a lease is an error, is not written over and not told to who w
     JSON.stringify({ ...lease(), more: 1 }),
     JSON.stringify({ ...lease(), holder: 'not a name' }),
     JSON.stringify({ ...lease(), generation: -1 }),
+    JSON.stringify({ ...lease(), acquired: undefined }),
+    JSON.stringify({ ...lease(), acquired: 0 }),
     JSON.stringify({ ...lease(), acquired: 1.5 }),
+    JSON.stringify({ ...lease(), acquired: 2 ** 53 }),
     JSON.stringify({ ...lease(), instance: 'x'.repeat(65) }),
     ' '.repeat(200) + JSON.stringify({ ...lease(), instance: '' }),
   ];
@@ -142,7 +146,7 @@ test('of two processes that write by turns none overwrites the other', { timeout
     for (let won = 0; won < ${rounds}; ) {
       const found = await store.read();
       const generation = (found?.record.generation ?? 0) + 1;
-      if (await store.write({ instance: String(process.pid), generation }, found?.revision ?? 0)) won += 1;
+      if (await store.write({ instance: String(process.pid), generation, acquired: 1 }, found?.revision ?? 0)) won += 1;
       else lost += 1;
     }
     console.log(lost);
@@ -195,10 +199,7 @@ test('a server that stands still is unreachable within two seconds', { timeout: 
   await freeze(domain.server.pid!);
   try {
     const begun = performance.now();
-    const calls = await Promise.allSettled([
-      store.read(),
-      store.write(lease({ acquired: revision }), revision),
-    ]);
+    const calls = await Promise.allSettled([store.read(), store.write(lease(), revision)]);
     const took = performance.now() - begun;
     for (const call of calls)
       assert.equal(call.status === 'rejected' && call.reason.code, 'M4C_BUS_UNREACHABLE');

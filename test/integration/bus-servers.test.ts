@@ -110,7 +110,7 @@ test('what a manager follows is on the server that it is connected to', async (t
 test('leaders of streams leave the server of who asks them to, and no accepted command notices', async (t) => {
   const at = await leaderOf('LOG');
   const { bus, journal } = await openAt(t, at);
-  await settled(() => journal.lead({ generation: 1, revision: 1 }, key));
+  await settled(() => journal.lead({ generation: 1, counter: 1 }));
   let moving = true;
   const writing = (async () => {
     let written = 0;
@@ -134,7 +134,7 @@ test('who has lost its own server goes on with another one', { timeout: 120_000 
   const at = 1;
   const { bus, journal } = await openAt(t, at);
   const before = entry();
-  await settled(() => journal.lead({ generation: 1, revision: 2 }, key));
+  await settled(() => journal.lead({ generation: 1, counter: 2 }));
   assert.equal(await journal.accept(before), true);
   const states: boolean[] = [];
   const back = new Promise<void>((resolve) =>

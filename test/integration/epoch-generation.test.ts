@@ -1,5 +1,5 @@
 /**
- * The bucket of the lease is lost, so that revisions begin again: task executors refuse whoever leads, until the authority has
+ * The bucket of the lease is lost, and with it the number of the epoch: task executors refuse whoever leads, until the authority has
  * opened a new generation of epochs. Nobody but the authority can.
  */
 // Mutations seen red, one each: a refused executor not announced; the authority not asked when one refuses; a generation that nobody
@@ -106,7 +106,7 @@ test('after the loss of the bucket and of all managers, te1 obeys again once the
   timeout: 170_000,
 }, async () => {
   await settles(untilStandbys(admin.requester, 1), 'one that stands by');
-  // The first epoch has the first revision, which a new bucket has as well: so the second one leads.
+  // The first epoch has the number with which whoever knows nothing begins as well: so the second one leads.
   const first = (await leaderOf(admin.requester)).name;
   const second = managers.map(({ name }) => name).find((name) => name !== first);
   await ask(lab.folder, `managers promote ${second}`, 0);
@@ -167,7 +167,7 @@ test('a manager opens no generation: te1 refuses what it claims with no statemen
     await joinRoom(owner.session, { room, nick: 'thief', log: silent });
     const logs = ['te1', 'cm1', 'cm2'].map((name) => openNodeLog(domain.node(name).process!.logFile));
     const { epoch: real } = await leaderOf(admin.requester);
-    const claimed: Epoch = { generation: 4, revision: 1 };
+    const claimed: Epoch = { generation: 4, counter: 1 };
 
     const head = (): Json => {
       const time = Date.now();

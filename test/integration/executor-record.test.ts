@@ -202,9 +202,9 @@ describe('with the test as manager', () => {
     'what a higher epoch has commanded nobody below it commands again, whoever lets the node in after its death',
     TEST_MS,
     async () => {
-      const { generation, revision } = manager.epoch;
+      const { generation, counter } = manager.epoch;
       const old = { ...manager.epoch };
-      const next = { generation, revision: revision + 1 };
+      const next = { generation, counter: counter + 1 };
       const ping = async (epoch: Json): Promise<unknown> => {
         const command = manager.command('te1', { epoch });
         const { code } = await manager.send('te1', command);

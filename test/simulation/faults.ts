@@ -60,6 +60,7 @@ export class Faults {
       () => manager.machine.jumpWall(world.between(-20_000, 20_000)),
       () => this.#handOver(manager),
       () => this.#newGeneration(),
+      () => this.#lastWritesLost(),
     ];
     world.random.pick(kinds)();
   }
@@ -182,6 +183,13 @@ export class Faults {
     const to = world.random.pick(managers.filter((other) => other.machine !== machine)).machine.name;
     world.say(program.process.name, `is to hand over to ${to}`);
     program.process.deliver(() => void program.candidate.handOver(to).catch(() => {}));
+  }
+
+  /** A server of the bucket leads that has not got all that another one had. */
+  #lastWritesLost(): void {
+    const { world, lease } = this.#scene;
+    const writes = 1 + world.random.below(4);
+    if (lease.fallBack(writes)) world.say('lease', `has lost its last ${writes} writes`);
   }
 
   /** The authority raises it; for the bucket was lost, or so it believes. */

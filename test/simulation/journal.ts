@@ -35,7 +35,6 @@ export type JournalFile = {
 };
 
 const RETRY_MS = 300;
-const NO_KEY = new Uint8Array();
 
 export class SimulatedJournal {
   readonly file: JournalFile;
@@ -66,7 +65,7 @@ export class SimulatedJournal {
 
   /** @throws Mom4cError M4C_EPOCH */
   async lead(epoch: Epoch): Promise<void> {
-    await this.#append(`lead ${text(epoch)}`, { ...this.#under(epoch), kind: 'lead', key: NO_KEY });
+    await this.#append(`lead ${text(epoch)}`, { ...this.#under(epoch), kind: 'lead' });
     this.#check(epoch);
   }
 
@@ -130,6 +129,6 @@ export class SimulatedJournal {
   }
 }
 
-export function text({ generation, revision }: Epoch): string {
-  return `${generation}.${revision}`;
+export function text({ generation, counter }: Epoch): string {
+  return `${generation}.${counter}`;
 }

@@ -38,7 +38,7 @@ export class Manager {
       clock: process.clock,
       log: silentLog,
       generation: () => this.#generation,
-      opened: () => file.state.led?.epoch,
+      opened: () => file.state.led,
     });
     this.candidate.onChange((state) => {
       this.#term?.close();

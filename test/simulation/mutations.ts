@@ -10,6 +10,8 @@ export type Mutation = {
 };
 
 const CANDIDATE = 'packages/cluster/src/candidate.ts';
+const VIEW = 'packages/cluster/src/lease-view.ts';
+const TENURE = 'packages/cluster/src/tenure.ts';
 const RECORD = 'apps/task-executor/src/execution-record.ts';
 const PENDING = 'apps/cluster-manager/src/pending-command.ts';
 const RULES = 'packages/core/src/journal-rules.ts';
@@ -19,29 +21,47 @@ const MANAGER = 'test/simulation/manager.ts';
 export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'the end of the lease is left to a timer',
-    file: CANDIDATE,
-    from: 'this.#held !== undefined && this.#now() < this.#held.until;',
+    file: TENURE,
+    from: 'this.#held !== undefined && this.#options.clock.monotonic() < this.#held.until;',
     to: 'this.#held !== undefined;',
   },
   {
     name: 'a renewal counts from after its write',
     file: CANDIDATE,
-    from: 'this.#hold(held.epoch, startedAt)',
-    to: 'this.#hold(held.epoch, this.#now())',
-    first: 200,
+    from: 'this.#tenure.extend(startedAt)',
+    to: 'this.#tenure.extend(this.#now())',
+    first: 690,
   },
   {
-    name: 'a lost store is taken under an epoch that was there before',
+    name: 'epochs are the revisions of the store, which loses its last ones',
     file: CANDIDATE,
-    from: 'opened !== undefined &&',
-    to: 'false &&',
-    first: 360,
+    from: 'const epoch = this.#view.nextEpoch;',
+    to: 'const epoch = { ...this.#view.nextEpoch, counter: (this.#view.entry?.revision ?? 0) + 1 };',
+  },
+  {
+    name: 'an epoch is counted from what the store says alone',
+    file: VIEW,
+    from: 'return higher(this.#highest, this.#options.opened()?.epoch);',
+    to: 'return this.#known && epochOf(this.#known.entry.record);',
+  },
+  {
+    name: 'who holds an epoch that the log has opened for somebody else goes on',
+    file: VIEW,
+    from: 'return order > 0 || (order === 0 && opened.manager !== this.#options.name);',
+    to: 'return false;',
+    first: 1240,
+  },
+  {
+    name: 'what the store has lost is stood by',
+    file: CANDIDATE,
+    from: 'if (known !== undefined && known === refused) this.#view.correct(entry);',
+    to: 'if (false) this.#view.correct(entry);',
   },
   {
     name: 'a store that failed is not asked again',
-    file: CANDIDATE,
-    from: 'this.#notBefore = this.#now() + this.#leaseMs / 24;',
-    to: 'this.#notBefore = Number.POSITIVE_INFINITY;',
+    file: 'packages/cluster/src/store-access.ts',
+    from: 'this.notBefore = clock.monotonic() + leaseMs / 24;',
+    to: 'this.notBefore = Number.POSITIVE_INFINITY;',
   },
   {
     name: 'a holder that holds no more goes on',
@@ -90,7 +110,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: RULES,
     from: 'compareEpochs(epoch, log.led.epoch) <= 0',
     to: 'compareEpochs(epoch, log.led.epoch) === 0',
-    first: 140,
+    first: 220,
   },
   {
     name: 'the deadline of a command passes unseen',
@@ -109,19 +129,21 @@ export const MUTATIONS: readonly Mutation[] = [
     file: RECORD,
     from: 'this.#store.raiseEpoch(issuer, epoch);',
     to: '',
-    first: 200,
+    first: 80,
   },
   {
     name: 'an act begins before it is written',
     file: RECORD,
     from: 'this.#store.begin(issuer, id, this.#clock.now());',
     to: '',
+    first: 110,
   },
   {
     name: 'what was begun and not answered is new',
     file: RECORD,
     from: 'return stored && Promise.resolve(stored.answer ?? UNKNOWN);',
     to: 'return stored?.answer && Promise.resolve(stored.answer);',
+    first: 110,
   },
   {
     name: 'what runs is not waited for',
@@ -140,5 +162,6 @@ export const MUTATIONS: readonly Mutation[] = [
     file: RECORD,
     from: 'this.#write(issuer, unheard, NOT_BEGUN);',
     to: '{}',
+    first: 340,
   },
 ];

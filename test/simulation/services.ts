@@ -8,6 +8,8 @@ export class LeaseService {
   readonly #watchers = new Set<{ process: Process; show: () => void }>();
   #entry: LeaseEntry | undefined;
   #revision = 0;
+  /** What stood there before, newest last. */
+  #earlier: LeaseEntry[] = [];
   /** Told when a write is acknowledged, with the time when the process began it, without what it was suspended for. */
   onAcknowledged = (_process: Process, _record: LeaseRecord, _begun: number): void => {};
 
@@ -23,6 +25,18 @@ export class LeaseService {
   makeAnew(): void {
     this.#entry = undefined;
     this.#revision = 0;
+    this.#earlier = [];
+  }
+
+  /** Its last writes are lost, and revisions go on from an earlier one. @returns false if there were too few */
+  fallBack(writes: number): boolean {
+    const entry = this.#earlier.at(-writes);
+    if (!entry) return false;
+    this.#earlier.splice(-writes);
+    this.#entry = entry;
+    this.#revision = entry.revision;
+    for (const watcher of this.#watchers) watcher.show();
+    return true;
   }
 
   portOf(process: Process): LeaseStore {
@@ -58,6 +72,7 @@ export class LeaseService {
   #compareAndSet(process: Process, record: LeaseRecord, expected: number): number | undefined {
     if ((this.#entry?.revision ?? 0) !== expected) return undefined;
     this.#revision += 1;
+    if (this.#entry) this.#earlier.push(this.#entry);
     this.#entry = { revision: this.#revision, record };
     this.#wire.world.say('lease', `${this.#revision}: ${JSON.stringify(record)} by ${process.name}`);
     for (const watcher of this.#watchers) {

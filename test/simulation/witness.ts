@@ -35,7 +35,6 @@ export class Witness {
 
   acquired(process: Process, epoch: Epoch): void {
     this.counts.epochs += 1;
-    this.#isOf(process, epoch);
     const last = this.#last.get(process.name);
     if (last && compareEpochs(epoch, last) <= 0) this.fault(`an epoch that does not grow: ${text(epoch)}`);
     this.#last.set(process.name, epoch);

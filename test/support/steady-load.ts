@@ -54,7 +54,7 @@ export function steadyLoad(
       });
       // The outcome can be faster than the answer to the request.
       if (!accepted) account.accepted += 1;
-      account.epochs.add(`${epoch.generation}.${epoch.revision}`);
+      account.epochs.add(`${epoch.generation}.${epoch.counter}`);
       for (const { state, error } of outcomes) {
         count(account.states, state);
         if (error) count(account.reasons, error.code);

@@ -22,7 +22,7 @@ const state = (generation: number, by = own): Promise<Uint8Array> =>
   signGeneration({ domain, generation, time: wall.now() }, { authority: by.authority, authorityKey: by.key });
 const base64 = (octets: Uint8Array): string => Buffer.from(octets).toString('base64');
 const code = (wanted: string): object => ({ name: 'Mom4cError', code: wanted });
-const epoch = (generation: number) => ({ generation, revision: 1 });
+const epoch = (generation: number) => ({ generation, counter: 1 });
 
 /** An authority that serves what it is told to, and counts who asks. */
 async function setUp(t: TestContext) {

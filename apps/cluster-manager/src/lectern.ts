@@ -1,4 +1,4 @@
-/** What the room is told of who leads: said when a term begins, repeated while it lasts, taken back when it ends. */
+/** What the room is told of who leads: said once the journal has a term's `lead`, repeated while it lasts, taken back when it ends. */
 import { Mom4cError } from '@mom4c/core';
 import { lettersElements } from '@mom4c/member';
 import type { Member } from '@mom4c/member';
@@ -10,6 +10,8 @@ import type { Leadership } from './leadership.ts';
 const DETAIL_MS = 2_000;
 
 export type Lectern = {
+  /** Nothing is said before: until the journal has it, the epoch may be another one's. */
+  begin(): void;
   /** At once: every task executor announces itself anew. */
   restate(): void;
   /** Soon: something in it has changed. */
@@ -23,6 +25,7 @@ export function openLectern(
   room: Room,
   leadership: Leadership,
 ): Lectern {
+  let begun = false;
   let stopped = false;
   let dueAt = Number.POSITIVE_INFINITY;
   let cancel = (): void => {};
@@ -41,7 +44,7 @@ export function openLectern(
   }
 
   function restate(): void {
-    if (stopped) return;
+    if (!begun || stopped) return;
     plan(LEADERSHIP_REPEAT_MS);
     state().catch((error: unknown) => {
       if (stopped) return;
@@ -51,11 +54,14 @@ export function openLectern(
     });
   }
 
-  restate();
   return {
+    begin() {
+      begun = true;
+      restate();
+    },
     restate,
     amend() {
-      if (!stopped && dueAt > clock.monotonic() + DETAIL_MS) plan(DETAIL_MS);
+      if (begun && !stopped && dueAt > clock.monotonic() + DETAIL_MS) plan(DETAIL_MS);
     },
     async stop() {
       stopped = true;

@@ -73,7 +73,7 @@ async function start(running: Running<ClusterManagerSettings>): Promise<Started>
     clock,
     log,
     generation: () => generation.current,
-    opened: () => journal.led?.epoch,
+    opened: () => journal.led,
     leaseMs,
   });
 

@@ -47,7 +47,7 @@ export const clusterManagerMetrics = {
     name: 'manager_epoch',
     type: 'gauge',
     help: 'Under which this manager leads; none while it stands by.',
-    labels: { generation: 'of the epoch; the value is its revision' },
+    labels: { generation: 'of the epoch; the value is its counter' },
   },
   terms: { name: 'manager_terms_total', type: 'counter', help: 'Times that this manager began to lead.' },
   lag: {
@@ -120,7 +120,7 @@ export function watchManager(
   metrics.watch(clusterManagerMetrics.leads, () => Number(succession.term !== undefined));
   metrics.watch(clusterManagerMetrics.epoch, () => {
     const epoch = succession.term?.epoch;
-    return epoch ? [[{ generation: String(epoch.generation) }, epoch.revision] as const] : [];
+    return epoch ? [[{ generation: String(epoch.generation) }, epoch.counter] as const] : [];
   });
   metrics.watch(clusterManagerMetrics.lag, () =>
     journal.lag === undefined ? [] : [[{}, journal.lag] as const],

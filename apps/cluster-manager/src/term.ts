@@ -3,7 +3,7 @@
  * and the address `cm@D/active`, to which requests and results go.
  *
  * INVARIANTS:
- * - Nothing is accepted or sent before the journal has the term's `lead`, nor once the lease may have run out.
+ * - Nothing is accepted, sent or said before the journal has the term's `lead`, nor once the lease may have run out.
  * - What was unfinished when the term began is adopted before anything new is accepted.
  * - Losing `cm@D/active` to somebody newer ends the term; the address is never fought for.
  */
@@ -109,7 +109,7 @@ export class Term {
     const backoff = jitteredBackoff({ ...RETRY, random: member.random });
     while (!signal.aborted) {
       try {
-        await journal.lead(epoch, new Uint8Array());
+        await journal.lead(epoch);
         await this.desk.adopt(await journal.unfinished());
         break;
       } catch (thrown) {
@@ -119,6 +119,7 @@ export class Term {
       }
     }
     if (signal.aborted) return;
+    this.lectern.begin();
     try {
       await this.#active.start(signal);
       this.desk.sendAgain();

@@ -222,7 +222,7 @@ test('and the same on a real file', async () => {
 });
 
 test('the epoch of a domain never goes down, in any life, is of a stated generation, and says nothing about another', () => {
-  const epoch = fc.record({ generation: fc.nat(3), revision: fc.nat(4) }, { noNullPrototype: true });
+  const epoch = fc.record({ generation: fc.nat(3), counter: fc.nat(4) }, { noNullPrototype: true });
   const stated = fc.option(fc.nat(3), { nil: undefined });
   const said = fc.record({ issuer: fc.constantFrom(ALPHA, BETA), epoch, stated, die: fc.boolean() });
   fc.assert(
@@ -252,23 +252,23 @@ test('a statement is looked at once, and one that is not to be believed opens no
   const bad = (): number => {
     throw new Mom4cError('M4C_BAD_SIGNATURE');
   };
-  record.admitEpoch(ALPHA, { generation: 1, revision: 5 }, bad);
+  record.admitEpoch(ALPHA, { generation: 1, counter: 5 }, bad);
   assert.throws(
-    () => record.admitEpoch(ALPHA, { generation: 2, revision: 1 }, bad),
+    () => record.admitEpoch(ALPHA, { generation: 2, counter: 1 }, bad),
     code('M4C_BAD_SIGNATURE'),
   );
-  record.admitEpoch(ALPHA, { generation: 2, revision: 1 }, () => 2);
-  record.admitEpoch(ALPHA, { generation: 2, revision: 2 }, bad);
-  record.admitEpoch(ALPHA, { generation: 2, revision: 3 });
+  record.admitEpoch(ALPHA, { generation: 2, counter: 1 }, () => 2);
+  record.admitEpoch(ALPHA, { generation: 2, counter: 2 }, bad);
+  record.admitEpoch(ALPHA, { generation: 2, counter: 3 });
 });
 
 test('an epoch that cannot be written is not obeyed', () => {
   const store = fakeStore();
   const record = new ExecutionRecord(store, { now: () => START }, noFault);
-  record.admitEpoch(ALPHA, { generation: 1, revision: 5 });
+  record.admitEpoch(ALPHA, { generation: 1, counter: 5 });
   store.full = true;
-  assert.throws(() => record.admitEpoch(ALPHA, { generation: 1, revision: 6 }), code('M4C_RECORD'));
-  record.admitEpoch(ALPHA, { generation: 1, revision: 5 });
+  assert.throws(() => record.admitEpoch(ALPHA, { generation: 1, counter: 6 }), code('M4C_RECORD'));
+  record.admitEpoch(ALPHA, { generation: 1, counter: 5 });
 });
 
 test('ids of one domain say nothing about those of another', async () => {

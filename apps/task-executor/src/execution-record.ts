@@ -195,8 +195,8 @@ export class ExecutionRecord {
   }
 }
 
-function show({ generation, revision }: Epoch): string {
-  return `${generation}.${revision}`;
+function show({ generation, counter }: Epoch): string {
+  return `${generation}.${counter}`;
 }
 
 function keyOf(issuer: string, id: Uuid): string {

@@ -163,7 +163,7 @@ export class Executor {
         },
         act: () => this.#act(known!, payload),
       });
-      const under = `${epoch.generation}.${epoch.revision}`;
+      const under = `${epoch.generation}.${epoch.counter}`;
       member.log.info({ id, command: name, epoch: under }, isNew ? 'taken' : 'asked again');
       return await answer;
     } catch (thrown) {

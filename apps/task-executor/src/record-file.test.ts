@@ -20,14 +20,14 @@ const done = { state: 'ok', result: {} } as const;
 test('the file is for its owner, outlives the process, and a damaged one stops the start', () => {
   const path = join(folder, 'state/record.sqlite');
   const file = openRecordFile(path);
-  file.raiseEpoch(ALPHA, { generation: 1, revision: 7 });
+  file.raiseEpoch(ALPHA, { generation: 1, counter: 7 });
   file.begin(ALPHA, idOf(1), START);
   file.answer(ALPHA, [idOf(1), idOf(2)], done, START + 1);
   file.begin(ALPHA, idOf(3), START + 2);
   for (const each of [path, `${path}-wal`]) assert.equal(statSync(each).mode & 0o777, 0o600, each);
   file.close();
   const again = openRecordFile(path);
-  assert.deepEqual([...again.epochs()], [[ALPHA, { generation: 1, revision: 7 }]]);
+  assert.deepEqual([...again.epochs()], [[ALPHA, { generation: 1, counter: 7 }]]);
   assert.deepEqual(again.find(ALPHA, idOf(2)), { answer: done });
   assert.deepEqual(again.find(ALPHA, idOf(3)), { answer: undefined });
   assert.deepEqual([again.find(ALPHA, idOf(4)), again.find(BETA, idOf(1))], [undefined, undefined]);

@@ -52,7 +52,7 @@ function prepareSchema(database: DatabaseSync): void {
 }
 
 function wrap(database: DatabaseSync): RecordFile {
-  const epochs = database.prepare('SELECT issuer, generation, revision FROM epochs');
+  const epochs = database.prepare('SELECT issuer, generation, revision AS counter FROM epochs');
   const raise = database.prepare(
     `INSERT INTO epochs (issuer, generation, revision) VALUES (?, ?, ?)
      ON CONFLICT (issuer) DO UPDATE SET generation = excluded.generation, revision = excluded.revision`,
@@ -83,8 +83,8 @@ function wrap(database: DatabaseSync): RecordFile {
 
   return {
     epochs: () => new Map(epochs.all().map((row) => [String(row['issuer']), epochIn(row)])),
-    raiseEpoch: (issuer, { generation, revision }) =>
-      written(() => void raise.run(issuer, generation, revision)),
+    raiseEpoch: (issuer, { generation, counter }) =>
+      written(() => void raise.run(issuer, generation, counter)),
     find: (issuer, id) =>
       written(() => {
         const row = find.get(issuer, id);
@@ -115,7 +115,7 @@ function wrap(database: DatabaseSync): RecordFile {
 }
 
 function epochIn(row: Record<string, unknown>): Epoch {
-  return { generation: Number(row['generation']), revision: Number(row['revision']) };
+  return { generation: Number(row['generation']), counter: Number(row['counter']) };
 }
 
 /** As we wrote it. */

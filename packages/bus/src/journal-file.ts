@@ -72,13 +72,13 @@ type Row = {
   evidence: Uint8Array;
   targets: string;
   generation: number;
-  revision: number;
+  counter: number;
   sequence: number | null;
   proposal: Uint8Array | null;
   outcome: Uint8Array | null;
 };
 type LogRow = { created: string; applied: number } & (
-  | { generation: number; revision: number; manager: string; key: Uint8Array }
+  | { generation: number; counter: number; manager: string }
   | { generation: null }
 );
 
@@ -97,7 +97,7 @@ export function openJournalFile(path: string): JournalFile {
 }
 
 const COLUMNS =
-  'id, command, requester, accepted_at, deadline, evidence, targets, generation, revision, sequence';
+  'id, command, requester, accepted_at, deadline, evidence, targets, generation, counter, sequence';
 
 function statements(database: DatabaseSync) {
   const prepare = (sql: string): StatementSync => database.prepare(sql);
@@ -128,7 +128,7 @@ function statements(database: DatabaseSync) {
     ),
     position: prepare('SELECT * FROM log'),
     applied: prepare('UPDATE log SET applied = ?'),
-    led: prepare('UPDATE log SET generation = ?, revision = ?, manager = ?, key = ?'),
+    led: prepare('UPDATE log SET generation = ?, counter = ?, manager = ?'),
     moved: prepare('UPDATE log SET created = ?, applied = ?'),
     lost: prepare('UPDATE entries SET sequence = NULL WHERE sequence > ?'),
     finishLost: prepare('UPDATE entries SET finish_sequence = NULL WHERE finish_sequence > ?'),
@@ -158,7 +158,7 @@ function wrap(database: DatabaseSync): JournalFile {
   const insert = (statement: StatementSync, entry: JournalEntry, epoch: Epoch, sequence: number | null) => {
     const { id, command, requester, acceptedAt, deadline, evidence, targets } = entry;
     const values = [id, command, requester, acceptedAt, deadline, evidence, JSON.stringify(targets)];
-    return statement.run(...values, epoch.generation, epoch.revision, sequence).changes === 1;
+    return statement.run(...values, epoch.generation, epoch.counter, sequence).changes === 1;
   };
   const stateOf = (id: Uuid): 'accepted' | 'finished' | undefined => {
     const found = row(id);
@@ -175,8 +175,8 @@ function wrap(database: DatabaseSync): JournalFile {
     const made = changeBy(record, { led, stateOf });
     if (!made) return confirm(record, sequence);
     if (made.kind === 'led') {
-      const { epoch, manager, key } = made.led;
-      run.led.run(epoch.generation, epoch.revision, manager, key);
+      const { epoch, manager } = made.led;
+      run.led.run(epoch.generation, epoch.counter, manager);
       return { change: made, fresh: false };
     }
     if (made.kind === 'finished') {
@@ -274,10 +274,10 @@ function toEntry(row: Row): JournalEntry {
   };
 }
 
-function toEpoch({ generation, revision }: Pick<Row, 'generation' | 'revision'>): Epoch {
-  return { generation, revision };
+function toEpoch({ generation, counter }: Pick<Row, 'generation' | 'counter'>): Epoch {
+  return { generation, counter };
 }
 
-function toLed(row: Pick<Row, 'generation' | 'revision'> & { manager: string; key: Uint8Array }): Led {
-  return { epoch: toEpoch(row), manager: row.manager, key: row.key };
+function toLed(row: Pick<Row, 'generation' | 'counter'> & { manager: string }): Led {
+  return { epoch: toEpoch(row), manager: row.manager };
 }

@@ -16,7 +16,7 @@ const TABLES = `
     evidence BLOB NOT NULL,
     targets TEXT NOT NULL,
     generation INTEGER NOT NULL,
-    revision INTEGER NOT NULL,
+    counter INTEGER NOT NULL,
     sequence INTEGER,
     proposal BLOB,
     outcome BLOB,
@@ -31,9 +31,8 @@ const TABLES = `
     created TEXT NOT NULL,
     applied INTEGER NOT NULL,
     generation INTEGER,
-    revision INTEGER,
-    manager TEXT,
-    key BLOB
+    counter INTEGER,
+    manager TEXT
   ) STRICT;
   INSERT INTO log (one, created, applied) VALUES (1, '', 0);
   CREATE TABLE marks (sequence INTEGER PRIMARY KEY, time INTEGER NOT NULL) STRICT;`;
@@ -52,8 +51,14 @@ const FROM_1 = `
     FROM entries_1;
   DROP TABLE entries_1;`;
 
-const STEPS: Readonly<Record<number, string>> = { 0: TABLES, 1: FROM_1 };
-const VERSION = 2;
+/** Version 2 called counters after the revisions that they were, and had a key that always was empty. */
+const FROM_2 = `
+  ALTER TABLE entries RENAME COLUMN revision TO counter;
+  ALTER TABLE log RENAME COLUMN revision TO counter;
+  ALTER TABLE log DROP COLUMN key;`;
+
+const STEPS: Readonly<Record<number, string>> = { 0: TABLES, 1: FROM_1, 2: FROM_2 };
+const VERSION = 3;
 
 /** @throws Error if a later version has written the file */
 export function prepareSchema(database: DatabaseSync): void {

@@ -4,7 +4,7 @@
 // once ("was deposed while"); (6) no wait for the directory ("what is not to be believed"), (7) how far it was applied not
 // written (the same); (8) a stream with another time of making taken for the same ("made anew"), (9) one with other messages
 // ("lost its tail"); (10) leftovers not appended before lead ("version 1"); (11) adopted what this manager accepted itself
-// ("a deposed manager still accepts"); (12) a fault of the stream told as one of the file ("only what the own file").
+// ("a deposed manager still accepts"); (12) a fault of the stream told as one of the file ("only what the own file"); (13) no step from version 2.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
@@ -31,7 +31,7 @@ afterEach(closeAll);
 
 let files = 0;
 const newFile = (): string => join(folder, `journal-${files++}.db`);
-const epoch = (revision: number): Epoch => ({ generation: 1, revision });
+const epoch = (counter: number): Epoch => ({ generation: 1, counter });
 const key = Uint8Array.of(7);
 
 type Opened = {
@@ -56,9 +56,9 @@ function open(shared: MemoryLog, options: Opened = {}) {
   return journal;
 }
 
-async function openLeader(shared: MemoryLog, options: Opened = {}, revision = 1) {
+async function openLeader(shared: MemoryLog, options: Opened = {}, counter = 1) {
   const journal = open(shared, options);
-  await journal.lead(epoch(revision), key);
+  await journal.lead(epoch(counter));
   return journal;
 }
 
@@ -122,7 +122,7 @@ test('accepted, found, finished, and all that again after a restart', async () =
   assert.deepEqual(await second.unfinished(), [young]);
   assert.deepEqual(await second.find(old.id), { state: 'finished', entry: old, outcome: Uint8Array.of(9) });
   assert.equal(await second.accept(old), false);
-  assert.deepEqual(second.led, { epoch: epoch(1), key });
+  assert.deepEqual(second.led, { epoch: epoch(1), manager: 'cm1' });
 });
 
 test('calls of one moment share a transaction, and one of several with the same id wins', async (context) => {
@@ -138,7 +138,7 @@ test('calls of one moment share a transaction, and one of several with the same 
     log: silentLog,
   });
   opened.add(journal);
-  await journal.lead(epoch(1), key);
+  await journal.lead(epoch(1));
   const before = commits.mock.callCount();
   const hold = Promise.withResolvers<void>();
   shared.before = () => hold.promise;
@@ -178,15 +178,15 @@ test('only who has opened the highest epoch accepts or finishes anything', async
   const shared = new MemoryLog();
   const [one, two] = [open(shared), open(shared, { manager: 'cm2' })];
   await assert.rejects(one.accept(entry()), { code: 'M4C_EPOCH' });
-  await one.lead(epoch(2), key);
-  await assert.rejects(two.lead(epoch(1), key), { code: 'M4C_EPOCH' });
-  await assert.rejects(two.lead(epoch(2), key), { code: 'M4C_EPOCH' });
+  await one.lead(epoch(2));
+  await assert.rejects(two.lead(epoch(1)), { code: 'M4C_EPOCH' });
+  await assert.rejects(two.lead(epoch(2)), { code: 'M4C_EPOCH' });
   await assert.rejects(two.accept(entry()), { code: 'M4C_EPOCH' });
   const open1 = entry();
   await one.accept(open1);
-  await two.lead(epoch(3), Uint8Array.of(8));
+  await two.lead(epoch(3));
   await followed(one);
-  assert.deepEqual(one.led, { epoch: epoch(3), key: Uint8Array.of(8) });
+  assert.deepEqual(one.led, { epoch: epoch(3), manager: 'cm2' });
   await assert.rejects(one.accept(entry()), { code: 'M4C_EPOCH' });
   await assert.rejects(one.finish(open1.id, key), { code: 'M4C_EPOCH' });
   assert.deepEqual(await two.unfinished(), [open1]);
@@ -203,7 +203,7 @@ test('what a deposed manager still accepts is adopted by the one that leads, and
   const { asked, hold } = holdNext(shared);
   const accepting = one.accept(late);
   await asked.promise;
-  await two.lead(epoch(2), key);
+  await two.lead(epoch(2));
   hold.resolve();
   assert.equal(await accepting, true);
   await Promise.all([followed(one), followed(two)]);
@@ -222,7 +222,7 @@ test('of two managers that accept one id the log takes the first entry, and the 
   const { asked, hold } = holdNext(shared);
   const accepting = one.accept(first);
   await asked.promise;
-  await two.lead(epoch(2), key);
+  await two.lead(epoch(2));
   const adopted = adoptions(one);
   const second = { ...first, command: 'ping' };
   assert.equal(await two.accept(second), true);
@@ -294,7 +294,7 @@ test('a manager that was deposed while its outcome was on its way does not tell 
   const { asked, hold } = holdNext(shared);
   const finishing = assert.rejects(one.finish(command.id, Uint8Array.of(1)), { code: 'M4C_EPOCH' });
   await asked.promise;
-  await two.lead(epoch(2), key);
+  await two.lead(epoch(2));
   // Whatever becomes of its record.
   await finishing;
   hold.resolve();
@@ -366,13 +366,13 @@ test('a stream that was made anew is applied from its start, and gets what is un
   await journal.accept(open1);
   await journal.finish(done.id, Uint8Array.of(9));
   // One whose first messages are gone already.
-  const data = await clearRecords('cm3').sign({ kind: 'lead', manager: 'cm3', epoch: epoch(0), key });
+  const data = await clearRecords('cm3').sign({ kind: 'lead', manager: 'cm3', epoch: epoch(0) });
   shared.replace('second', [{ sequence: 100, time: Date.now(), data }]);
   await until(async () => shared.records.length >= 3);
   const standby = open(shared, { manager: 'cm2' });
   await Promise.all([followed(standby), followed(journal)]);
   assert.deepEqual(await standby.unfinished(), [open1]);
-  assert.deepEqual(standby.led, { epoch: epoch(1), key });
+  assert.deepEqual(standby.led, { epoch: epoch(1), manager: 'cm1' });
   await journal.finish(open1.id, Uint8Array.of(8));
   await followed(standby);
   assert.equal((await standby.find(open1.id))?.state, 'finished');
@@ -451,7 +451,7 @@ test('finishing what was not accepted, and anything after close, is M4C_JOURNAL'
   await assert.rejects(journal.finish('unknown', new Uint8Array()), { code: 'M4C_JOURNAL' });
   await closeAll();
   await assert.rejects(journal.accept(entry()), { code: 'M4C_JOURNAL' });
-  await assert.rejects(journal.lead(epoch(2), key), { code: 'M4C_JOURNAL' });
+  await assert.rejects(journal.lead(epoch(2)), { code: 'M4C_JOURNAL' });
 });
 
 test('a file that is no journal, is in use or cannot be written is M4C_JOURNAL', async () => {
@@ -473,7 +473,7 @@ test('only what the own file cannot take is a fault of the file', async (context
   const parts = { file, stream: shared.stream(), records: clearRecords('cm1'), clock: systemClock };
   const journal = createJournal({ ...parts, log: silentLog });
   opened.add(journal);
-  await journal.lead(epoch(1), key);
+  await journal.lead(epoch(1));
   let faults = 0;
   journal.onFileFault(() => (faults += 1));
   shared.before = () => Promise.reject(new Mom4cError('M4C_JOURNAL', 'no answer'));
@@ -508,6 +508,28 @@ test('a day after they finished, entries go; unfinished ones stay', async () => 
     assert.notEqual(await journal.find(unfinished.id), undefined);
     await closeAll();
   }
+});
+
+test('a file of version 2 is taken over with what it has opened', async () => {
+  const file = newFile();
+  const left = entry();
+  const first = openJournalFile(file);
+  first.transaction(() => {
+    first.add(left, epoch(4));
+    first.apply([{ sequence: 1, time: 1, record: { kind: 'lead', manager: 'cm2', epoch: epoch(7) } }]);
+  });
+  first.close();
+  const database = new DatabaseSync(file);
+  database.exec(`
+    ALTER TABLE entries RENAME COLUMN counter TO revision;
+    ALTER TABLE log RENAME COLUMN counter TO revision;
+    ALTER TABLE log ADD COLUMN key BLOB;
+    PRAGMA user_version = 2;`);
+  database.close();
+  const again = openJournalFile(file);
+  assert.deepEqual(again.position().led, { epoch: epoch(7), manager: 'cm2' });
+  assert.deepEqual(again.unlogged(), [{ entry: left, epoch: epoch(4) }]);
+  again.close();
 });
 
 test('a file of version 1 is taken over: what was finished stays, the rest goes into the log', async () => {
@@ -569,7 +591,7 @@ test('what was acknowledged survives SIGKILL in the middle of accepts', { timeou
     import { writeSync } from 'node:fs';
     const journal = createJournal({ file: openJournalFile(${JSON.stringify(file)}), stream: new MemoryLog().stream(),
       records: clearRecords('cm1'), clock: systemClock, log: silentLog });
-    await journal.lead({ generation: 1, revision: 1 }, new Uint8Array());
+    await journal.lead({ generation: 1, counter: 1 });
     const worker = async () => {
       for (;;) {
         const id = uuidv7(systemClock, systemRandom);

@@ -124,15 +124,15 @@ export function createJournal(parts: JournalParts): FollowedJournal {
     }
     if (octetsSinceLead >= LEAD_AGAIN_OCTETS) leadAgain();
   };
-  const appendLead = async (epoch: Epoch, key: Uint8Array): Promise<number> => {
+  const appendLead = async (epoch: Epoch): Promise<number> => {
     octetsSinceLead = 0;
     ledAt = clock.monotonic();
-    const octets = await records.sign({ kind: 'lead', manager, epoch, key });
+    const octets = await records.sign({ kind: 'lead', manager, epoch });
     return (await stream.append('lead', newId(), octets)).sequence;
   };
   const leadAgain = (): void => {
     if (!led || !leads() || closed) return;
-    appendLead(led.epoch, led.key).catch((error: unknown) =>
+    appendLead(led.epoch).catch((error: unknown) =>
       log.warn({ err: error }, 'journal: the log could not be told again who leads'),
     );
   };
@@ -181,7 +181,7 @@ export function createJournal(parts: JournalParts): FollowedJournal {
       const outcome = file.proposalOf(id);
       if (!own || !outcome) return file.find(id)?.state === 'finished';
       const octets = await records.sign({ kind: 'finished', manager, epoch: own, id, outcome });
-      const messageId = `finished:${id}:${own.generation}.${own.revision}:${attempt}`;
+      const messageId = `finished:${id}:${own.generation}.${own.counter}:${attempt}`;
       const { sequence } = await stream.append('finished', messageId, octets);
       await followed.applied(sequence);
       return file.find(id)?.state === 'finished';
@@ -274,12 +274,12 @@ export function createJournal(parts: JournalParts): FollowedJournal {
         return file.find(id);
       }),
     unfinished: () => guard(async () => file.unfinished()),
-    lead: (epoch, key) =>
+    lead: (epoch) =>
       guard(async () => {
         if (led && compareEpochs(epoch, led.epoch) < 0) throw new Mom4cError('M4C_EPOCH');
         await mending;
         await appendLeftovers();
-        await followed.applied(await appendLead(epoch, key));
+        await followed.applied(await appendLead(epoch));
         if (!isOpen(led, epoch, manager)) throw new Mom4cError('M4C_EPOCH');
         own = epoch;
         outcomes.addAll(file.undecided());
@@ -289,7 +289,7 @@ export function createJournal(parts: JournalParts): FollowedJournal {
       return () => adopters.delete(listener);
     },
     get led() {
-      return led && { epoch: led.epoch, key: led.key };
+      return led;
     },
     get lag() {
       return followed.lag;

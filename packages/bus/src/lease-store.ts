@@ -42,7 +42,7 @@ const leaseSchema: z.ZodType<LeaseRecord> = z.strictObject({
   holder: nodeName.optional(),
   instance: z.string().regex(/^[\w-]{1,64}$/),
   generation: counter,
-  acquired: counter.optional(),
+  acquired: counter.positive(),
   successor: nodeName.optional(),
 });
 

@@ -1,1 +1,2 @@
 export * from './candidate.ts';
+export type { HoldingState, LossReason } from './tenure.ts';

@@ -96,6 +96,12 @@ export class FakeLeaseStore {
     this.#revision = 0;
   }
 
+  /** Its last writes are lost, and its revisions go on from an earlier one. */
+  fallBack(entry: LeaseEntry): void {
+    this.entry = entry;
+    this.#revision = entry.revision;
+  }
+
   get watchers(): number {
     return this.#watchers.size;
   }

@@ -9,7 +9,7 @@ const manager = z.strictObject({
   name: z.string().max(64),
   role: z.enum(['active', 'passive', 'away']),
   epoch: z
-    .strictObject({ generation: z.int().nonnegative(), revision: z.int().nonnegative() })
+    .strictObject({ generation: z.int().nonnegative(), counter: z.int().nonnegative() })
     .optional()
     .describe('Under which the active one commands'),
   lease: z.number().optional().describe('Seconds until the lease of the active one ends unless it renews it'),
@@ -71,7 +71,7 @@ function rowOf({ name, role, epoch, lease, rank, lag, health, node, version, sta
   return [
     name,
     role,
-    epoch ? `${epoch.generation}.${epoch.revision}` : '',
+    epoch ? `${epoch.generation}.${epoch.counter}` : '',
     lease === undefined ? '' : lease.toFixed(1),
     rank === undefined ? '' : String(rank),
     lag === undefined ? '' : String(lag),

@@ -1,4 +1,4 @@
-// Mutation seen red: revisions compared before generations.
+// Mutation seen red: counters compared before generations.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { compareEpochs } from './epoch.ts';
@@ -8,6 +8,6 @@ test('epochs compare by generation first', () => {
     [1, 9],
     [2, 1],
     [2, 2],
-  ].map(([generation, revision]) => ({ generation: generation!, revision: revision! }));
+  ].map(([generation, counter]) => ({ generation: generation!, counter: counter! }));
   assert.deepEqual([sorted[2]!, sorted[0]!, sorted[1]!].sort(compareEpochs), sorted);
 });

@@ -5,8 +5,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { compareEpochs, type Epoch } from './epoch.ts';
-import { changeBy, isOpen, type Led } from './journal-rules.ts';
-import type { JournalEntry, JournalRecord } from './ports.ts';
+import { changeBy, isOpen } from './journal-rules.ts';
+import type { JournalEntry, JournalRecord, Led } from './ports.ts';
 
 type Kept = { entry: JournalEntry; outcome?: Uint8Array };
 
@@ -31,7 +31,7 @@ class Follower {
   }
 }
 
-const epochOf = (revision: number): Epoch => ({ generation: 1, revision });
+const epochOf = (counter: number): Epoch => ({ generation: 1, counter });
 const entryOf = (id: string, command = 'ping'): JournalEntry => ({
   id,
   command,
@@ -41,29 +41,28 @@ const entryOf = (id: string, command = 'ping'): JournalEntry => ({
   evidence: new Uint8Array(),
   targets: [],
 });
-const lead = (manager: string, revision: number): JournalRecord => ({
+const lead = (manager: string, counter: number): JournalRecord => ({
   kind: 'lead',
   manager,
-  epoch: epochOf(revision),
-  key: Uint8Array.of(revision),
+  epoch: epochOf(counter),
 });
-const accepted = (manager: string, revision: number, id: string, command?: string): JournalRecord => ({
+const accepted = (manager: string, counter: number, id: string, command?: string): JournalRecord => ({
   kind: 'accepted',
   manager,
-  epoch: epochOf(revision),
+  epoch: epochOf(counter),
   entry: entryOf(id, command),
 });
-const finished = (manager: string, revision: number, id: string, outcome = revision): JournalRecord => ({
+const finished = (manager: string, counter: number, id: string, outcome = counter): JournalRecord => ({
   kind: 'finished',
   manager,
-  epoch: epochOf(revision),
+  epoch: epochOf(counter),
   id,
   outcome: Uint8Array.of(outcome),
 });
 
 test('an epoch is opened by a higher one only', () => {
   const log = new Follower().apply(lead('cm1', 3));
-  assert.deepEqual(log.led, { epoch: epochOf(3), manager: 'cm1', key: Uint8Array.of(3) });
+  assert.deepEqual(log.led, { epoch: epochOf(3), manager: 'cm1' });
   log.apply(lead('cm2', 3), lead('cm2', 2));
   assert.equal(log.led?.manager, 'cm1');
   log.apply(lead('cm2', 4));
@@ -106,11 +105,11 @@ const anyRecord = fc
     fc.constantFrom('a', 'b'),
     fc.nat({ max: 255 }),
   )
-  .map(([kind, manager, revision, id, value]) => {
-    if (kind === 'lead') return lead(manager, revision);
+  .map(([kind, manager, counter, id, value]) => {
+    if (kind === 'lead') return lead(manager, counter);
     return kind === 'accepted'
-      ? accepted(manager, revision, id, `c${value}`)
-      : finished(manager, revision, id, value);
+      ? accepted(manager, counter, id, `c${value}`)
+      : finished(manager, counter, id, value);
   });
 
 /** Of two sequences, in any way that keeps the order of each. */

@@ -9,15 +9,7 @@
  */
 import { compareEpochs, type Epoch } from './epoch.ts';
 import type { Uuid } from './ids.ts';
-import type { JournalEntry, JournalRecord } from './ports.ts';
-
-/** The epoch that is open. */
-export type Led = {
-  readonly epoch: Epoch;
-  readonly manager: string;
-  /** The key of the room, sealed to all managers. */
-  readonly key: Uint8Array;
-};
+import type { JournalEntry, JournalRecord, Led } from './ports.ts';
 
 /** What the records before it have made. */
 export type LogView = {
@@ -36,7 +28,7 @@ export function changeBy(record: JournalRecord, log: LogView): LogChange | undef
   switch (record.kind) {
     case 'lead':
       if (log.led && compareEpochs(epoch, log.led.epoch) <= 0) return undefined;
-      return { kind: 'led', led: { epoch, manager, key: record.key } };
+      return { kind: 'led', led: { epoch, manager } };
     case 'accepted':
       if (log.stateOf(record.entry.id) !== undefined) return undefined;
       return { kind: 'accepted', entry: record.entry, epoch };

@@ -7,14 +7,14 @@ export type LeaseRecord = {
   /** Random, of the process that wrote it: a manager that was restarted is somebody else. */
   readonly instance: string;
   readonly generation: number;
-  /** Revision of the acquiring write; absent in that write itself, which cannot know it. */
-  readonly acquired?: number | undefined;
+  /** The counter of the epoch under which it was taken: higher than all that whoever took it knew of; stays through renewals. */
+  readonly acquired: number;
   /** Given back in favour of this manager. */
   readonly successor?: string | undefined;
 };
 
 export type LeaseEntry = {
-  /** Of this write; grows with each. */
+  /** Of this write, for the next compare-and-set; grows with each, but for a store that has lost its last writes. */
   readonly revision: number;
   readonly record: LeaseRecord;
 };
@@ -31,6 +31,6 @@ export interface LeaseStore {
   watch(listener: (entry: LeaseEntry) => void): () => void;
 }
 
-export function epochOf({ revision, record }: LeaseEntry): Epoch {
-  return { generation: record.generation, revision: record.acquired ?? revision };
+export function epochOf({ generation, acquired }: LeaseRecord): Epoch {
+  return { generation, counter: acquired };
 }

@@ -187,14 +187,13 @@ export type JournalRecord = {
   /** The one that it had opened when it wrote this; that of `lead` itself. */
   readonly epoch: Epoch;
 } & (
-  | {
-      readonly kind: 'lead';
-      /** The key of the room, sealed to all managers. */
-      readonly key: Uint8Array;
-    }
+  | { readonly kind: 'lead' }
   | { readonly kind: 'accepted'; readonly entry: JournalEntry }
   | { readonly kind: 'finished'; readonly id: Uuid; readonly outcome: Uint8Array }
 );
+
+/** The epoch that is open, and who has opened it. */
+export type Led = { readonly epoch: Epoch; readonly manager: string };
 
 /** Makes records of the log, and believes them. */
 export interface JournalRecords {
@@ -208,13 +207,12 @@ export interface JournalRecords {
 
 /** The same, as one log of several managers. */
 export interface SharedJournal extends Journal {
-  /** Opens an epoch. Resolves once every record before it is in the own file.
-   *  @param key the key of the room, sealed to all managers @throws as `accept` */
-  lead(epoch: Epoch, key: Uint8Array): Promise<void>;
+  /** Opens an epoch. Resolves once every record before it is in the own file. @throws as `accept` */
+  lead(epoch: Epoch): Promise<void>;
   /** Calls back for what a deposed manager had accepted and the log shows only after our `lead`. */
   onAdopted(listener: (entry: JournalEntry) => void): () => void;
-  /** The highest that anybody has opened, and the key that came with it. */
-  readonly led: { readonly epoch: Epoch; readonly key: Uint8Array } | undefined;
+  /** The highest epoch that anybody has opened. */
+  readonly led: Led | undefined;
   /** How many records of the log the own file lacks; undefined: that is not known now. */
   readonly lag: number | undefined;
   onLag(listener: (lag: number | undefined) => void): () => void;

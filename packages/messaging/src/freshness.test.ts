@@ -206,7 +206,7 @@ test('a command, and its result, may come again under its id when it was signed 
     return rest;
   };
   const command = (time: number): PayloadOf<'command'> => {
-    const epoch = { generation: 1, revision: 1 };
+    const epoch = { generation: 1, counter: 1 };
     return { ...head(time), type: 'command', epoch, name: 'ping', args: {} };
   };
   const result = (time: number): PayloadOf<'result'> => ({ ...head(time), type: 'result', state: 'unknown' });
@@ -225,7 +225,7 @@ test('an inquiry counts once, whenever it was signed', () => {
   const freshness = new Freshness(settableClock(START), memoryFloor(), limits);
   const inquiry = (time: number): PayloadOf<'inquiry'> => {
     const { version: _version, ...head } = ping(1, time);
-    const epoch = { generation: 1, revision: 1 };
+    const epoch = { generation: 1, counter: 1 };
     return { ...head, type: 'inquiry', epoch, ids: [head.id] };
   };
   freshness.admit(inquiry(START), te1);

@@ -32,7 +32,7 @@ const entry = z.strictObject({
   targets: z.array(nodeNameSchema).max(MAX_TARGETS),
 });
 const schema = z.discriminatedUnion('record', [
-  z.strictObject({ record: z.literal('lead'), ...common, key: base64 }),
+  z.strictObject({ record: z.literal('lead'), ...common }),
   z.strictObject({ record: z.literal('accepted'), ...common, entry }),
   z.strictObject({ record: z.literal('finished'), ...common, id: idSchema, outcome: base64 }),
 ]);

@@ -6,7 +6,7 @@ export const nodeNameSchema = z.string().refine(isNodeName, 'not a node name');
 export const idSchema = z.string().refine(isUuidv7, 'not a UUIDv7');
 export const epochSchema = z.strictObject({
   generation: z.int().nonnegative(),
-  revision: z.int().nonnegative(),
+  counter: z.int().nonnegative(),
 }) satisfies z.ZodType<Epoch>;
 
 /** @throws Mom4cError M4C_MALFORMED */

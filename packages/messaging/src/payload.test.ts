@@ -14,7 +14,7 @@ const command: PayloadOf<'command'> = {
   to: { room: 'cluster@conference.alpha.test', targets: ['te1', 'te2'] },
   time: 1_700_000_000_000,
   expires: 1_700_000_005_000,
-  epoch: { generation: 1, revision: 7 },
+  epoch: { generation: 1, counter: 7 },
   name: 'listsensors',
   args: {},
 };

@@ -44,7 +44,7 @@ function command(
   from = 'cm@alpha.test',
 ): PayloadOf<'command'> {
   const id = `01890a5d-ac96-774b-bcce-${String(++count).padStart(12, '0')}`;
-  const epoch = { generation: 1, revision: 1 };
+  const epoch = { generation: 1, counter: 1 };
   return {
     type: 'command',
     id,

@@ -14,7 +14,7 @@ export type TakeOver = {
 type Line = {
   readonly time: string;
   readonly msg: string;
-  readonly epoch?: string | { readonly generation: number; readonly revision: number };
+  readonly epoch?: string | { readonly generation: number; readonly counter: number };
 };
 
 /** Whatever is written to a log from now on. */
@@ -56,5 +56,5 @@ export function takeOver(
 }
 
 function epochOf({ epoch }: Line): string | undefined {
-  return typeof epoch === 'object' ? `${epoch.generation}.${epoch.revision}` : epoch;
+  return typeof epoch === 'object' ? `${epoch.generation}.${epoch.counter}` : epoch;
 }

@@ -20,7 +20,7 @@ import { rsaIdentity } from './rsa-identity.ts';
 const NS_HOP = 'urn:mom4c:bench:hop';
 const NS_ECHO = 'urn:mom4c:bench:echo';
 const TIMEOUT_MS = 30_000;
-const EPOCH = { generation: 1, revision: 1 };
+const EPOCH = { generation: 1, counter: 1 };
 const ROLES = { client: 'admin', manager: 'cm', executor: 'te' } as const satisfies Record<HopRole, string>;
 
 const [start] = (await once(process, 'message')) as [HopStart];

@@ -52,7 +52,7 @@ export async function checkManager({ member, session }: LoggedIn): Promise<Found
     const answer = await askManager({ member, session }, nodes, (said) => (accepted = said));
     const { nodes: all } = answer.result as { nodes: NodeInfo[] };
     const epoch = accepted
-      ? `epoch ${accepted.epoch.generation}.${accepted.epoch.revision}`
+      ? `epoch ${accepted.epoch.generation}.${accepted.epoch.counter}`
       : 'epoch not told';
     const says = `${answer.target} answers as ${answer.from}, ${epoch}, signed ${age(accepted?.time ?? Date.now())}`;
     return { says, value: { accepted, nodes: all, journal: undefined } };
