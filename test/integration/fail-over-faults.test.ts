@@ -1,50 +1,16 @@
-/** What else may go wrong around three managers under load, each twice: nothing that was accepted may be lost. */
+/** Three managers under load: the one that leads hangs, a server that all need is away, a disk is full. Nothing accepted is lost. */
 // Mutations seen red: a journal that cannot be written ignored ("the disk"); values of the counted acts repeated.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { appendFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { after, before, beforeEach, test } from 'node:test';
-import { IN_FLIGHT, openFailOverRange } from '../support/fail-over-range.ts';
-import type { FailOverRange } from '../support/fail-over-range.ts';
+import { test } from 'node:test';
+import { faultRounds } from '../support/fault-rounds.ts';
 import { handOver, leaderOf, untilLeads, untilStandbys } from '../support/leader.ts';
-import { LOSSES } from '../support/losses.ts';
+import { OUTAGES } from '../support/losses.ts';
 import { settles } from '../support/settles.ts';
-import type { SteadyLoad } from '../support/steady-load.ts';
 
-const ROUNDS = 2;
-let range: FailOverRange;
-
-before(async () => {
-  // Some 25 requests a second: beside other tests a machine that is at its limit would lose leases of itself.
-  range = await openFailOverRange({ leaseSeconds: 6, relays: true, restMs: 1500 });
-});
-
-/** A round that failed must not be told again by those after it. */
-beforeEach(() => range.acts.forget());
-
-after(() => range?.close());
-
-async function goesOn(load: SteadyLoad, when: string): Promise<void> {
-  await settles(load.progress(2 * IN_FLIGHT), `outcomes ${when}`);
-}
-
-async function finish(load: SteadyLoad): Promise<void> {
-  await goesOn(load, 'after the loss');
-  const { lost, accepted } = await load.end();
-  assert.deepEqual(lost, {}, `of ${accepted} accepted`);
-  assert.deepEqual(range.acts.twice(), [], `of ${range.acts.count} acts`);
-}
-
-for (const { name, served, strike } of LOSSES)
-  for (let round = 1; round <= ROUNDS; round++)
-    test(`${name}, round ${round}`, async () => {
-      const { load, leader } = await range.begin();
-      const mend = await strike(range, leader);
-      if (served) await goesOn(load, 'while it is lost');
-      await mend();
-      await finish(load);
-    });
+const rounds = faultRounds(OUTAGES, { relays: false });
 
 /** Until there is no room. */
 function fill(file: string): void {
@@ -58,7 +24,7 @@ function fill(file: string): void {
 
 const mayMount = process.getuid?.() === 0;
 test('the disk of the manager that leads is full', { skip: !mayMount && 'mounting needs root' }, async () => {
-  const { domain, admin, folder } = range;
+  const { domain, admin, folder } = rounds.range;
   const { name } = await leaderOf(admin.requester);
   const manager = domain.node(name);
   const state = join(dirname(manager.process!.logFile), 'state');
@@ -71,7 +37,7 @@ test('the disk of the manager that leads is full', { skip: !mayMount && 'mountin
     await manager.start();
     await settles(untilStandbys(admin.requester, 2), 'two that stand by');
     await settles(handOver(admin.requester, name), 'the hand-over');
-    const { load, leader } = await range.begin();
+    const { load, leader } = await rounds.range.begin();
     assert.equal(leader, name);
     fill(join(state, 'ballast'));
     // As soon as the journal needs more room than it has, it steps down.
@@ -79,9 +45,9 @@ test('the disk of the manager that leads is full', { skip: !mayMount && 'mountin
       untilLeads(admin.requester, (other) => other !== name),
       'another one that leads',
     );
-    await goesOn(load, 'with a full disk');
+    await rounds.goesOn(load, 'with a full disk');
     rmSync(join(state, 'ballast'));
-    await finish(load);
+    await rounds.finish(load);
   } finally {
     await manager.stop();
     execFileSync('umount', [state]);

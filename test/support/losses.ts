@@ -19,8 +19,8 @@ export const kill: Loss = {
   strike: ({ domain }, leader) => killed(domain.node(leader)),
 };
 
-/** Those that wait for a lease, a boot, or a link that is mended. */
-export const LOSSES: readonly Loss[] = [
+/** Those that wait for a lease, or for a server that all need. */
+export const OUTAGES: readonly Loss[] = [
   {
     name: 'the manager that leads hangs',
     served: true,
@@ -36,6 +36,10 @@ export const LOSSES: readonly Loss[] = [
     strike: ({ domain }) => killed(domain.server('nats-server')),
   },
   { name: 'the directory is away', served: true, strike: ({ domain }) => killed(domain.server('slapd')) },
+];
+
+/** Those of managers, and of their links: with relays. */
+export const SEPARATIONS: readonly Loss[] = [
   cutOff('XMPP only', ['xmpp']),
   cutOff('the bus only', ['bus']),
   cutOff('XMPP and bus', ['xmpp', 'bus']),
@@ -51,6 +55,8 @@ export const LOSSES: readonly Loss[] = [
     strike: ({ domain }) => killed(...MANAGERS.map((name) => domain.node(name))),
   },
 ];
+
+export const LOSSES: readonly Loss[] = [...OUTAGES, ...SEPARATIONS];
 
 type Killed = Pick<ReturnType<FailOverRange['domain']['node']>, 'stop' | 'start'>;
 

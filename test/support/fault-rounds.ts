@@ -1,0 +1,57 @@
+/** Tests of three managers under load: each loss strikes twice and is mended again, and nothing that was accepted may be lost. */
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, test } from 'node:test';
+import { IN_FLIGHT, openFailOverRange } from './fail-over-range.ts';
+import type { FailOverRange } from './fail-over-range.ts';
+import type { Loss } from './losses.ts';
+import { settles } from './settles.ts';
+import type { SteadyLoad } from './steady-load.ts';
+
+const ROUNDS = 2;
+
+export type FaultRounds = {
+  /** Within a test. */
+  readonly range: FailOverRange;
+  /** The load has outcomes. */
+  goesOn(load: SteadyLoad, when: string): Promise<void>;
+  /** It goes on, is ended, and nothing was lost or done twice. */
+  finish(load: SteadyLoad): Promise<void>;
+};
+
+/** @param options.relays of the range */
+export function faultRounds(losses: readonly Loss[], options: { readonly relays: boolean }): FaultRounds {
+  let opened: FailOverRange | undefined;
+  const rounds: FaultRounds = {
+    get range() {
+      return opened!;
+    },
+    goesOn: (load, when) => settles(load.progress(2 * IN_FLIGHT), `outcomes ${when}`),
+    async finish(load) {
+      await rounds.goesOn(load, 'after the loss');
+      const { lost, accepted } = await load.end();
+      const { acts } = rounds.range;
+      assert.deepEqual(lost, {}, `of ${accepted} accepted`);
+      assert.deepEqual(acts.twice(), [], `of ${acts.count} acts`);
+    },
+  };
+
+  before(async () => {
+    // Some 25 requests a second: beside other tests a machine that is at its limit would lose leases of itself.
+    opened = await openFailOverRange({ leaseSeconds: 6, restMs: 1500, ...options });
+  });
+  /** A round that failed must not be told again by those after it. */
+  beforeEach(() => opened?.acts.forget());
+  after(() => opened?.close());
+
+  for (const { name, served, strike } of losses)
+    for (let round = 1; round <= ROUNDS; round++)
+      test(`${name}, round ${round}`, async () => {
+        const { range } = rounds;
+        const { load, leader } = await range.begin();
+        const mend = await strike(range, leader);
+        if (served) await rounds.goesOn(load, 'while it is lost');
+        await mend();
+        await rounds.finish(load);
+      });
+  return rounds;
+}
