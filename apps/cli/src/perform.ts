@@ -72,7 +72,7 @@ export async function perform(command: Command, rawArgs: unknown, options: Perfo
 const CONNECT_MS = 15_000;
 
 /** A node tries for ever; a person wants to know. */
-async function logIn(member: Member, session: XmppSession): Promise<void> {
+export async function logIn(member: Member, session: XmppSession): Promise<void> {
   const limit = AbortSignal.timeout(CONNECT_MS);
   try {
     await session.start(AbortSignal.any([member.signal, limit]));

@@ -7,6 +7,7 @@ import type {
   Certificate,
   ClusterManagerCommand,
   Command,
+  EventsPort,
   FederationPort,
   FullJid,
   JournalEntry,
@@ -56,9 +57,10 @@ export type DispatchParts = {
   /** For the sake of this request. */
   readonly managers: (request: Uuid) => ManagersPort;
   readonly federation: (request: Uuid) => FederationPort;
+  readonly eventsPort: EventsPort;
   readonly outbox: Outbox;
   /** A task executor knows a higher epoch than this one, or does not believe its generation. */
-  readonly onEpochRefused?: () => void;
+  readonly onEpochRefused?: (executor: string) => void;
 };
 
 /** After a term has begun, task executors that are not present may only not have said so yet. */
@@ -159,7 +161,7 @@ export class Dispatch {
       if (['M4C_TIMEOUT', 'M4C_XMPP_OFFLINE', 'M4C_NO_MANAGER'].includes(error.code)) return;
       // It is away, and may come back with what it knows.
       if (error.code === 'M4C_XMPP_RECIPIENT' && work.adopted) return;
-      if (error.code === 'M4C_EPOCH') this.#parts.onEpochRefused?.();
+      if (error.code === 'M4C_EPOCH') this.#parts.onEpochRefused?.(target);
       if (error.code === 'M4C_XMPP_RECIPIENT') pending.settle(noAnswer(target, 'M4C_TARGET_ABSENT'));
       else pending.settle({ target, state: 'refused', error: error.toBody() });
     }
@@ -179,7 +181,7 @@ export class Dispatch {
     command: ClusterManagerCommand,
     { args, having, pending, entry, adopted }: Work,
   ): Promise<void> {
-    const { member, roster, managers } = this.#parts;
+    const { member, roster, managers, eventsPort } = this.#parts;
     const target = entry.targets[0]!;
     if (adopted && !command.idempotent)
       return void pending.settle({
@@ -192,7 +194,10 @@ export class Dispatch {
     const { signal } = deadline;
     try {
       const federation = this.#parts.federation(entry.id);
-      const context = { nodes: roster, managers: managers(entry.id), federation, having, clock, signal };
+      const context = {
+        ...{ nodes: roster, managers: managers(entry.id), federation, events: eventsPort },
+        ...{ having, clock, signal },
+      };
       const result = await runCommand(command, args, context);
       pending.settle({ target, state: 'ok', result });
     } catch (thrown) {

@@ -11,11 +11,15 @@ import { runMember } from '@mom4c/member';
 import type { Running, Started } from '@mom4c/member';
 import { awaitMajority } from './await-majority.ts';
 import type { DeskParts } from './command-desk.ts';
+import { followEvents } from './event-replica.ts';
+import { EventMemory } from './event-memory.ts';
+import { Events } from './events.ts';
 import { gatewayOver } from './gateway-port.ts';
 import { Generation } from './generation.ts';
 import { Letters } from './letters.ts';
 import { managersPort } from './manager-port.ts';
-import { deskObserver, watchManager, watchedJournal } from './metrics.ts';
+import { clusterManagerMetrics, deskObserver, watchManager, watchedJournal } from './metrics.ts';
+import { askForSign, keepLookingAtCertificates } from './heartbeat.ts';
 import { keepReserve } from './reserve.ts';
 import { RosterMemory } from './roster-memory.ts';
 import { Roster } from './roster.ts';
@@ -62,8 +66,17 @@ async function start(running: Running<ClusterManagerSettings>): Promise<Started>
   } as const;
   const memory = new RosterMemory(join(settings.state, 'roster.json'), member);
   onStop('roster', () => memory.close());
-  const roster = new Roster(member, own, memory);
+  const events = new Events({
+    ...{ name: settings.name, clock, random, log },
+    memory: new EventMemory(join(settings.state, 'events.json'), member),
+    heartbeatMs: settings.heartbeat.seconds * 1000,
+    ask: (name) =>
+      askForSign({ seat, roster, heard: (whose) => events.nodes.heard(whose, true), pings }, name),
+  });
+  onStop('events', () => events.close());
+  const roster = new Roster(member, own, memory, events.rosterWatch);
   const standbys = new Standbys(settings.name, clock);
+  const pings = metrics.counter(clusterManagerMetrics.pings);
   const leaseMs = settings.lease.seconds * 1000;
   const generation = new Generation(join(settings.state, 'generation'), member, () => succession.consider());
   const candidate = new Candidate({
@@ -88,9 +101,15 @@ async function start(running: Running<ClusterManagerSettings>): Promise<Started>
     {
       roster,
       standbys,
+      managers: events.managers,
       node: settings.node,
       onStandbys: () => succession.standbysChanged(),
       onArrival: (name) => succession.term?.desk.arrived(name),
+      onRole(name, manager, isManager) {
+        const kind = isManager ? 'node-manager' : 'node-executor';
+        const text = isManager ? `is manager ${manager} as well` : `is not manager ${manager} any more`;
+        events.note({ kind, severity: 'info', subject: name, text });
+      },
       onFit: () => succession.consider(),
       onManagerGone: (name) => succession.managerGone(name),
       admit: (statement) => generation.admit(statement),
@@ -101,6 +120,11 @@ async function start(running: Running<ClusterManagerSettings>): Promise<Started>
     { onStop, silence: { afterMs: leaseMs / 3, answerMs: leaseMs / 3 } },
   );
 
+  followEvents(seat.service, {
+    ...{ member, letters, highest: () => seat.highest },
+    leads: () => succession.term !== undefined,
+    adopt: (told) => events.adopt(told),
+  });
   const observer = deskObserver(metrics);
   const policy = policyOf(settings.people);
   const openTerm = (epoch: Epoch): Term => {
@@ -116,7 +140,15 @@ async function start(running: Running<ClusterManagerSettings>): Promise<Started>
       ...{ member, seat, letters, refusals, roster, journal, observer, policy, epoch, managers },
       federation: gatewayOver(bus),
       stated: generation.statement,
-      onEpochRefused: () => void generation.suspect(),
+      events,
+      managersHere: () => standbys.others(),
+      onEpochRefused(executor) {
+        void generation.suspect();
+        const text = `refuses what comes under epoch ${epoch.generation}.${epoch.counter}`;
+        events.note({
+          ...{ kind: 'epoch-refused', severity: 'alarm', subject: executor, text, code: 'M4C_EPOCH' },
+        });
+      },
       holds: () => candidate.holding,
       standbys: () => standbys.ranked(),
       keepReserve: (desk) =>
@@ -145,7 +177,8 @@ async function start(running: Running<ClusterManagerSettings>): Promise<Started>
     onStop('stream leaders', () => apart.close());
     succession.onTerm(() => apart.begin());
   }
-  watchManager(metrics, { bus, seat, roster, journal, succession });
+  watchManager(metrics, { bus, seat, roster, journal, succession, events });
+  keepLookingAtCertificates({ member, roster, events });
   generation.start();
   return {
     checks: new Map([

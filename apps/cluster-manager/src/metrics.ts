@@ -3,6 +3,7 @@ import type { Bus } from '@mom4c/bus';
 import type { SharedJournal } from '@mom4c/core';
 import type { MetricDefinition, Metrics } from '@mom4c/runtime';
 import type { DeskObserver } from './command-desk.ts';
+import type { Events } from './events.ts';
 import type { Roster } from './roster.ts';
 import type { Seat } from './seat.ts';
 import type { Succession } from './succession.ts';
@@ -35,6 +36,17 @@ export const clusterManagerMetrics = {
   },
   pending: { name: 'commands_pending', type: 'gauge', help: 'Commands that are under way.' },
   present: { name: 'executors_present', type: 'gauge', help: 'Task executors that are present.' },
+  lost: {
+    name: 'executors_lost',
+    type: 'gauge',
+    help: 'Task executors that are gone without a word, or give no sign.',
+  },
+  pings: {
+    name: 'heartbeat_pings_total',
+    type: 'counter',
+    help: 'Pings to task executors that were silent.',
+  },
+  watchers: { name: 'event_watchers', type: 'gauge', help: 'Sessions that watch events.' },
   room: { name: 'room_entries_total', type: 'counter', help: 'Times that the manager came into its room.' },
   bus: { name: 'bus_connected', type: 'gauge', help: '1 while the NATS server of the domain is connected.' },
   busLosses: {
@@ -102,9 +114,16 @@ export function watchedJournal(journal: SharedJournal, metrics: Metrics): Shared
 
 export function watchManager(
   metrics: Metrics,
-  parts: { bus: Bus; seat: Seat; roster: Roster; journal: SharedJournal; succession: Succession },
+  parts: {
+    bus: Bus;
+    seat: Seat;
+    roster: Roster;
+    journal: SharedJournal;
+    succession: Succession;
+    events: Events;
+  },
 ): void {
-  const { bus, seat, roster, journal, succession } = parts;
+  const { bus, seat, roster, journal, succession, events } = parts;
   const losses = metrics.counter(clusterManagerMetrics.busLosses);
   bus.onConnection((connected) => {
     if (!connected) losses.add();
@@ -116,6 +135,11 @@ export function watchManager(
   succession.onTerm(() => terms.add());
   metrics.watch(clusterManagerMetrics.bus, () => Number(bus.connected));
   metrics.watch(clusterManagerMetrics.present, () => roster.presentCount);
+  metrics.watch(
+    clusterManagerMetrics.lost,
+    () => [...events.nodes.known.values()].filter(({ state }) => state === 'lost').length,
+  );
+  metrics.watch(clusterManagerMetrics.watchers, () => succession.term?.subscriptions.size ?? 0);
   metrics.watch(clusterManagerMetrics.pending, () => succession.term?.desk.pendingCount ?? 0);
   metrics.watch(clusterManagerMetrics.leads, () => Number(succession.term !== undefined));
   metrics.watch(clusterManagerMetrics.epoch, () => {

@@ -42,12 +42,23 @@ const WAIT_MS = 20_000;
 const SILENT_AFTER_MS = 2 * LEADERSHIP_REPEAT_MS + 60_000;
 const NO_LABELS: Labels = {};
 
+/** Gets to know of signs of life, and says who is lost. */
+export type RosterWatch = {
+  arrived(name: string): void;
+  heard(name: string): void;
+  gone(name: string, leaving: boolean): void;
+  /** Unix milliseconds; undefined: it is not. */
+  lostSince(name: string): number | undefined;
+};
+const NO_WATCH: RosterWatch = { arrived() {}, heard() {}, gone() {}, lostSince: () => undefined };
+
 type RosterMember = Pick<Member, 'directory' | 'clock' | 'log' | 'errorOf'>;
 
 export class Roster implements NodeRegistry {
   readonly #member: RosterMember;
   readonly #own: Omit<NodeInfo, 'present'>;
   readonly #memory: RosterMemory;
+  readonly #watch: RosterWatch;
   readonly #present = new Map<string, PresentExecutor>();
   /** Sessions that the server vouches for, and that have not announced themselves in a way that can be believed. */
   readonly #unsigned = new Map<string, FullJid>();
@@ -59,10 +70,16 @@ export class Roster implements NodeRegistry {
   #refreshedAt = Number.NEGATIVE_INFINITY;
   #refreshing: Promise<void> | undefined;
 
-  constructor(member: RosterMember, own: Omit<NodeInfo, 'present'>, memory: RosterMemory) {
+  constructor(
+    member: RosterMember,
+    own: Omit<NodeInfo, 'present'>,
+    memory: RosterMemory,
+    watch: RosterWatch = NO_WATCH,
+  ) {
     this.#member = member;
     this.#own = own;
     this.#memory = memory;
+    this.#watch = watch;
   }
 
   /** @returns has it come in a session that was not known? */
@@ -75,6 +92,7 @@ export class Roster implements NodeRegistry {
     this.#present.set(name, { certificate: signer, jid, version, since, started, manager });
     this.#unsigned.delete(name);
     this.#enrolled.set(name, signer);
+    this.#watch.arrived(name);
     this.heard({ payload, signer });
     return before?.jid !== jid;
   }
@@ -84,6 +102,7 @@ export class Roster implements NodeRegistry {
     const { name } = signer;
     this.#heardAt.set(name, this.#member.clock.monotonic());
     this.#missed.delete(name);
+    this.#watch.heard(name);
     this.#memory.keep(name, wordOf(payload, this.#memory.of(name)));
   }
 
@@ -98,14 +117,16 @@ export class Roster implements NodeRegistry {
     if (this.#present.has(name)) this.#missed.add(name);
   }
 
-  /** The server says that the session is gone; a newer session of the same node is not touched by that. */
-  gone(jid: FullJid): void {
+  /** The server says that the session is gone; a newer session of the same node is not touched by that.
+   *  @param leaving it has said so itself */
+  gone(jid: FullJid, leaving = false): void {
     for (const [name, unsigned] of this.#unsigned) if (unsigned === jid) this.#unsigned.delete(name);
     for (const [name, executor] of this.#present) {
       if (executor.jid !== jid) continue;
       this.#present.delete(name);
       this.#missed.delete(name);
-      this.#member.log.info({ executor: name }, 'gone');
+      this.#member.log.info({ executor: name, leaving }, 'gone');
+      this.#watch.gone(name, leaving);
     }
   }
 
@@ -131,6 +152,11 @@ export class Roster implements NodeRegistry {
     return [...this.#present].flatMap(([name, { started, manager }]) =>
       manager ? [{ name, started, manager }] : [],
     );
+  }
+
+  /** Of all that the directory has shown. */
+  get certificates(): readonly Certificate[] {
+    return [...this.#enrolled.values()];
   }
 
   get presentCount(): number {
@@ -161,12 +187,14 @@ export class Roster implements NodeRegistry {
   #infoOf(name: string): NodeInfo {
     const word = this.#memory.of(name);
     const here = this.#present.get(name);
+    const lost = this.#watch.lostSince(name);
     return {
       name,
       role: 'te',
       address: this.#enrolled.get(name)!.addresses[0]!,
       present: here !== undefined,
       ...(this.#isSilent(name) && { silent: true }),
+      ...(lost !== undefined && { lost: lost / 1000 }),
       ...(word && { version: word.version, labels: word.labels }),
       ...(here && { since: here.since / 1000 }),
       ...(here?.manager && {

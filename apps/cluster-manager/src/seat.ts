@@ -112,7 +112,9 @@ export class Seat {
       service.sendPresence().catch(() => {});
     });
     await open('service address', service);
-    return new Seat({ own, service, room, silence }, member, refusals, events);
+    const seat = new Seat({ own, service, room, silence }, member, refusals, events);
+    onStop('standing', () => seat.#sayGoodbye());
+    return seat;
   }
 
   /** Can everybody who matters be reached? */
@@ -123,6 +125,11 @@ export class Seat {
   /** As far as the room shows. */
   hasManager(name: string): boolean {
     return [...this.#managers.values()].includes(name);
+  }
+
+  /** Of which anybody has said in the room that it leads under it. */
+  get highest(): Epoch | undefined {
+    return this.#highest;
   }
 
   get roomKey(): SessionKey | undefined {
@@ -153,7 +160,12 @@ export class Seat {
     return say;
   }
 
-  async #announce(standing: Pick<PayloadOf<'standing'>, 'lag' | 'ready'>): Promise<void> {
+  /** So that the end of the session is not taken for a loss. */
+  async #sayGoodbye(): Promise<void> {
+    if (this.own.online) await this.#announce({ ready: false }, true).catch(() => {});
+  }
+
+  async #announce(standing: Pick<PayloadOf<'standing'>, 'lag' | 'ready'>, leaving = false): Promise<void> {
     const { clock, address, service, newId, postbox } = this.#member;
     const time = clock.now();
     const node = this.#events.node;
@@ -168,8 +180,10 @@ export class Seat {
       started: this.#started,
       node,
       ...standing,
+      ...(leaving && { leaving }),
     });
-    await this.own.sendPresence({ to: service, children: lettersElements(letter) });
+    const children = lettersElements(letter);
+    await this.own.sendPresence({ to: service, ...(leaving && { type: 'unavailable' }), children });
   }
 
   /** Managers are the room's moderators, and nobody else is shown. */

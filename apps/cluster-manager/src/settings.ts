@@ -48,6 +48,15 @@ export const clusterManagerSettings = z.strictObject({
       }),
     })
     .prefault({}),
+  heartbeat: z
+    .strictObject({
+      seconds: z.int().min(1).max(600).default(30).meta({
+        env: 'MOM4C_HEARTBEAT_SECONDS',
+        description:
+          'After so long without a word a task executor is pinged, and lost after three times that; the same for all managers of a domain.',
+      }),
+    })
+    .prefault({}),
   node: z.string().refine(isNodeName, 'not a node name').optional().meta({
     env: 'MOM4C_NODE',
     description: 'The task executor beside which this manager runs; its supervisor says so.',

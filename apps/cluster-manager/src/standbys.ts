@@ -43,10 +43,14 @@ export class Standbys {
     return !same;
   }
 
-  /** The server says that the session is gone. @returns was it that of a manager? */
-  gone(jid: FullJid): boolean {
-    for (const [name, standing] of this.#known) if (standing.jid === jid) return this.#known.delete(name);
-    return false;
+  /** The server says that the session is gone. @returns whose it was, if that of a manager */
+  gone(jid: FullJid): string | undefined {
+    for (const [name, standing] of this.#known)
+      if (standing.jid === jid) {
+        this.#known.delete(name);
+        return name;
+      }
+    return undefined;
   }
 
   /** Undefined if it is not known, or has been silent for too long. */
@@ -59,6 +63,11 @@ export class Standbys {
   /** All of which something is heard, whether they are ready or not. */
   heardOf(): ReadonlySet<string> {
     return new Set([...this.#known.keys()].filter((name) => this.of(name)));
+  }
+
+  /** Names of the others of which something is heard. */
+  others(): string[] {
+    return [...this.heardOf()].filter((name) => name !== this.#own);
   }
 
   /** Those that could take over now, in the order in which they shall: whoever has been ready for longest comes first. */

@@ -115,6 +115,7 @@ export class Succession {
   /** Managers have come, become ready, or gone. */
   standbysChanged(): void {
     this.#term?.lectern.amend();
+    this.#term?.subscriptions.publish();
   }
 
   async stop(): Promise<void> {

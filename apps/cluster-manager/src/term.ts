@@ -18,14 +18,17 @@ import { admit } from './admission.ts';
 import { Callers } from './callers.ts';
 import { CommandDesk } from './command-desk.ts';
 import type { DeskParts } from './command-desk.ts';
+import type { Events } from './events.ts';
 import { Leadership } from './leadership.ts';
 import { openLectern } from './lectern.ts';
 import type { Lectern } from './lectern.ts';
 import type { Letters } from './letters.ts';
 import { outboxOf } from './outbox.ts';
 import type { Seat } from './seat.ts';
+import { Subscriptions } from './subscriptions.ts';
 
-export type TermParts = Omit<DeskParts, 'outbox' | 'leadership'> & {
+export type TermParts = Omit<DeskParts, 'outbox' | 'leadership' | 'eventsPort'> & {
+  readonly events: Events;
   readonly seat: Seat;
   readonly letters: Letters;
   readonly refusals: Refusals;
@@ -34,6 +37,8 @@ export type TermParts = Omit<DeskParts, 'outbox' | 'leadership'> & {
   readonly stated: string | undefined;
   readonly holds: () => boolean;
   readonly standbys: () => readonly string[];
+  /** Names of the managers that are there, besides this one. */
+  readonly managersHere: () => readonly string[];
   /** Keeps the standbys that are wanted, until it is ended. */
   readonly keepReserve: (desk: CommandDesk) => () => void;
   /** Somebody newer has the address: this term is over, whatever the lease says. */
@@ -47,6 +52,7 @@ const RETRY = { baseMs: 50, capMs: 2_000 };
 export class Term {
   readonly desk: CommandDesk;
   readonly lectern: Lectern;
+  readonly subscriptions: Subscriptions;
   readonly #parts: TermParts;
   readonly #leadership: Leadership;
   readonly #active: XmppSession;
@@ -62,10 +68,19 @@ export class Term {
     seat.roomKey = roomKey;
     this.#leadership = new Leadership(member, { epoch, stated, roomKey, holds, standbys });
     const outbox = outboxOf(member, seat.service, seat.room, this.#leadership);
-    this.desk = new CommandDesk({ ...parts, leadership: this.#leadership, outbox });
+    const { log } = parts.events;
+    const desk = { ...parts, leadership: this.#leadership, outbox, eventsPort: log };
+    this.desk = new CommandDesk(desk);
     this.lectern = openLectern(member, seat.room, this.#leadership);
     this.#active = member.session(SERVICE_RESOURCE, { address: member.service, silence: seat.silence });
     this.#callers = new Callers(this.#active);
+    this.subscriptions = new Subscriptions({
+      ...{ member, log, policy: parts.policy, leadership: this.#leadership },
+      ...{ session: this.#active, managers: parts.managersHere },
+    });
+    this.#active.onPresence(({ from, type }) => {
+      if (type === 'unavailable' || type === 'error') this.subscriptions.gone(from);
+    });
     this.#active.onUnseen(({ error, from }) => refusals.note(error, from));
     this.#active.onRequest({ name: 'x', xmlns: NS_ENCRYPTED }, (request) => this.#request(request));
     this.#active.on('conflict', parts.onConflict);
@@ -100,6 +115,8 @@ export class Term {
     this.#whenOpen.reject(new Mom4cError('M4C_STOPPED'));
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
     this.desk.stop();
+    this.subscriptions.stop();
+    this.#parts.events.end();
     await Promise.all([this.lectern.stop(), this.#active.stop()]);
   }
 
@@ -126,19 +143,28 @@ export class Term {
       if (!signal.aborted) this.#unsubscribe.push(this.#parts.keepReserve(this.desk));
       this.#whenOpen.resolve();
       member.log.info({ epoch }, 'leads');
+      if (!signal.aborted) this.#tellEvents();
     } catch (thrown) {
       // Taken from us (`onConflict` knows), or the term has ended.
       member.log.info({ epoch, code: member.errorOf(thrown).code }, 'the service address was not claimed');
     }
   }
 
-  /** A request, a question about rights, or a wish to join; answered by a letter sealed to the sender. */
+  #tellEvents(): void {
+    const { events, epoch } = this.#parts;
+    this.#unsubscribe.push(events.onNew(() => this.subscriptions.publish()));
+    events.begin(`${epoch.generation}.${epoch.counter}`);
+    this.subscriptions.publish();
+  }
+
+  /** A request, a question about rights, a wish to join or to be told of events; answered by a letter sealed to the sender. */
   async #request({ from, element }: IncomingRequest): Promise<Element> {
     const { member, letters } = this.#parts;
     try {
       this.#leadership.check();
-      const received = await letters.open(element, ['request', 'permissions', 'join'], from);
-      if (received.payload.type === 'request') this.#callers.greet(from as FullJid);
+      const received = await letters.open(element, ['request', 'permissions', 'join', 'subscribe'], from);
+      const { type } = received.payload;
+      if (type === 'request' || type === 'subscribe') this.#callers.greet(from as FullJid);
       const answer = await this.#answer(received, from);
       const [letter] = lettersElements(await member.postbox.sealTo(answer, [received.signer]));
       return letter!;
@@ -147,7 +173,10 @@ export class Term {
     }
   }
 
-  async #answer(received: Received<'request' | 'permissions' | 'join'>, from: string): Promise<Payload> {
+  async #answer(
+    received: Received<'request' | 'permissions' | 'join' | 'subscribe'>,
+    from: string,
+  ): Promise<Payload> {
     const { payload } = received;
     const { member, seat, roster } = this.#parts;
     switch (payload.type) {
@@ -155,6 +184,8 @@ export class Term {
         return this.desk.request({ ...received, payload }, from as FullJid);
       case 'permissions':
         return this.desk.permissions({ ...received, payload });
+      case 'subscribe':
+        return this.subscriptions.subscribe({ ...received, payload }, from as FullJid);
       case 'join':
         if (received.signer.role === 'te') roster.heard({ ...received, payload });
         return admit({ ...received, payload }, { member, room: seat.room, leadership: this.#leadership });
@@ -162,7 +193,7 @@ export class Term {
   }
 
   async #message({ from, type, element }: Incoming): Promise<void> {
-    if (type === 'error') return;
+    if (type === 'error') return this.subscriptions.gone(from as FullJid);
     const { letters, roster } = this.#parts;
     try {
       const { payload, ...rest } = await letters.open(element, ['result'], from);

@@ -121,7 +121,13 @@ export class Membership {
   /** When the member's signal has been aborted. */
   async leave(): Promise<void> {
     await this.#loop;
+    await this.#sayGoodbye();
     await this.#room?.leave();
+  }
+
+  /** So that the end of the session is not taken for a loss. */
+  async #sayGoodbye(): Promise<void> {
+    if (this.#announced && this.#session.online) await this.#announce(true).catch(() => {});
   }
 
   #want(): void {
@@ -254,7 +260,7 @@ export class Membership {
     });
   }
 
-  async #announce(): Promise<void> {
+  async #announce(leaving = false): Promise<void> {
     const { postbox, service } = this.#member;
     const head = this.#headFor(PRESENCE_VALID_MS);
     const manager = this.#manager();
@@ -265,10 +271,12 @@ export class Membership {
       started: this.#started,
       labels: this.#labels,
       manager,
+      ...(leaving && { leaving }),
     });
     // To the bare address: managers that stand by shall know who is here as well.
-    await this.#session.sendPresence({ to: service, children: lettersElements(presence) });
-    if (manager) this.#announceWithin(LOAD_REPEAT_MS);
+    const children = lettersElements(presence);
+    await this.#session.sendPresence({ to: service, ...(leaving && { type: 'unavailable' }), children });
+    if (manager && !leaving) this.#announceWithin(LOAD_REPEAT_MS);
   }
 
   #headFor(valid: number) {

@@ -24,8 +24,8 @@ export type Policy = { permits(asker: Asker, command: Command): boolean };
 type ReadAccess = Extract<Access, `${string}:read`>;
 
 const RIGHTS: Readonly<Record<PersonRole, readonly ReadAccess[]>> = {
-  viewer: ['sensors:read'],
-  operator: ['actuators:read', 'cluster:read', 'federation:read', 'sensors:read'],
+  viewer: ['events:read', 'sensors:read'],
+  operator: ['actuators:read', 'cluster:read', 'events:read', 'federation:read', 'sensors:read'],
 };
 
 export function policyOf(people: People): Policy {

@@ -6,6 +6,7 @@ const ALL: readonly Access[] = [
   'actuators:write',
   'cluster:manage',
   'cluster:read',
+  'events:read',
   'federation:manage',
   'federation:read',
   'sensors:read',

@@ -1,4 +1,5 @@
 import type { Command } from '@mom4c/core';
+import { events } from './events.ts';
 import {
   federation,
   federationconnect,
@@ -26,6 +27,7 @@ export const COMMANDS: readonly Command[] = [
   noderole,
   managers,
   managerspromote,
+  events,
   federation,
   federationpartners,
   federationconnect,
@@ -36,7 +38,9 @@ export const COMMANDS: readonly Command[] = [
 export { linkSchema, LINK_STATES, partnerSchema } from './federation-schemas.ts';
 export type { FederationReport, LinkReport, PartnerReport } from './federation-schemas.ts';
 export { sensorRecord } from './senml.ts';
+export { eventRow, timeIn } from './events.ts';
 export {
+  events,
   federation,
   federationconnect,
   federationdisconnect,

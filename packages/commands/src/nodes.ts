@@ -19,6 +19,10 @@ const node = z.strictObject({
     .boolean()
     .optional()
     .describe('A session is there, but nothing signed came when it should have: see above'),
+  lost: z
+    .number()
+    .optional()
+    .describe('It is gone without a word, or gives no sign, since then: see above; Unix seconds'),
   version: z.string().max(64).optional().describe('As it last said'),
   since: z.number().optional().describe('Present since, Unix seconds'),
   labels: labelsSchema.optional().describe('As it last announced them, present or not'),
@@ -51,7 +55,8 @@ export const nodes = defineCommand({
   description:
     'A node is `silent` if the XMPP server shows a session of it that gives no signed word: it has not announced ' +
     'itself in a way that can be believed, did not answer a command that it had, or was not heard for 11 minutes ' +
-    '(nodes that are well sign something every 5). Version, labels and last word are kept for nodes that are away.',
+    '(nodes that are well sign something every 5). It is `lost`, and since when, if its session is gone and it did not say ' +
+    'goodbye, or if nothing of it is heard, not even the answer to a ping, for three times `heartbeat.seconds` (90 s). Version, labels and last word are kept for nodes that are away.',
   args: z.strictObject({}),
   result: z.strictObject({ nodes: z.array(node).max(5000) }),
   errors: [],
@@ -78,7 +83,8 @@ export const nodes = defineCommand({
   run: async (_args, { nodes: registry, having }) => ({ nodes: [...(await registry.list(having))] }),
 });
 
-function presenceOf({ present, silent }: Node): string {
+function presenceOf({ present, silent, lost }: Node): string {
+  if (lost !== undefined) return `lost since ${timeOf(lost)}`;
   if (silent) return 'silent';
   return present ? 'yes' : 'no';
 }

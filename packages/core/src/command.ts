@@ -3,6 +3,7 @@ import type { ErrorCode } from './errors.ts';
 import type { LabelTerm } from './labels.ts';
 import type {
   ActuatorPort,
+  EventsPort,
   FederationPort,
   ManagersPort,
   NodeManagerPort,
@@ -17,6 +18,7 @@ export type Access =
   | 'actuators:write'
   | 'cluster:manage'
   | 'cluster:read'
+  | 'events:read'
   | 'federation:manage'
   | 'federation:read'
   | 'sensors:read';
@@ -35,6 +37,7 @@ export type ClusterManagerContext = {
   readonly nodes: NodeRegistry;
   readonly managers: ManagersPort;
   readonly federation: FederationPort;
+  readonly events: EventsPort;
   /** What the requester narrowed it to (`--label`). */
   readonly having: readonly LabelTerm[];
   readonly clock: Clock;
@@ -89,6 +92,8 @@ export type ClusterManagerCommand<
   readonly runsOn: 'cm';
   /** May `--label` narrow what it tells? */
   readonly byLabels?: true;
+  /** `--watch` is told what is new as it happens, instead of asking again and again. */
+  readonly pushed?: true;
   run(args: z.output<Args>, context: ClusterManagerContext): Promise<z.input<Result>>;
 };
 

@@ -6,6 +6,7 @@ export * from './dispatcher.ts';
 export * from './duration.ts';
 export * from './epoch.ts';
 export * from './errors.ts';
+export * from './events.ts';
 export * from './fair-queue.ts';
 export * from './identity.ts';
 export * from './ids.ts';

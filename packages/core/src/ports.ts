@@ -1,6 +1,7 @@
 /** What commands use of the node they run on, and what a cluster manager writes before it accepts. */
 import type { Epoch } from './epoch.ts';
 import type { ErrorBody } from './errors.ts';
+import type { EventRecord, EventSeverity } from './events.ts';
 import type { Role } from './identity.ts';
 import type { BareJid } from './jid.ts';
 import type { Uuid } from './ids.ts';
@@ -82,6 +83,8 @@ export type NodeInfo = {
   present: boolean;
   /** A session of it is there, but nothing signed came when it should have. */
   silent?: boolean | undefined;
+  /** It is gone without a word, or gives no sign: Unix seconds of the last one. */
+  lost?: number | undefined;
   version?: string | undefined;
   /** Unix seconds. */
   since?: number | undefined;
@@ -130,6 +133,17 @@ export interface ManagersPort {
   /** Hands over to one that stands by, as soon as the outcome of this request has been sent.
    *  @returns the name of the one that hands over @throws Mom4cError M4C_NOT_A_STANDBY */
   promote(name: string): string;
+}
+
+/** What has happened in this domain, as far as the manager that leads remembers. */
+export interface EventsPort {
+  /** The latest that fit into an answer, oldest first, and how many older ones there are.
+   *  @param since Unix milliseconds @param before id of an event: only older ones */
+  recent(query: {
+    readonly since?: number | undefined;
+    readonly severity?: EventSeverity | undefined;
+    readonly before?: Uuid | undefined;
+  }): { readonly events: readonly EventRecord[]; readonly older: number };
 }
 
 /** The federation gateway of this domain, a process of its own. What it answers is checked by the command. */

@@ -1,6 +1,8 @@
 export { ensureIdentity, tlsOf } from './first-start.ts';
 export type { Enrolled, Surroundings } from './first-start.ts';
 export { identityFindings } from './identity-files.ts';
+export { EventWatcher } from './event-watcher.ts';
+export type { WatchOptions } from './event-watcher.ts';
 export { askToJoin } from './joining.ts';
 export { NamedManagers, currentManagers } from './managers.ts';
 export { memberMetrics } from './activity.ts';

@@ -6,16 +6,15 @@
  * - A request is sent again under its id, whatever becomes of managers and connections, until there is an outcome, a
  *   reason that trying again does not change, or no hope left. Managers act on an id once.
  */
-import { Mom4cError, bareJid, jitteredBackoff, pause } from '@mom4c/core';
+import { Mom4cError, jitteredBackoff, pause } from '@mom4c/core';
 import type { BareJid, Certificate } from '@mom4c/core';
-import type { Payload, PayloadOf, PayloadType, Received } from '@mom4c/messaging';
-import type { Element, Incoming, XmppSession } from '@mom4c/xmpp';
-import { currentManagers, managersNow } from './managers.ts';
+import type { Payload, PayloadOf, PayloadType } from '@mom4c/messaging';
+import type { Incoming, XmppSession } from '@mom4c/xmpp';
+import { activeAddress, exchange, openFromManager } from './exchange.ts';
+import { currentManagers } from './managers.ts';
 import type { Member } from './member.ts';
 import { createRefusals } from './refusals.ts';
 import type { Refusals } from './refusals.ts';
-import { SERVICE_RESOURCE } from './settings.ts';
-import { letterIn, lettersElements } from './wire.ts';
 
 export type Request = {
   readonly name: string;
@@ -143,7 +142,7 @@ export class Requester {
 
   /** No more than a hint: whoever leads next is asked sooner. */
   #presence({ from, type }: Incoming): void {
-    if (type === 'unavailable' && from === this.#active) this.#askAgain();
+    if (type === 'unavailable' && from === activeAddress(this.#member)) this.#askAgain();
   }
 
   #askAgain(): void {
@@ -152,17 +151,13 @@ export class Requester {
     this.#reason.promise.catch(() => {});
   }
 
-  get #active(): string {
-    return `${this.#member.service}/${SERVICE_RESOURCE}`;
-  }
-
   async #message({ from, type, element }: Incoming): Promise<void> {
     if (type === 'error') return;
     try {
       // Cheapest first: what others send is not even read.
       if (!from.startsWith(`${this.#member.service}/`))
         throw new Mom4cError('M4C_NOT_HEARD', 'not from the cluster manager');
-      const { payload } = await this.#open(element, ['outcome'], from);
+      const { payload } = await openFromManager(this.#member, element, ['outcome'], from);
       this.#awaited.get(payload.id)?.(payload);
     } catch (thrown) {
       this.#refusals.note(this.#member.errorOf(thrown), from);
@@ -234,50 +229,18 @@ export class Requester {
     return said;
   }
 
-  /** One letter to the managers, and the answer to it; one more where the one that leads is newer than what we know. */
-  async #exchange<T extends PayloadType>(
+  #exchange<T extends PayloadType>(
     payload: Payload,
     managers: readonly Certificate[],
     expected: readonly T[],
     timeoutMs: number,
   ): Promise<PayloadOf<T>> {
-    try {
-      return await this.#exchangeWith(payload, managers, expected, timeoutMs);
-    } catch (thrown) {
-      if (!(thrown instanceof Mom4cError) || thrown.code !== 'M4C_CANNOT_OPEN') throw thrown;
-      return this.#exchangeWith(payload, await managersNow(this.#member), expected, timeoutMs);
-    }
-  }
-
-  async #exchangeWith<T extends PayloadType>(
-    payload: Payload,
-    managers: readonly Certificate[],
-    expected: readonly T[],
-    timeoutMs: number,
-  ): Promise<PayloadOf<T>> {
-    const [letter] = lettersElements(await this.#member.postbox.sealTo(payload, managers));
-    const to = this.#active;
-    const answered = this.#session.request(to, 'set', letter!, { timeoutMs });
-    const answer = await Promise.race([answered, this.#reason.promise]);
-    const { payload: said } = await this.#open(answer, expected, to);
-    if (said.id !== payload.id) throw new Mom4cError('M4C_UNEXPECTED', 'the answer to another request');
-    return said;
+    const givenUp = this.#reason.promise;
+    return exchange(this.#member, this.#session, { payload, managers, expected, timeoutMs, givenUp });
   }
 
   #ends(): { from: BareJid; to: BareJid } {
     return { from: this.#member.address, to: this.#member.service };
-  }
-
-  async #open<T extends PayloadType>(
-    element: Element,
-    expected: readonly T[],
-    from: string,
-  ): Promise<Received<T>> {
-    const { postbox, address, settings } = this.#member;
-    const letter = letterIn(element);
-    if (!letter) throw new Mom4cError('M4C_NOT_SIGNED');
-    const audience = { addresses: [address], rooms: [], name: settings.name };
-    return postbox.open(letter, expected, audience, bareJid(from));
   }
 
   async #within<T>(ms: number, promise: Promise<T>): Promise<T> {

@@ -8,6 +8,8 @@ import {
   Mom4cError,
   NODE_MANAGER_STATES,
   NODE_ROLES,
+  eventSchema,
+  EVENT_SEVERITIES,
   isBareJid,
   isErrorCode,
   labelTermSchema,
@@ -26,6 +28,8 @@ export const MAX_IDS = 100;
 export const MAX_MANAGERS = 16;
 /** Base64 of a statement of the authority about the generation of epochs. */
 const MAX_STATED = 2732;
+/** In one message. */
+export const MAX_EVENTS = 500;
 /** Of one core. */
 export const MAX_LOAD = 1000;
 
@@ -146,13 +150,46 @@ const schemas = {
     room: address,
     key: z.strictObject({ id: hex(16), secret: z.string().regex(/^[A-Za-z0-9+/]{43}=$/) }),
   }),
+  /** Administrator → `cm@D`: tell me what happens from now on, or what has happened after the event with the id `after`, or
+   *  since that time (Unix milliseconds). Holds for as long as the answer says. `onBehalfOf`: as in a request. */
+  subscribe: z.strictObject({
+    ...direct,
+    type: z.literal('subscribe'),
+    severity: z.enum(EVENT_SEVERITIES).optional(),
+    after: id.optional(),
+    since: instant.optional(),
+    onBehalfOf: address.optional(),
+  }),
+  /** The answer: what was asked for, as far as it fits (`more`: the rest comes at once); `gap`: there may have been others that
+   *  are not known any more. `last`: the id after which the next message goes on. `lifetime` in milliseconds. */
+  subscribed: z.strictObject({
+    ...direct,
+    type: z.literal('subscribed'),
+    epoch: epochSchema,
+    lifetime: z.int().positive(),
+    events: z.array(eventSchema).max(MAX_EVENTS),
+    gap: z.boolean(),
+    more: z.boolean(),
+    last: id.optional(),
+  }),
+  /** `cm@D` → whoever has subscribed, and each manager that stands by: what has happened after the event `after`, which was the
+   *  last that it was told. */
+  events: z.strictObject({
+    ...direct,
+    type: z.literal('events'),
+    epoch: epochSchema,
+    after: id.optional(),
+    events: z.array(eventSchema).min(1).max(MAX_EVENTS),
+    gap: z.boolean(),
+  }),
   /** Task executor's presence at `cm@D`. `started`: Unix milliseconds. `manager`: of a node that may become one, its name as
-   *  such, and the load of the last minute for each core. */
+   *  such, and the load of the last minute for each core. `leaving`: its program is being stopped. */
   presence: z.strictObject({
     ...direct,
     type: z.literal('presence'),
     version,
     started: instant,
+    leaving: z.literal(true).optional(),
     labels: labelsSchema.optional(),
     manager: z
       .strictObject({
@@ -165,12 +202,13 @@ const schemas = {
   }),
   /** Presence of a manager at `cm@D`, whether it leads or stands by. `started`: Unix milliseconds; `lag`: records of the
    *  journal that it lacks, absent while it does not know; `ready`: it could take over now; `node`: the task executor beside
-   *  which it runs, where it is one that a node became. */
+   *  which it runs, where it is one that a node became; `leaving`: its program is being stopped. */
   standing: z.strictObject({
     ...direct,
     type: z.literal('standing'),
     version,
     started: instant,
+    leaving: z.literal(true).optional(),
     lag: z.int().nonnegative().optional(),
     ready: z.boolean(),
     node: nodeName.optional(),

@@ -30,6 +30,7 @@ export type { DropReason } from './unseen.ts';
 export type { RequestOptions } from './requests.ts';
 export type { IncomingRequest, RequestHandler, RequestKind } from './responder.ts';
 export type { ClientTls, Endpoint } from './tls.ts';
+export { NS_PING } from './namespaces.ts';
 export { serverMechanisms } from './probe.ts';
 export { registerAccount } from './register.ts';
 export type { Registration } from './register.ts';

@@ -8,6 +8,17 @@ const head = { id: COMMAND.id, from: 'cm1@alpha.test', time: COMMAND.time, expir
 const direct = { ...head, to: 'te1@alpha.test' };
 const room = 'cluster@conference.alpha.test';
 const { epoch } = COMMAND;
+const event = {
+  id: COMMAND.id,
+  time: '2026-01-02T03:04:05.678Z',
+  severity: 'alarm',
+  kind: 'node-lost',
+  subject: 'te1',
+  since: '2026-01-02T03:02:35.000Z',
+  code: 'M4C_NO_ANSWER',
+  text: 'gives no sign',
+  by: 'cm1',
+};
 
 export const PAYLOADS: readonly object[] = [
   COMMAND,
@@ -31,6 +42,21 @@ export const PAYLOADS: readonly object[] = [
   { ...direct, type: 'join', version: '0.1.0' },
   { ...direct, type: 'joined', epoch, room, key: { id: '5e'.repeat(16), secret: `${'A'.repeat(43)}=` } },
   { ...direct, type: 'presence', version: '0.1.0', started: 1 },
+  { ...direct, type: 'presence', version: '0.1.0', started: 1, leaving: true },
+  {
+    ...direct,
+    type: 'subscribe',
+    severity: 'alarm',
+    after: COMMAND.id,
+    since: 1,
+    onBehalfOf: 'ann@people.test',
+  },
+  {
+    ...direct,
+    ...{ type: 'subscribed', epoch, lifetime: 60_000, events: [event], gap: true, more: false },
+    last: COMMAND.id,
+  },
+  { ...direct, type: 'events', epoch, after: COMMAND.id, events: [event], gap: false },
   {
     ...head,
     to: { room, targets: '*' },
