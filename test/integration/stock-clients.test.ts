@@ -119,6 +119,7 @@ test('discovery lists what each may do', async () => {
     (await client.items(COMMANDS, COMMANDS_NODE)).items!.map(([node]) => node);
   const federation = ['federation', 'federationmetadata', 'federationpartners'];
   assert.deepEqual(await nodes(ann), [
+    'events',
     ...federation,
     'listactuators',
     'listsensors',
@@ -127,7 +128,7 @@ test('discovery lists what each may do', async () => {
     'ping',
     'readsensor',
   ]);
-  assert.deepEqual(await nodes(bob), ['listsensors', 'readsensor']);
+  assert.deepEqual(await nodes(bob), ['events', 'listsensors', 'readsensor']);
   assert.deepEqual(await nodes(eve), []);
   const about = await ann.info(COMMANDS);
   assert.ok(about.features!.includes(COMMANDS_NODE));
