@@ -17,6 +17,7 @@ import type { XmppSession } from '@mom4c/xmpp';
 import { openAdministrator } from '../support/administrator-session.ts';
 import type { AdministratorSession } from '../support/administrator-session.ts';
 import { CLI, ask } from '../support/cli.ts';
+import { parseExposition } from '../support/exposition.ts';
 import { newId, openClient, sealTo, sign, stealIdentity } from '../support/hostile-client.ts';
 import type { Json } from '../support/hostile-client.ts';
 import { handOver, leaderOf, untilStandbys } from '../support/leader.ts';
@@ -26,6 +27,8 @@ import { settles } from '../support/settles.ts';
 import { XMPP_SERVER } from '../support/xmpp-server.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'mom4c-events-'));
+/** The program itself: who kills its launcher leaves it behind. */
+const PROGRAM = join(import.meta.dirname, '../../apps/cli/src/main.ts');
 const SERVICE = 'cm@alpha.test';
 let lab: Lab;
 let alpha: LabDomain;
@@ -139,9 +142,33 @@ test('after a hand-over the same watchers go on without a gap, and what was befo
   const { stdout: none } = await ask(lab.folder, 'events --since 1ms', 0);
   assert.match(none, /^TIME +SEVERITY +KIND[^\n]*\n$/);
   await ask(lab.folder, 'events --since tomorrow', 2);
+  await alpha.node(from).stop();
+  assert.equal((await event('manager-left', from, begun)).severity, 'warning');
+  await watching.take(new RegExp(`"kind":"manager-left","subject":"${from}"`));
   const { code, stderr } = await watching.stop('SIGINT');
   assert.equal(code, 0, stderr);
 });
+
+test('a watcher that is killed is let go; another one goes on over a restart of the XMPP server', async () => {
+  const killed = startProgram(PROGRAM, ['--state', lab.folder, 'events', '--watch']);
+  await killed.takeError(/watching/);
+  assert.equal(await watchers(), 2);
+  killed.stop('SIGKILL').catch(() => {});
+  while ((await watchers()) > 1);
+  const begun = told.length;
+  await alpha.xmppServer.stop({ signal: 'SIGKILL' });
+  await alpha.xmppServer.start();
+  // Nothing was lost, so nothing is told of nodes; the manager leads anew.
+  await event('manager-leads', (await leaderOf(admin.requester)).name, begun);
+  assert.deepEqual(gaps, []);
+});
+
+/** As the manager that leads counts them. */
+async function watchers(): Promise<number> {
+  const { port } = alpha.node((await leaderOf(admin.requester)).name);
+  const response = await fetch(`http://127.0.0.1:${port}/metrics`);
+  return parseExposition(await response.text()).get('mom4c_event_watchers')!.samples[0]!.value;
+}
 
 test('who may not read events is refused', async () => {
   const adapter = await stealIdentity(lab.folder, 'alpha.test', 'nodes/adapter');
