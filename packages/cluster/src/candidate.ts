@@ -201,8 +201,7 @@ export class Candidate {
       return { at: Math.max(this.#view.takeAt(this.#standbys), notBefore), run: () => this.#take() };
     const { entry, seenAt } = this.#view;
     if (!entry || !this.#view.isOwn(entry.record)) return undefined;
-    const over = this.#now() >= seenAt! + this.#leaseMs;
-    if (over && !this.#leave) return undefined;
+    if (!this.#leave && this.#now() >= seenAt! + this.#leaseMs) return undefined;
     return { at: notBefore, run: () => this.#giveBack(entry) };
   }
 
