@@ -65,7 +65,7 @@ test(
     assert.deepEqual(fan.lines, [SAFE]);
     const { stdout } = await ask(range.state, 'setactuator fan 120 --target te1', 0);
     assert.match(stdout, /^NODE +ACTUATOR +VALUE\nte1 +fan +120\n$/);
-    assert.deepEqual(fan.lines, [SAFE, '120']);
+    assert.deepEqual(await fan.reaches(2), [SAFE, '120']);
     const refused = await ask(range.state, 'setactuator fan 201 --target te1,te2', 3);
     assert.match(refused.stdout, /^te1 +failed +M4C_ACTUATOR_LIMIT/m);
     assert.match(refused.stdout, /^te2 +failed +M4C_ACTUATOR_UNKNOWN/m);
@@ -105,6 +105,8 @@ describe('with the test as manager', () => {
       const twin = set(199);
       await manager.send('te1', twin);
       assert.equal((await manager.result(twin.id)).state, 'ok');
+      // What was written is read a moment later here.
+      await fan.reaches(from + 3);
       assert.deepEqual(fan.lines.slice(from), ['200', SAFE, '199']);
     },
   );
@@ -132,6 +134,7 @@ describe('with the test as manager', () => {
       const twin = set(149);
       await manager.send('te1', twin);
       assert.equal((await manager.result(twin.id)).state, 'ok');
+      await fan.reaches(from + 3);
       assert.deepEqual(fan.lines.slice(from), ['150', SAFE, '149']);
     },
   );
@@ -259,10 +262,12 @@ describe('with the test as manager', () => {
     'without a manager an actuator gets its safe value, once, and is set again when there is one',
     TEST_MS,
     async () => {
+      const before = lamp.lines.length;
       const on = set(7, 'te2');
       await manager.send('te2', on);
       assert.equal((await manager.result(on.id)).state, 'ok');
-      const from = lamp.lines.length;
+      const from = before + 1;
+      await lamp.reaches(from);
       assert.equal(lamp.lines[from - 1], '7');
       const leaves = Date.now();
       await range.owner.session.send(xml('presence', { to: `${ROOM}/${OWNER_NICK}`, type: 'unavailable' }));
@@ -271,6 +276,7 @@ describe('with the test as manager', () => {
       const again = set(8, 'te2');
       await manager.send('te2', again);
       assert.equal((await manager.result(again.id)).state, 'ok');
+      await lamp.reaches(from + 2);
       assert.deepEqual(lamp.lines.slice(from), [SAFE, '8']);
     },
   );
