@@ -577,6 +577,25 @@ test('only a manager makes a room', async (context) => {
   await joinRoom(cm, { room, nick: 'cm1', log, create: CONFIG });
 });
 
+// Red on Prosody with `join` in place of `joinUnlocked`: not found. ejabberd lets an owner in.
+test('a room that somebody else is just making is waited for', async (context) => {
+  context.after(stopAll);
+  const room = `net-locked@conference.${DOMAIN}`;
+  const maker = await online(`cm1@${DOMAIN}/a`);
+  const shown = nextPresence(maker, ({ from }) => from.startsWith(room));
+  const muc = xml('x', { xmlns: 'http://jabber.org/protocol/muc' });
+  await maker.send(xml('presence', { to: `${room}/maker` }, muc));
+  await shown;
+  const cm = await online(`cm@${DOMAIN}/a`);
+  const refused = nextPresence(cm, ({ from }) => from.startsWith(room));
+  const joined = joinRoom(cm, { room, nick: 'cm', log, create: CONFIG });
+  await refused;
+  const form = xml('x', { xmlns: 'jabber:x:data', type: 'submit' });
+  const query = xml('query', { xmlns: 'http://jabber.org/protocol/muc#owner' }, form);
+  await maker.request(room, 'set', query);
+  assert.equal((await settles(joined, 'the room')).joined, true);
+});
+
 // Red without the destruction in `join`: the second attempt finds the room.
 test('a room is not made by accident', async (context) => {
   context.after(stopAll);

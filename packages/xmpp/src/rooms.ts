@@ -78,6 +78,9 @@ export type Room = {
 };
 
 const JOIN_MS = 20_000;
+/** How often, and how many times, a room that somebody else is making is tried. */
+const LOCKED_MS = 250;
+const LOCKED_TRIES = 40;
 const BACKOFF_BASE_MS = 500;
 const BACKOFF_CAP_MS = 30_000;
 
@@ -94,6 +97,7 @@ export async function joinRoom(session: XmppSession, settings: RoomSettings): Pr
   let wanted = false;
   /** Waits for the answer to our join presence. */
   let joining: { resolve(self: OccupantPresence): void; reject(error: Mom4cError): void } | undefined;
+  const notFound = `item-not-found: ${room}`;
   let cancelRetry = (): void => {};
 
   /** Whose presence the room shows us now. */
@@ -188,6 +192,19 @@ export async function joinRoom(session: XmppSession, settings: RoomSettings): Pr
     joins.call();
   }
 
+  /** Whoever makes the room has it locked until it is configured, and for others it is not found (XEP-0045 §10.1.3). */
+  async function joinUnlocked(): Promise<void> {
+    for (let left = LOCKED_TRIES; ; left -= 1) {
+      try {
+        return await join();
+      } catch (error) {
+        const isLocked = error instanceof Mom4cError && error.detail === notFound;
+        if (!create || !isLocked || left === 0) throw error;
+        await new Promise<void>((resolve) => clock.after(LOCKED_MS, resolve));
+      }
+    }
+  }
+
   async function configure(config: RoomConfig): Promise<void> {
     const offer = await session.request(room, 'get', ownerQuery());
     await session.request(room, 'set', ownerQuery(filledConfig(offer, config)));
@@ -225,7 +242,7 @@ export async function joinRoom(session: XmppSession, settings: RoomSettings): Pr
   }
 
   try {
-    await join();
+    await joinUnlocked();
     wanted = true;
   } catch (error) {
     forget();
