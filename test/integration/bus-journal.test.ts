@@ -40,7 +40,7 @@ afterEach(closeAll);
 
 const newFile = (): string => join(domain.folder, `journal-${files++}.db`);
 const epoch = (counter: number): Epoch => ({ generation: 1, counter });
-const key = Uint8Array.of(7);
+const outcome = Uint8Array.of(7);
 
 async function open(stream: string, manager = 0, file = newFile()): Promise<FollowedJournal> {
   const jetstream = { bus: buses[manager]!, stream, replicas: 1 } as const;
@@ -103,11 +103,11 @@ test('a standby has what the leader accepts and finishes, and takes over where i
   await two.lead(epoch(2));
   assert.deepEqual(await two.unfinished(), [left]);
   assert.deepEqual(await two.find(done.id), { state: 'finished', entry: done, outcome: Uint8Array.of(9) });
-  assert.deepEqual(two.led, { epoch: epoch(2), key: Uint8Array.of(8) });
+  assert.deepEqual(two.led, { epoch: epoch(2), manager: 'cm2' });
   assert.equal(await two.accept(left), false);
   await agree([done.id, left.id], one, two);
   await assert.rejects(one.accept(entry()), { code: 'M4C_EPOCH' });
-  await assert.rejects(one.finish(left.id, key), { code: 'M4C_EPOCH' });
+  await assert.rejects(one.finish(left.id, outcome), { code: 'M4C_EPOCH' });
   await two.finish(left.id, Uint8Array.of(7));
   await agree([done.id, left.id], one, two);
 });
@@ -124,7 +124,7 @@ test('an entry that a deposed manager still wrote is adopted, and its outcome is
   raw.publishWith(
     {},
     'ADOPT.finished',
-    await deposed.sign({ ...old, kind: 'finished', id: open1.id, outcome: key }),
+    await deposed.sign({ ...old, kind: 'finished', id: open1.id, outcome }),
   );
   raw.publishWith({}, 'ADOPT.accepted', await deposed.sign({ ...old, kind: 'accepted', entry: late }));
   assert.deepEqual(await coming, late);
@@ -145,9 +145,9 @@ test('what no manager has signed in its own name is stepped over', async () => {
   for (const by of outsiders) {
     const common = { manager: by.manager, epoch: epoch(9) };
     const records = [
-      { ...common, kind: 'lead', key },
+      { ...common, kind: 'lead' },
       { ...common, kind: 'accepted', entry: entry() },
-      { ...common, kind: 'finished', id: mine.id, outcome: key },
+      { ...common, kind: 'finished', id: mine.id, outcome },
     ] as const;
     for (const record of records) raw.publishWith({}, `FORGED.${record.kind}`, await by.sign(record));
   }
@@ -176,7 +176,7 @@ test('followers go on without gap or repetition over a server that is killed and
   assert.equal(await one.find(entries[25]!.id), undefined);
   await Promise.all([one, two].map((journal) => lagged(journal, (lag) => lag === 0)));
   for (const each of entries.slice(25)) assert.equal(await one.accept(each), true);
-  await one.finish(entries[0]!.id, key);
+  await one.finish(entries[0]!.id, outcome);
   const ids = entries.map(({ id }) => id);
   await agree(ids, one, two);
   assert.equal((await two.unfinished()).length, 49);
@@ -191,7 +191,7 @@ test('a stream that was deleted is made anew, and gets what is unfinished and wh
   const [done, left] = [entry(), entry()];
   await one.accept(done);
   await one.accept(left);
-  await one.finish(done.id, key);
+  await one.finish(done.id, outcome);
   await agree([done.id, left.id], one, two);
   const lost = Promise.all([one, two].map((journal) => lagged(journal, (lag) => lag === undefined)));
   const begun = performance.now();
@@ -205,10 +205,10 @@ test('a stream that was deleted is made anew, and gets what is unfinished and wh
   const fresh = await open('ANEW', 1);
   await lagged(fresh, (lag) => lag === 0);
   await agree([left.id, later.id], one, two, fresh);
-  await one.finish(left.id, key);
+  await one.finish(left.id, outcome);
   await agree([left.id, later.id], one, two, fresh);
   assert.equal((await fresh.find(left.id))?.state, 'finished');
-  assert.deepEqual(fresh.led, { epoch: epoch(1), key });
+  assert.deepEqual(fresh.led, { epoch: epoch(1), manager: 'cm1' });
 });
 
 test('without an acknowledgement nothing is accepted, and the same id is one message', {
@@ -245,7 +245,7 @@ test('an outcome that the server did not take is there after the next start, and
   await lagged(journal, (lag) => lag === 0);
   await freeze(domain.server.pid!);
   try {
-    const finishing = assert.rejects(journal.finish(one.id, key), { code: 'M4C_JOURNAL' });
+    const finishing = assert.rejects(journal.finish(one.id, outcome), { code: 'M4C_JOURNAL' });
     // Once the file has it, it is on its way.
     while ((await journal.unfinished()).length > 0) await new Promise(setImmediate);
     assert.equal((await journal.find(one.id))?.state, 'accepted');
@@ -256,5 +256,5 @@ test('an outcome that the server did not take is there after the next start, and
   }
   const again = await openLeader('LATER', file);
   await again.finish(one.id, Uint8Array.of(8));
-  assert.deepEqual(await again.find(one.id), { state: 'finished', entry: one, outcome: key });
+  assert.deepEqual(await again.find(one.id), { state: 'finished', entry: one, outcome });
 });
