@@ -106,10 +106,7 @@ async function measure(domain: LabDomain, admin: AdministratorSession): Promise<
     while ((await metric(domain, leader, 'mom4c_letters_total', 'verified')) < heard + clients)
       await pause(LOOK_MS);
   };
-  note(
-    'first presences: the manager has seen all, with a look at the directory for each',
-    costs(await timed(domain, leader, announce)),
-  );
+  note('first presences: the manager has seen all', costs(await timed(domain, leader, announce)));
   for (let n = 0; n < ROUNDS; n++)
     note(`presences of all again, spread over 1 s (${n + 1})`, costs(await timed(domain, leader, announce)));
   const present = await metric(domain, leader, 'mom4c_executors_present');
