@@ -4,7 +4,7 @@ import { globSync } from 'node:fs';
 import { join } from 'node:path';
 import { imports } from './imports.ts';
 import { addCounts, type Counts, countsLine, noCounts, runTests } from './test-run.ts';
-import { gather } from './together.ts';
+import { runTogether } from './together.ts';
 
 const root = join(import.meta.dirname, '../..');
 const IGNORED = ['**/node_modules/**', '**/dist/**'];
@@ -53,13 +53,8 @@ function runChecks(): boolean {
   return runTool('turbo', 'run', 'check:types', 'check:lint', 'check:format', ...quiet);
 }
 
-async function runUnitTests(files = find(UNIT_TESTS)): Promise<Counts> {
-  const gathered = gather(files, root);
-  try {
-    return await runTests({ ...gathered, concurrency: 2, timeout: UNIT_TIMEOUT });
-  } finally {
-    gathered.remove();
-  }
+function runUnitTests(files = find(UNIT_TESTS)): Promise<Counts> {
+  return runTogether({ files, root, concurrency: 2, timeout: UNIT_TIMEOUT });
 }
 
 async function runServerTests(): Promise<Counts> {

@@ -9,8 +9,6 @@ export type TestRun = {
   files: string[];
   concurrency: number /** of each test, milliseconds */;
   timeout: number;
-  /** Files are named from here; by default the working directory. */
-  folder?: string;
   /** Of the test processes; ours by default. */
   env?: NodeJS.ProcessEnv;
 };
@@ -38,13 +36,7 @@ export function countsLine({ passed, failed, skipped }: Counts): string {
  * The report goes to stdout. A file that does not load, and a test that was cancelled, count as failed; so does a file
  * whose tests are done but whose process does not end, since a product that leaks handles does not stop either.
  */
-export async function runTests({
-  files,
-  concurrency,
-  timeout,
-  folder = '.',
-  env = process.env,
-}: TestRun): Promise<Counts> {
+export async function runTests({ files, concurrency, timeout, env = process.env }: TestRun): Promise<Counts> {
   if (files.length === 0) return noCounts;
 
   let counts = noCounts;
@@ -79,7 +71,7 @@ export async function runTests({
   });
   for await (const text of events.compose(spec)) process.stdout.write(text);
   clearTimeout(idle);
-  for (const line of slowestFiles(durations, folder)) console.log(line);
+  for (const line of slowestFiles(durations)) console.log(line);
   return counts;
 }
 
@@ -87,12 +79,10 @@ export async function runTests({
 const LONG = [
   'fail-over-faults',
   'federation-broken-links',
-  'simulation',
   'three-machines',
   'fail-over',
   'first-start',
   'doctor',
-  'pki',
 ];
 
 /** So that no long one is left over for the end, when the other processes have nothing to do any more. */
@@ -105,12 +95,12 @@ function longestFirst(files: readonly string[]): string[] {
   return files.toSorted((a, b) => ranks.get(b)! - ranks.get(a)!);
 }
 
-function slowestFiles(durations: ReadonlyMap<string, number>, folder: string): string[] {
+function slowestFiles(durations: ReadonlyMap<string, number>): string[] {
   const slow = [...durations].filter(([, duration]) => duration > SLOWEST.above);
   return slow
     .toSorted(([, a], [, b]) => b - a)
     .slice(0, SLOWEST.count)
-    .map(([file, duration]) => `${(duration / 1000).toFixed(0).padStart(4)} s  ${relative(folder, file)}`);
+    .map(([file, duration]) => `${(duration / 1000).toFixed(0).padStart(4)} s  ${relative('.', file)}`);
 }
 
 function countsOf({ success, counts }: EventData.TestSummary): Counts {

@@ -1,29 +1,77 @@
-/** Test files that share a process: most of a small one's time is spent on reading what it imports. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+/** Tests that share a process, those of one package or app: most of a small file's time goes into reading what it imports. */
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join, relative } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { join, relative } from 'node:path';
+import { addCounts, type Counts, noCounts } from './test-run.ts';
 
-export type Gathered = {
-  /** One for each folder two levels below the root: `packages/core.test.mjs`. */
-  readonly files: string[];
-  /** Where they are. */
-  readonly folder: string;
-  remove(): void;
+export type SharedRun = {
+  readonly files: readonly string[];
+  /** Files of the same two folders below it share a process. */
+  readonly root: string;
+  /** Processes at once. */
+  readonly concurrency: number;
+  /** Of each test, milliseconds. */
+  readonly timeout: number;
+  /** Takes the report of a group, once it is done; by default to stdout. */
+  readonly print?: (report: string) => void;
 };
 
-/**
- * Their tests are those of one file then, in the order of the names; hooks outside of a suite count for all of them. A
- * file that does not load fails, and those behind it are not run.
- */
-export function gather(files: readonly string[], root: string): Gathered {
-  const folder = mkdtempSync(join(tmpdir(), 'mom4c-tests-'));
-  const byFolder = Map.groupBy(files, (file) => relative(root, file).split('/').slice(0, 2).join('/'));
-  const gathered = [...byFolder].map(([name, members]) => {
-    const path = join(folder, name.endsWith('.test.ts') ? name.replace(/ts$/, 'mjs') : `${name}.test.mjs`);
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, members.map((file) => `await import('${pathToFileURL(file).href}');\n`).join(''));
-    return path;
-  });
-  return { files: gathered, folder, remove: () => rmSync(folder, { recursive: true }) };
+type Group = { readonly report: string; readonly counts: Counts };
+
+/** Of a whole group, milliseconds: who is not done then hangs, or has left a handle open. */
+const LIMIT_MS = 10 * 60_000;
+const REPORTER = join(import.meta.dirname, 'counts-reporter.mjs');
+
+/** A file that does not load counts as failed. */
+export async function runTogether({
+  files,
+  root,
+  concurrency,
+  timeout,
+  print = (report) => process.stdout.write(report),
+}: SharedRun): Promise<Counts> {
+  const folderOf = (file: string): string => relative(root, file).split('/').slice(0, 2).join('/');
+  const waiting = [...Map.groupBy(files, folderOf).values()].toSorted((a, b) => b.length - a.length);
+  let counts = noCounts;
+  const work = async (): Promise<void> => {
+    for (let group = waiting.shift(); group; group = waiting.shift()) {
+      const { report, counts: more } = await runGroup(group, timeout);
+      print(report);
+      counts = addCounts(counts, more);
+    }
+  };
+  await Promise.all(Array.from({ length: concurrency }, work));
+  return counts;
+}
+
+async function runGroup(files: readonly string[], timeout: number): Promise<Group> {
+  const folder = await mkdtemp(join(tmpdir(), 'mom4c-tests-'));
+  try {
+    const counted = join(folder, 'counts');
+    const reporters = [
+      ...['--test-reporter=spec', '--test-reporter-destination=stdout'],
+      ...[`--test-reporter=${REPORTER}`, `--test-reporter-destination=${counted}`],
+    ];
+    const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+    const args = ['--test', '--test-isolation=none', `--test-timeout=${timeout}`, ...reporters, ...files];
+    const child = spawn(process.execPath, args, {
+      env,
+      stdio: ['ignore', 'pipe', 'inherit'],
+      timeout: LIMIT_MS,
+    });
+    const output: Buffer[] = [];
+    child.stdout.on('data', (octets: Buffer) => output.push(octets));
+    const code = await new Promise<number | null>((resolve, reject) => {
+      child.once('error', reject).once('close', resolve);
+    });
+    const text = existsSync(counted) ? readFileSync(counted, 'utf8') : '';
+    const counts: Counts = { ...noCounts, ...JSON.parse(text || '{}') };
+    // Also if it was killed, or failed outside of a test.
+    const failed = code === 0 ? counts.failed : Math.max(counts.failed, 1);
+    return { report: Buffer.concat(output).toString(), counts: { ...counts, failed } };
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 }
