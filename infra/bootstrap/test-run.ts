@@ -103,7 +103,7 @@ function slowestFiles(durations: ReadonlyMap<string, number>): string[] {
     .map(([file, duration]) => `${(duration / 1000).toFixed(0).padStart(4)} s  ${relative('.', file)}`);
 }
 
-function countsOf({ success, counts }: EventData.TestSummary): Counts {
+export function countsOf({ success, counts }: EventData.TestSummary): Counts {
   const skipped = counts.skipped + counts.todo;
   const failed = counts.tests - counts.passed - skipped;
   // A suite that fails outside its tests fails the run, though no test is counted.

@@ -22,7 +22,7 @@ type Group = { readonly report: string; readonly counts: Counts };
 
 /** Of a whole group, milliseconds: who is not done then hangs, or has left a handle open. */
 const LIMIT_MS = 10 * 60_000;
-const REPORTER = join(import.meta.dirname, 'counts-reporter.mjs');
+const REPORTER = join(import.meta.dirname, 'counts-reporter.ts');
 
 /** A file that does not load counts as failed. */
 export async function runTogether({

@@ -14,3 +14,4 @@ export declare const PROGRAMS: {
 export declare function programFile(name: BuiltProgram): string;
 export declare function isBuilt(root?: string): boolean;
 export declare const ROOT: string;
+export declare const COMPILED: string;

@@ -10,6 +10,9 @@ export const DIST = `${ROOT}dist/`;
 /** Written last, so what stands in `dist` is whole; of the time at which the build began. */
 export const STAMP = '.built';
 
+/** What Node has compiled once it need not compile again for each of the many processes. */
+export const COMPILED = `${ROOT}node_modules/.cache/node-compile`;
+
 /** What is started as a process or a thread: its name in `dist`, and its source. */
 export const PROGRAMS = {
   'actuator-agent': 'apps/task-executor/src/actuator-agent.ts',

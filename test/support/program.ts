@@ -1,6 +1,6 @@
 /** A program as a user would start it: as a process, with arguments, its output read. */
 import { spawn } from 'node:child_process';
-import { join } from 'node:path';
+import { COMPILED } from '@mom4c/build';
 
 export type Ended = {
   /** Undefined if a signal ended it. */
@@ -32,8 +32,6 @@ export type ProgramOptions = {
 };
 
 const LIMIT_MS = 90_000;
-/** As the launcher of the command line has it. */
-const COMPILED = join(import.meta.dirname, '../../node_modules/.cache/node-compile');
 
 /** Runs a program of ours under the Node that runs this. */
 export function startProgram(

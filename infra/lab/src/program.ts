@@ -2,9 +2,8 @@
 import { execFile } from 'node:child_process';
 import { appendFileSync, chmodSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Mom4cError } from '@mom4c/core';
-import { programFile } from '@mom4c/build';
+import { COMPILED, programFile } from '@mom4c/build';
 import { startProcess, stopProcess, tailOf } from './keeper.ts';
 import type { ProcessRecord } from './keeper.ts';
 import type { OnStart } from './server.ts';
@@ -33,8 +32,6 @@ export type ProgramStart = {
 const READY_LIMIT_MS = 180_000;
 const VERB_LIMIT_MS = 180_000;
 const MAX_OUTPUT = 65_536;
-/** What Node has compiled once it need not compile again for each of the many processes. */
-const COMPILED = fileURLToPath(new URL('../../../node_modules/.cache/node-compile', import.meta.url));
 
 /** Of our environment, what a program may see: nothing that could hold a secret, or change what Node runs. */
 const PASSED_ON = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR'];
