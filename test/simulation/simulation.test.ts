@@ -1,10 +1,16 @@
-// Mutation seen red: a random number in the simulation that does not follow from the seed ("a seed is a run").
+// Mutation seen red: a random number in the simulation that does not follow from the seed ("a seed is a run");
+// each of the seeds that were found, by taking back what mended it.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { simulate } from './simulate.ts';
 
 const SEEDS = 500;
 const PER_TEST = 100;
+
+/** Found among ten thousand others. */
+const FOUND = new Map([
+  [725_372_457, 'what a restart makes an executor forget was held against its first answer'],
+]);
 
 for (let first = 1; first <= SEEDS; first += PER_TEST)
   test(`seeds ${first} to ${first + PER_TEST - 1}: no rule is broken, and in the end one manager leads`, async () => {
@@ -18,6 +24,9 @@ for (let first = 1; first <= SEEDS; first += PER_TEST)
     assert.deepEqual(lines, []);
     assert.ok(epochs > 2 * PER_TEST, 'it is about fail-over');
   });
+
+for (const [seed, what] of FOUND)
+  test(`seed ${seed}: ${what}`, async () => assert.deepEqual((await simulate(seed)).faults, []));
 
 test('a seed is a run', async () => {
   const one = await simulate(7);

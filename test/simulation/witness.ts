@@ -18,7 +18,10 @@ export class Witness {
   /** Task executor → the highest epoch that it has heard. */
   readonly #heard = new Map<string, Epoch>();
   readonly #acts = new Map<string, number>();
-  readonly #answers = new Map<string, string>();
+  /** Target and id → all that it ever answered: more than one thing only of what may be done twice. */
+  readonly #answers = new Map<string, Set<string>>();
+  /** Task executor → what this run of it acted on. */
+  readonly #actedOn = new Map<Process, Set<Uuid>>();
   readonly accepted = new Set<Uuid>();
   readonly outcomes = new Map<Uuid, string>();
   readonly counts = { epochs: 0, acts: 0, answers: 0, refused: 0, unknown: 0 };
@@ -73,22 +76,22 @@ export class Witness {
     const acts = (this.#acts.get(key) ?? 0) + 1;
     this.#acts.set(key, acts);
     if (once && acts > 1) this.fault(`a second act on ${id} at ${process.machine.name}`);
-    if (once && this.#answers.get(key) === 'refused')
-      this.fault(`an act on ${id} that was said not to be begun`);
+    this.#actedOn.set(process, (this.#actedOn.get(process) ?? new Set()).add(id));
+    if (this.#answers.get(key)?.has('refused')) this.fault(`an act on ${id} that was said not to be begun`);
   }
 
   answered(process: Process, id: Uuid, once: boolean, state: string): void {
     const key = `${process.machine.name} ${id}`;
-    const before = this.#answers.get(key);
+    const before = this.#answers.get(key) ?? new Set();
     this.counts.answers += 1;
     if (state === 'refused') this.counts.refused += 1;
     if (state === 'unknown') this.counts.unknown += 1;
-    if (once && before !== undefined && before !== state)
-      this.fault(`answers about ${id}: ${before} and ${state}`);
-    this.#answers.set(key, state);
-    // Of what may be done twice a task executor keeps nothing over a restart.
-    if (once && state === 'refused' && this.#acts.has(key))
-      this.fault(`said not to be begun: ${id}, on which it acted`);
+    if (once && before.size > 0 && !before.has(state))
+      this.fault(`answers about ${id}: ${[...before].join()} and ${state}`);
+    this.#answers.set(key, before.add(state));
+    // Of what may be done twice a task executor keeps nothing over a restart, but what it did since.
+    const isKnown = once ? this.#acts.has(key) : this.#actedOn.get(process)?.has(id);
+    if (state === 'refused' && isKnown) this.fault(`said not to be begun: ${id}, on which it acted`);
     if (state === 'ok' && !this.#acts.has(key)) this.fault(`ok without an act: ${id}`);
   }
 
@@ -98,9 +101,9 @@ export class Witness {
       this.fault(`two outcomes of ${id}: ${before} and ${outcome}`);
     this.outcomes.set(id, outcome);
     for (const { target, state } of JSON.parse(outcome) as { target: string; state: string }[]) {
-      const answer = this.#answers.get(`${target} ${id}`);
-      if (state !== 'no-answer' && state !== answer)
-        this.fault(`outcome ${state} of ${id} at ${target}, which answered ${answer}`);
+      const answers = this.#answers.get(`${target} ${id}`) ?? new Set();
+      if (state !== 'no-answer' && !answers.has(state))
+        this.fault(`outcome ${state} of ${id} at ${target}, which answered ${[...answers].join()}`);
     }
   }
 

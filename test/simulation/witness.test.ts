@@ -1,0 +1,59 @@
+/** What the witness lets pass and what not, where an executor may say two things about a command. */
+// Mutations seen red: only the last answer counts ("what may be done twice"); any answer is one to what must not be done
+// twice ("one answer"); what this run did is forgotten ("in the same run"); an outcome that nobody answered passes.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Uuid } from '@mom4c/core';
+import { Witness } from './witness.ts';
+import { Machine, Process, World } from './world.ts';
+
+const ID = 'r1' as Uuid;
+const outcomeOf = (state: string): string => JSON.stringify([{ target: 'te1', state }]);
+
+test('of what may be done twice the outcome is what one run of an executor said, though the next one knew nothing', () => {
+  const { witness, machine } = scene();
+  const before = new Process(machine);
+  witness.acted(before, ID, false);
+  witness.answered(before, ID, false, 'ok');
+  witness.answered(new Process(machine), ID, false, 'refused');
+  witness.outcome(ID, outcomeOf('ok'));
+  assert.deepEqual(witness.faults, []);
+});
+
+test('in the same run an executor remembers that as well', () => {
+  const { witness, machine } = scene();
+  const process = new Process(machine);
+  witness.acted(process, ID, false);
+  witness.answered(process, ID, false, 'refused');
+  assert.deepEqual(witness.faults, ['said not to be begun: r1, on which it acted']);
+});
+
+test('what was said not to be begun is never begun, also if it may be done twice', () => {
+  const { witness, machine } = scene();
+  witness.answered(new Process(machine), ID, false, 'refused');
+  witness.acted(new Process(machine), ID, false);
+  assert.deepEqual(witness.faults, ['an act on r1 that was said not to be begun']);
+});
+
+test('what must not be done twice has one answer, over all runs', () => {
+  const { witness, machine } = scene();
+  const before = new Process(machine);
+  witness.acted(before, ID, true);
+  witness.answered(before, ID, true, 'ok');
+  witness.answered(new Process(machine), ID, true, 'unknown');
+  assert.deepEqual(witness.faults, ['answers about r1: ok and unknown']);
+});
+
+test('an outcome is what the target answered, or that it did not', () => {
+  const { witness, machine } = scene();
+  witness.outcome(ID, outcomeOf('no-answer'));
+  assert.deepEqual(witness.faults, []);
+  witness.answered(new Process(machine), 'r2' as Uuid, true, 'refused');
+  witness.outcome('r2' as Uuid, outcomeOf('ok'));
+  assert.deepEqual(witness.faults, ['outcome ok of r2 at te1, which answered refused']);
+});
+
+function scene(): { witness: Witness; machine: Machine } {
+  const world = new World(1);
+  return { witness: new Witness(world), machine: new Machine(world, 'te1') };
+}
