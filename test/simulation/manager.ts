@@ -3,6 +3,7 @@ import { Candidate } from '@mom4c/cluster';
 import { Mom4cError, silentLog } from '@mom4c/core';
 import type { Epoch, JournalEntry, Uuid } from '@mom4c/core';
 import { PendingCommand } from '../../apps/cluster-manager/src/pending-command.ts';
+import { timeLeft } from '../../apps/cluster-manager/src/time-left.ts';
 import { SimulatedJournal, text } from './journal.ts';
 import type { JournalFile } from './journal.ts';
 import type { Answer, Request, Surroundings } from './surroundings.ts';
@@ -10,8 +11,6 @@ import type { Process } from './world.ts';
 
 type Work = { entry: JournalEntry; pending: PendingCommand; late: boolean };
 
-/** For answers about a command whose deadline passed while nobody led. */
-const INQUIRY_MS = 5_000;
 const STATEMENT_MS = 5_000;
 
 export class Manager {
@@ -180,12 +179,11 @@ export class Term {
   #carryOut(entry: JournalEntry): void {
     if (this.#closed || this.#works.has(entry.id)) return;
     const { clock } = this.#manager.process;
-    const left = entry.deadline - clock.now();
-    const late = left <= 0;
+    const { late, remaining } = timeLeft(entry, clock.now());
     const pending = new PendingCommand(
       entry.id,
       entry.targets,
-      late ? INQUIRY_MS : left,
+      remaining,
       clock,
       (outcomes) => void this.#report(entry, JSON.stringify(outcomes)),
     );

@@ -14,6 +14,7 @@ const VIEW = 'packages/cluster/src/lease-view.ts';
 const TENURE = 'packages/cluster/src/tenure.ts';
 const RECORD = 'apps/task-executor/src/execution-record.ts';
 const PENDING = 'apps/cluster-manager/src/pending-command.ts';
+const TIME_LEFT = 'apps/cluster-manager/src/time-left.ts';
 const RULES = 'packages/core/src/journal-rules.ts';
 const JOURNAL = 'test/simulation/journal.ts';
 const MANAGER = 'test/simulation/manager.ts';
@@ -117,6 +118,13 @@ export const MUTATIONS: readonly Mutation[] = [
     file: PENDING,
     from: 'Math.max(0, remaining)',
     to: '1e9',
+  },
+  {
+    name: 'who takes over waits until a deadline of another clock',
+    file: TIME_LEFT,
+    from: 'Math.min(left, deadline - acceptedAt)',
+    to: 'left',
+    first: 725_374_919,
   },
   {
     name: 'old epochs are obeyed',

@@ -1,5 +1,5 @@
 // Mutations seen red: the policy not asked for `nodes`; M4C_EPOCH told as a rejection; an entry whose requester cannot be
-// verified now given up.
+// verified now given up; an adopted command waited for until its deadline by a clock that is behind.
 import assert from 'node:assert/strict';
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { test } from 'node:test';
@@ -13,6 +13,10 @@ import type { DeskParts } from './command-desk.ts';
 const ANN = 'ann@people.alpha.test';
 const OTTO = 'otto@people.alpha.test';
 const publicKey = createPublicKey(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey);
+const ENTRY = {
+  ...{ id: '01890a5d-ac96-774b-bcce-b302099a8057', command: 'ping', requester: 'admin1@alpha.test/a' },
+  ...{ acceptedAt: 0, deadline: 1000, evidence: Buffer.of(), targets: ['te1'] },
+};
 const log = { debug() {}, info() {}, warn() {}, error() {} };
 
 test('a selector that chooses nobody shows the labels to whom `nodes` would show them', async () => {
@@ -56,17 +60,25 @@ test('what cannot be adopted for a while is not given up', async () => {
     },
     journal: { finish: async () => assert.fail('an outcome was made up') },
   });
-  const entry = {
-    ...{ id: '01890a5d-ac96-774b-bcce-b302099a8057', command: 'ping', requester: 'admin1@alpha.test/a' },
-    ...{ acceptedAt: 0, deadline: 1000, evidence: Buffer.of(), targets: ['te1'] },
-  };
-  await desk.adopt([entry]);
+  await desk.adopt([ENTRY]);
   // The first is the one that waits for executors.
   pauses.at(-1)!();
   assert.deepEqual([tries, pauses.length], [2, 2]);
 });
 
-type Change = { clock?: object; journal?: object; roster?: object; reopen?: () => Promise<never> };
+test('a manager whose clock is an hour behind waits for an adopted command for no longer than it was given', async () => {
+  const waits: number[] = [];
+  const desk = makeDesk({
+    clock: { now: () => 0, after: (ms: number) => (waits.push(ms), () => {}) },
+    reopen: async () => request('admin', undefined),
+    roster: { present: () => undefined },
+  });
+  const [acceptedAt, deadline] = [3_600_000, 3_605_000];
+  await desk.adopt([{ ...ENTRY, acceptedAt, deadline }]);
+  assert.equal(waits.at(-1), 5000);
+});
+
+type Change = { clock?: object; journal?: object; roster?: object; reopen?: () => Promise<unknown> };
 
 /** As far as it gets before the journal. */
 function makeDesk(change: Change = {}): CommandDesk {

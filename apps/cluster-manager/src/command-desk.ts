@@ -13,11 +13,13 @@ import { Mom4cError, authorise, bareJid, findCommand, parseArguments, parseLabel
 import type { Certificate, FullJid, Journal, JournalEntry, JournalState, Uuid } from '@mom4c/core';
 import { MAX_PAYLOAD, encodePayload } from '@mom4c/messaging';
 import type { Outcome, Payload, PayloadOf, Received } from '@mom4c/messaging';
-import { Dispatch, INQUIRY_MS } from './dispatch.ts';
+import { Dispatch } from './dispatch.ts';
 import type { DispatchParts, Work } from './dispatch.ts';
 import { fitOutcomes } from './fit-outcomes.ts';
 import { PendingCommand } from './pending-command.ts';
 import { chooseTargets } from './targets.ts';
+import { timeLeft } from './time-left.ts';
+import type { TimeLeft } from './time-left.ts';
 
 /** Gets to know what is decided and what comes of it, for the metrics. */
 export type DeskObserver = {
@@ -174,7 +176,8 @@ export class CommandDesk {
     const { id, name } = payload;
     member.log.info({ id, command: name, ...whoAsked(payload, signer), targets: targets.length }, 'accepted');
     this.#parts.observer.accepted(targets.length);
-    this.#begin(entry, signer, { command, args: payload.args, having, adopted: false, late: false });
+    const left = timeLeft(entry, member.clock.now());
+    this.#begin(entry, signer, { command, args: payload.args, having, adopted: false }, left);
     return entry;
   }
 
@@ -185,10 +188,10 @@ export class CommandDesk {
       const { payload, signer } = await member.postbox.reopen(entry.evidence, ['request']);
       if (this.#stopped || this.#dispatch.find(id)) return;
       const command = findCommand(COMMANDS, payload.name);
-      const late = entry.deadline <= member.clock.now();
+      const left = timeLeft(entry, member.clock.now());
       const having = (payload.labels ?? []).map(parseLabelTerm);
-      member.log.info({ id, command: command.name, late }, 'adopted');
-      this.#begin(entry, signer, { command, args: payload.args, having, adopted: true, late });
+      member.log.info({ id, command: command.name, late: left.late }, 'adopted');
+      this.#begin(entry, signer, { command, args: payload.args, having, adopted: true }, left);
     } catch (thrown) {
       const error = member.errorOf(thrown, { id });
       if (error.retryable) return this.#adoptLater(entry, error);
@@ -209,16 +212,20 @@ export class CommandDesk {
     });
   }
 
-  #begin(entry: JournalEntry, signer: Certificate, work: Omit<Work, 'entry' | 'pending' | 'sent'>): void {
+  #begin(
+    entry: JournalEntry,
+    signer: Certificate,
+    work: Pick<Work, 'command' | 'args' | 'having' | 'adopted'>,
+    { late, remaining }: TimeLeft,
+  ): void {
     const { member, roster } = this.#parts;
     const { id, targets } = entry;
-    const remaining = work.late ? INQUIRY_MS : entry.deadline - member.clock.now();
     const pending = new PendingCommand(id, targets, remaining, member.clock, (outcomes) => {
       this.#dispatch.end(id);
       for (const { target, error } of outcomes) if (error?.code === 'M4C_NO_ANSWER') roster.missed(target);
       this.#guard(id, this.#report(entry, outcomes, signer));
     });
-    this.#dispatch.begin({ ...work, entry, pending, sent: new Set() });
+    this.#dispatch.begin({ ...work, late, entry, pending, sent: new Set() });
   }
 
   /** The requester did not hear our answer and asks again: it gets the same one, and the outcome if there is one. */

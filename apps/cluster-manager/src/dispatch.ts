@@ -21,6 +21,7 @@ import type { Leadership } from './leadership.ts';
 import { noAnswer } from './pending-command.ts';
 import type { PendingCommand } from './pending-command.ts';
 import type { Roster } from './roster.ts';
+import { INQUIRY_MS } from './time-left.ts';
 
 /** How the outside is reached. */
 export type Outbox = {
@@ -65,8 +66,6 @@ export type DispatchParts = {
 
 /** After a term has begun, task executors that are not present may only not have said so yet. */
 const SETTLING_MS = 3_000;
-/** For answers about a command whose deadline has passed while nobody led. */
-export const INQUIRY_MS = 5_000;
 
 export class Dispatch {
   readonly #parts: DispatchParts;
