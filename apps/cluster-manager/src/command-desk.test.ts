@@ -1,5 +1,6 @@
 // Mutations seen red: the policy not asked for `nodes`; M4C_EPOCH told as a rejection; an entry whose requester cannot be
-// verified now given up; an adopted command waited for until its deadline by a clock that is behind.
+// verified now given up; an adopted command waited for until its deadline by a clock that is behind; no
+// word to `Deliveries` of what was adopted, of a letter, or of its refusal.
 import assert from 'node:assert/strict';
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { test } from 'node:test';
@@ -16,6 +17,11 @@ const publicKey = createPublicKey(generateKeyPairSync('ec', { namedCurve: 'P-256
 const ENTRY = {
   ...{ id: '01890a5d-ac96-774b-bcce-b302099a8057', command: 'ping', requester: 'admin1@alpha.test/a' },
   ...{ acceptedAt: 0, deadline: 1000, evidence: Buffer.of(), targets: ['te1'] },
+};
+const ROSTER_OF_TE1 = {
+  executors: async () => ['te1'],
+  labels: () => ({ site: 'cellar' }),
+  present: () => ({ certificate: { addresses: ['te1@alpha.test'] } }),
 };
 const log = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -78,7 +84,80 @@ test('a manager whose clock is an hour behind waits for an adopted command for n
   assert.equal(waits.at(-1), 5000);
 });
 
-type Change = { clock?: object; journal?: object; roster?: object; reopen?: () => Promise<unknown> };
+test('what an executor may have begun in an earlier term is not refused because it does not take a letter of this one', async () => {
+  const refused = Promise.withResolvers<void>();
+  const desk = makeDesk({
+    reopen: async () => request('admin', undefined),
+    journal: { finish: async () => assert.fail('it may be at work') },
+    roster: ROSTER_OF_TE1,
+    outbox: {
+      toExecutor: async () => {
+        setImmediate(refused.resolve);
+        throw new Mom4cError('M4C_EXPIRED');
+      },
+    },
+  });
+  await desk.adopt([ENTRY]);
+  await refused.promise;
+  assert.equal(desk.pendingCount, 1);
+});
+
+test('nor is what it was sent before in this term', async () => {
+  const refused = Promise.withResolvers<void>();
+  let letters = 0;
+  const desk = makeDesk({
+    journal: {
+      find: async () => undefined,
+      accept: async () => true,
+      finish: async () => assert.fail('it may be at work'),
+    },
+    roster: ROSTER_OF_TE1,
+    outbox: {
+      async toExecutor() {
+        letters += 1;
+        if (letters === 1) return new Promise(() => {});
+        setImmediate(refused.resolve);
+        throw new Mom4cError('M4C_EXPIRED');
+      },
+    },
+  });
+  await desk.request(request('admin', undefined), 'admin1@alpha.test/a');
+  desk.arrived('te1');
+  await refused.promise;
+  assert.deepEqual([letters, desk.pendingCount], [2, 1]);
+});
+
+test('what an executor does not take, and was sent once, is refused', async () => {
+  const outcome = Promise.withResolvers<string>();
+  const desk = makeDesk({
+    journal: {
+      find: async () => undefined,
+      accept: async () => true,
+      finish: async (_id: string, octets: Uint8Array) => outcome.resolve(Buffer.from(octets).toString()),
+    },
+    roster: ROSTER_OF_TE1,
+    outbox: {
+      toRequester: async () => {},
+      toExecutor: async () => {
+        throw new Mom4cError('M4C_EXPIRED');
+      },
+    },
+  });
+  await desk.request(request('admin', undefined), 'admin1@alpha.test/a');
+  const { outcomes } = JSON.parse(await outcome.promise) as PayloadOf<'outcome'>;
+  assert.deepEqual(
+    outcomes.map(({ target, state, error }) => [target, state, error?.code]),
+    [['te1', 'refused', 'M4C_EXPIRED']],
+  );
+});
+
+type Change = {
+  outbox?: object;
+  clock?: object;
+  journal?: object;
+  roster?: object;
+  reopen?: () => Promise<unknown>;
+};
 
 /** As far as it gets before the journal. */
 function makeDesk(change: Change = {}): CommandDesk {
@@ -99,7 +178,8 @@ function makeDesk(change: Change = {}): CommandDesk {
     roster: change.roster ?? { executors: async () => ['te1'], labels: () => ({ site: 'roof' }) },
     leadership: { epoch: '1.1', check() {} },
     policy: policyOf({ [ANN]: 'viewer', [OTTO]: 'operator' }),
-    observer: { rejected() {} },
+    observer: { rejected() {}, accepted() {}, finished() {} },
+    outbox: change.outbox,
   };
   return new CommandDesk(parts as unknown as DeskParts);
 }

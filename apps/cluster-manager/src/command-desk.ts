@@ -13,6 +13,7 @@ import { Mom4cError, authorise, bareJid, findCommand, parseArguments, parseLabel
 import type { Certificate, FullJid, Journal, JournalEntry, JournalState, Uuid } from '@mom4c/core';
 import { MAX_PAYLOAD, encodePayload } from '@mom4c/messaging';
 import type { Outcome, Payload, PayloadOf, Received } from '@mom4c/messaging';
+import { Deliveries } from './deliveries.ts';
 import { Dispatch } from './dispatch.ts';
 import type { DispatchParts, Work } from './dispatch.ts';
 import { fitOutcomes } from './fit-outcomes.ts';
@@ -225,7 +226,7 @@ export class CommandDesk {
       for (const { target, error } of outcomes) if (error?.code === 'M4C_NO_ANSWER') roster.missed(target);
       this.#guard(id, this.#report(entry, outcomes, signer));
     });
-    this.#dispatch.begin({ ...work, late, entry, pending, sent: new Set() });
+    this.#dispatch.begin({ ...work, late, entry, pending, deliveries: new Deliveries(work.adopted) });
   }
 
   /** The requester did not hear our answer and asks again: it gets the same one, and the outcome if there is one. */

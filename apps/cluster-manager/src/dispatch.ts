@@ -17,6 +17,7 @@ import type {
 } from '@mom4c/core';
 import type { Member } from '@mom4c/member';
 import type { PayloadOf } from '@mom4c/messaging';
+import type { Deliveries } from './deliveries.ts';
 import type { Leadership } from './leadership.ts';
 import { noAnswer } from './pending-command.ts';
 import type { PendingCommand } from './pending-command.ts';
@@ -43,12 +44,11 @@ export type Work = {
   readonly args: unknown;
   readonly having: readonly LabelTerm[];
   readonly pending: PendingCommand;
-  /** Accepted in an earlier term: targets may have had it already. */
+  /** Accepted in an earlier term. */
   readonly adopted: boolean;
   /** Its deadline has passed: targets are asked what became of it. */
   readonly late: boolean;
-  /** Targets that were sent it in this term. */
-  readonly sent: Set<string>;
+  readonly deliveries: Deliveries;
 };
 
 export type DispatchParts = {
@@ -106,7 +106,7 @@ export class Dispatch {
   /** Once more to whoever has not answered: what was said before the answers could reach us went to our predecessor. */
   sendAgain(): void {
     for (const work of this.#works.values())
-      if (work.command.runsOn === 'te' && work.sent.size > 0) this.#guard(work, this.#carryOut(work));
+      if (work.command.runsOn === 'te' && work.deliveries.any) this.#guard(work, this.#carryOut(work));
   }
 
   stop(): void {
@@ -126,7 +126,7 @@ export class Dispatch {
     const { id, command } = entry;
     member.log.info({ id, command, targets: present.length, way, late: work.late }, 'sent');
     if (present.length === 1) return this.#sendToOne(work, present[0]!);
-    for (const target of present) work.sent.add(target);
+    for (const target of present) work.deliveries.sent(target);
     await outbox.toRoom(this.#letterOf(work, { room: member.room, targets: present }));
   }
 
@@ -137,32 +137,28 @@ export class Dispatch {
   }
 
   /** Of what an earlier term may have sent, an answer can still come: its deadline decides. */
-  #giveUpAbsent({ command, entry, pending, adopted, sent }: Work): void {
+  #giveUpAbsent({ command, entry, pending, adopted, deliveries }: Work): void {
     if (command.runsOn === 'cm' || adopted) return;
     for (const target of entry.targets)
-      if (!sent.has(target) && !this.#parts.roster.present(target))
+      if (!deliveries.has(target) && !this.#parts.roster.present(target))
         pending.settle(noAnswer(target, 'M4C_TARGET_ABSENT'));
   }
 
   async #sendToOne(work: Work, target: string): Promise<void> {
     const { roster, outbox, member } = this.#parts;
-    const { pending } = work;
+    const { pending, deliveries } = work;
     const executor = roster.present(target);
     if (!executor) return;
-    work.sent.add(target);
+    deliveries.sent(target);
     const letter = this.#letterOf(work, executor.certificate.addresses[0]!);
     try {
       const remaining = Math.max(1, letter.expires - member.clock.now());
       await outbox.toExecutor(executor.jid, letter, executor.certificate, remaining);
     } catch (thrown) {
       const error = member.errorOf(thrown, { id: letter.id });
-      // No word, the connection went, or the term is over: it may be at work. Its result, or the deadline, will say so.
-      if (['M4C_TIMEOUT', 'M4C_XMPP_OFFLINE', 'M4C_NO_MANAGER'].includes(error.code)) return;
-      // It is away, and may come back with what it knows.
-      if (error.code === 'M4C_XMPP_RECIPIENT' && work.adopted) return;
       if (error.code === 'M4C_EPOCH') this.#parts.onEpochRefused?.(target);
-      if (error.code === 'M4C_XMPP_RECIPIENT') pending.settle(noAnswer(target, 'M4C_TARGET_ABSENT'));
-      else pending.settle({ target, state: 'refused', error: error.toBody() });
+      const outcome = deliveries.notTaken(target, error);
+      if (outcome) pending.settle(outcome);
     }
   }
 
