@@ -11,12 +11,14 @@ import { join } from 'node:path';
 import { after, before, test, type TestContext } from 'node:test';
 import {
   connectBus,
+  keepLeadersApart,
   moveLeadersAway,
   openJournal,
   openLeaseStore,
   type Bus,
   type FollowedJournal,
 } from '@mom4c/bus';
+import { systemClock } from '@mom4c/core';
 import type { JournalRecords } from '@mom4c/core';
 import { freePort, startNatsServer, stopProcess } from '@mom4c/lab';
 import { CLUSTER_DOMAIN, settled, startNatsCluster, type NatsCluster } from '../support/nats-cluster.ts';
@@ -126,8 +128,57 @@ test('leaders of streams leave the server of who asks them to, and no accepted c
   moving = false;
   await writing;
   for (const stream of STREAMS) assert.notEqual(await leaderOf(stream), at);
-  // Where they are not, nobody is asked.
-  assert.deepEqual(await moveLeadersAway(bus, STREAMS), []);
+});
+
+// Mutations: one look only; leaders of other streams left wherever they are, but here.
+test('leaders of streams are kept off the server and on one, wherever servers put them', async (t) => {
+  const at = await leaderOf('LOG');
+  const { bus } = await openAt(t, at);
+  const apart = keepLeadersApart({
+    ...{ bus, streams: STREAMS, wanted: () => true, clock: systemClock, log: silent },
+  });
+  t.after(() => apart.close());
+  apart.begin();
+  const together = async (): Promise<void> => {
+    for (;;) {
+      const [first, ...others] = await Promise.all(STREAMS.map(leaderOf));
+      if (first! >= 0 && first !== at && others.every((other) => other === first)) return;
+    }
+  };
+  await settles(together(), 'that they are elsewhere');
+  const home = await leaderOf('LOG');
+  // Until they are apart, as after an election.
+  while ((await leaderOf('KV_LEASE')) === home) await ask('STREAM.LEADER.STEPDOWN.KV_LEASE');
+  await settles(together(), 'that they are together again');
+});
+
+/** As a leader sees it: silent for so many nanoseconds. */
+type Replica = { name: string; active: number };
+
+// Mutation: any replica that is here is enough.
+test('no leader hands over to a server that was lost a moment ago', { timeout: 120_000 }, async (t) => {
+  const at = await leaderOf('LOG');
+  const { bus } = await openAt(t, at);
+  // The first one stays.
+  const lost = at === 1 ? 2 : 1;
+  await cluster.kill(lost);
+  for (let silent = 0; silent < 1.6e9; ) {
+    const { cluster: found } = await ask<{ cluster: { replicas: Replica[] } }>('STREAM.INFO.LOG');
+    silent = found.replicas.find(({ name }) => name === cluster.name(lost))!.active;
+  }
+  assert.deepEqual(await moveLeadersAway(bus, ['LOG']), []);
+  const asked = async (): Promise<void> => {
+    while ((await moveLeadersAway(bus, ['LOG'])).length === 0);
+  };
+  await settles(asked(), 'that it is known to be lost');
+  const begun = performance.now();
+  const elsewhere = async (): Promise<void> => {
+    while ((await leaderOf('LOG')) !== 3 - at - lost);
+  };
+  await settles(elsewhere(), 'the other one');
+  const took = performance.now() - begun;
+  assert.ok(took < 3500, `${took} ms: an election`);
+  await cluster.start(lost);
 });
 
 // Mutation: only the first URL is used.
