@@ -24,6 +24,7 @@ import {
   WRAPPING,
   type SamlAttack,
 } from '../support/saml-attacks.ts';
+import { ANY_SERVER } from '../support/any-server.ts';
 import { honestResponse, type Claims, type SamlSigner } from '../support/saml-forge.ts';
 import {
   accountOf,
@@ -48,7 +49,7 @@ let assertions = 0;
 
 before(async () => {
   folder = mkdtempSync(join(tmpdir(), 'mom4c-assertions-'));
-  lab = await startLab({ folder, domains: [ALPHA, BETA], idp: true, executors: 0 });
+  lab = await startLab({ folder, domains: [ALPHA, BETA], server: ANY_SERVER, idp: true, executors: 0 });
   await lab.domain(ALPHA).gateway.stop();
   alpha = createInitiator(lab.domain(ALPHA), lab.domain(BETA), lab.idp.entityId);
   idp = { key: createPrivateKey(readFileSync(join(folder, 'federation', 'operator', 'idp-signing.key'))) };

@@ -21,36 +21,30 @@ const known = {
   nodes: { te1: { site: 'roof' }, te2: { site: 'cellar' }, te10: {} },
   sensors: ['host/load1', 'w1/28-00:1/temperature'],
 };
-const env = { PATH: `${folder}:${process.env.PATH}`, HOME: folder, XDG_CACHE_HOME: folder, TERM: 'dumb' };
-
-before(() => {
-  mkdirSync(join(folder, 'mom4c'));
-  writeFileSync(cache, JSON.stringify(known));
-  mkdirSync(join(folder, 'bin'));
-  writeFileSync(join(folder, 'bin', 'mom4c'), `#!/bin/sh\nexec '${process.execPath}' '${CLI}' "$@"\n`, {
-    mode: 0o755,
-  });
-  env.PATH = `${join(folder, 'bin')}:${process.env.PATH}`;
-});
-after(() => rmSync(folder, { recursive: true }));
+/** What `mom4c completion` has printed, by shell. */
+const scripts = join(folder, 'scripts');
+const env = {
+  ...{ PATH: `${folder}:${process.env.PATH}`, HOME: folder, XDG_CACHE_HOME: folder, TERM: 'dumb' },
+  SCRIPTS: scripts,
+};
 
 /** Candidates for what stands on the line, as each shell would offer them. */
 const shells: Readonly<Record<string, (line: string) => Promise<string[]>>> = {
   async bash(line) {
     const ask =
-      'source <(mom4c completion bash); COMP_LINE=$1; COMP_POINT=${#1}; _mom4c; printf "%s\\n" "${COMPREPLY[@]}"';
+      'source "$SCRIPTS/bash"; COMP_LINE=$1; COMP_POINT=${#1}; _mom4c; printf "%s\\n" "${COMPREPLY[@]}"';
     return lines((await run('bash', ['--norc', '-c', ask, 'bash', line], { env })).stdout);
   },
   async zsh(line) {
     // Completion proper needs a terminal; what it would be given does not.
     const ask =
-      'compdef() { }; _describe() { print -rl -- $candidates }; _files() { print files }; source <(mom4c completion zsh); ' +
+      'compdef() { }; _describe() { print -rl -- $candidates }; _files() { print files }; source "$SCRIPTS/zsh"; ' +
       'words=("${(@s: :)1}"); CURRENT=${#words}; _mom4c';
     const { stdout } = await run('zsh', ['-f', '-c', ask, 'zsh', line], { env });
     return lines(stdout).map((text) => text.split(/(?<!\\):/)[0]!.replaceAll('\\:', ':'));
   },
   async fish(line) {
-    const ask = 'mom4c completion fish | source; complete -C $argv[1]';
+    const ask = 'source "$SCRIPTS/fish"; complete -C $argv[1]';
     const { stdout } = await run('fish', ['--no-config', '-c', ask, line], { env });
     return lines(stdout).map((text) => text.split('\t')[0]!);
   },
@@ -58,6 +52,20 @@ const shells: Readonly<Record<string, (line: string) => Promise<string[]>>> = {
 /** Bash replaces what follows a colon, the others the whole word. */
 const atEnd = (words: string[]): string[] => words.map((word) => word.split(':').at(-1)!);
 const lines = (text: string): string[] => text.split('\n').filter((one) => one !== '');
+
+before(async () => {
+  mkdirSync(join(folder, 'mom4c'));
+  writeFileSync(cache, JSON.stringify(known));
+  mkdirSync(join(folder, 'bin'));
+  writeFileSync(join(folder, 'bin', 'mom4c'), `#!/bin/sh\nexec '${process.execPath}' '${CLI}' "$@"\n`, {
+    mode: 0o755,
+  });
+  env.PATH = `${join(folder, 'bin')}:${process.env.PATH}`;
+  mkdirSync(scripts);
+  for (const shell of Object.keys(shells))
+    writeFileSync(join(scripts, shell), (await mom4c(['completion', shell], { env })).stdout);
+});
+after(() => rmSync(folder, { recursive: true }));
 
 for (const [shell, offered] of Object.entries(shells))
   test(`${shell}: verbs, options, choices, nodes, labels, sensors`, async () => {

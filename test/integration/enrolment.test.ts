@@ -17,6 +17,7 @@ import { after, before, test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { startLab } from '@mom4c/lab';
 import type { DomainDescription, Lab } from '@mom4c/lab';
+import { ANY_SERVER } from '../support/any-server.ts';
 import { ask, enrolToken } from '../support/cli.ts';
 import { STARTED, fingerprintOf, makeNode, startTaskExecutor } from '../support/hand-made-node.ts';
 import type { HandMadeNode } from '../support/hand-made-node.ts';
@@ -31,7 +32,7 @@ let domain: DomainDescription;
 before(async () => {
   // Servers that run under users of their own must get to their folders below.
   chmodSync(folder, 0o711);
-  lab = await startLab({ folder: join(folder, 'lab'), executors: 0 });
+  lab = await startLab({ folder: join(folder, 'lab'), server: ANY_SERVER, executors: 0 });
   domain = lab.domains[0]!.describe();
 });
 

@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { startLab } from '@mom4c/lab';
 import type { Lab, LabDomain } from '@mom4c/lab';
+import { ANY_SERVER } from '../support/any-server.ts';
 import { ask } from '../support/cli.ts';
 import type { Ended } from '../support/program.ts';
 
@@ -29,7 +30,7 @@ let alpha: LabDomain;
 
 // The lab labels te1 and te3 with site=roof, te2 with site=cellar.
 before(async () => {
-  lab = await startLab({ folder: join(folder, 'lab'), executors: 3 });
+  lab = await startLab({ folder: join(folder, 'lab'), server: ANY_SERVER, executors: 3 });
   alpha = lab.domain('alpha.test');
 });
 after(async () => {

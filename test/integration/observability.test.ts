@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { startLab, type Lab, type LabDomain } from '@mom4c/lab';
+import { ANY_SERVER } from '../support/any-server.ts';
 import { ask, enrolToken } from '../support/cli.ts';
 import { parseExposition, type Family } from '../support/exposition.ts';
 import { STARTED, makeNode, startTaskExecutor } from '../support/hand-made-node.ts';
@@ -30,7 +31,7 @@ let id: string;
 before(async () => {
   folder = mkdtempSync(join(tmpdir(), 'mom4c-observe-'));
   chmodSync(folder, 0o711);
-  lab = await startLab({ folder: join(folder, 'lab'), executors: 1 });
+  lab = await startLab({ folder: join(folder, 'lab'), server: ANY_SERVER, executors: 1 });
   domain = lab.domains[0]!;
   const manager = domain.node('cm1');
   await manager.stop();

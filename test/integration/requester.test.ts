@@ -16,7 +16,8 @@ import { Requester, adminSettings, startMember } from '@mom4c/member';
 import type { Member } from '@mom4c/member';
 import { createLogger, loadConfig } from '@mom4c/runtime';
 import type { XmppSession } from '@mom4c/xmpp';
-import { leaderOf, untilStandbys } from '../support/leader.ts';
+import { ANY_SERVER } from '../support/any-server.ts';
+import { untilLeads, untilStandbys } from '../support/leader.ts';
 import { settles } from '../support/settles.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'mom4c-requester-'));
@@ -29,6 +30,7 @@ let session: XmppSession;
 before(async () => {
   lab = await startLab({
     folder: join(folder, 'lab'),
+    server: ANY_SERVER,
     executors: 2,
   });
   const file = lab.domain('alpha.test').describe().adminProfile.path;
@@ -81,7 +83,10 @@ test('a manager that is newer than what the requester remembers understands it a
   await settles(untilStandbys(requester, 1), 'that it stands by');
   const promote = { name: 'managerspromote', args: { manager: name }, targets: undefined, timeout: 10_000 };
   assert.equal((await requester.send(promote)).outcomes[0]?.state, 'ok');
-  while ((await leaderOf(requester)).name !== name);
+  await settles(
+    untilLeads(requester, (leader) => leader === name),
+    'that it leads',
+  );
   assert.deepEqual(await ping(), ['ok']);
   requester.close();
 });
