@@ -6,7 +6,8 @@
 // Mutations seen red, one each, in the postbox: no role check; no comparison with the sender that the server vouches for;
 // none of the signer with `from`; no audience check; a signed command in the clear accepted. In freshness: ids not
 // remembered; no time floor; no age limit; no expiry; no limit for the future. Signature not verified; epoch not checked;
-// results of executors that were not asked; certificates not looked at for their time; arguments not parsed; ids of any form.
+// results of executors that were not asked; certificates not looked at for their time; arguments not parsed; ids of any form;
+// sealing without encrypting.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Mom4cError, systemClock, systemRandom } from '@mom4c/core';
@@ -15,10 +16,20 @@ import { NS_ENCRYPTED } from '@mom4c/member';
 import { createAuthority } from '@mom4c/pki';
 import type { Identity, Keystore } from '@mom4c/pki';
 import { textOf, xml } from '@mom4c/xmpp';
-import type { Element } from '@mom4c/xmpp';
+import type { Element, Incoming } from '@mom4c/xmpp';
 import { doorsOf, refusal } from '../support/attack-doors.ts';
 import type { Door, Doors } from '../support/attack-doors.ts';
-import { ACTIVE, ADMIN, DESK, DOMAIN, MALLORY, ROOM, SERVICE, openRange } from '../support/attack-range.ts';
+import {
+  ACTIVE,
+  ADMIN,
+  DESK,
+  DOMAIN,
+  MALLORY,
+  ROOM,
+  SECRET,
+  SERVICE,
+  openRange,
+} from '../support/attack-range.ts';
 import type { NodeName, Range } from '../support/attack-range.ts';
 import { issue, opensslSign, published, sameSerial, underOtherKey } from '../support/attack-identities.ts';
 import {
@@ -45,7 +56,7 @@ let range: Range;
 let doors: Doors;
 
 before(async () => {
-  range = await openRange(XMPP_SERVER);
+  range = await openRange({ server: XMPP_SERVER, showStanzas: true });
   doors = doorsOf(range);
 }, LAB_MS);
 
@@ -392,6 +403,55 @@ test('a result counts only for the task executor that signed it', TEST_MS, async
     te1.signal('SIGCONT');
   }
 });
+
+test('the XMPP server sees that there are letters, and nothing of what they say', TEST_MS, async () => {
+  const { server, admin } = range;
+  const words = ['listsensors', SECRET.sensor, SECRET.reading, 'host/load1', '"sensors"', '"outcomes"'];
+  const last: string[] = [];
+  const stop = admin.session.onMessage(({ element }: Incoming) => {
+    last.push(textOf(element.getChild('x', NS_ENCRYPTED)));
+  });
+  const mark = server.mark();
+  for (const targets of [['te1'], ['te1', 'te2']]) {
+    const outcome = await doors.askManager({ name: 'listsensors', targets });
+    const plain = JSON.stringify(outcome);
+    for (const word of words.slice(1, 3)) assert.ok(plain.includes(word), `the outcome tells ${word}`);
+  }
+  stop();
+  const text = await server.whenIt(mark, 'last outcome', (seen) => seen.includes(last.at(-1)!));
+  for (const [what, pattern] of [
+    ['request', `to='${ACTIVE}' from='${admin.jid}'[^>]*><x xmlns='jabber:x:encrypted'>`],
+    ['command', `to='${TE1}/agent' from='${DESK}'[^>]*><x xmlns='jabber:x:encrypted'>`],
+    ['command in the room', `type='groupchat'[^>]*><x xmlns='jabber:x:encrypted'>`],
+    ['result', `to='${ACTIVE}' from='${TE1}/agent'><x xmlns='jabber:x:encrypted'>`],
+    ['outcome', `to='${admin.jid}' from='${DESK}'><x xmlns='jabber:x:encrypted'>`],
+  ] as const)
+    assert.match(text, new RegExp(pattern), `the log has the ${what}`);
+  assert.deepEqual(wordsIn(text, words), []);
+
+  // The same words, the same way, not sealed: the search would have found them.
+  const twinMark = server.mark();
+  const openly = Buffer.from(`{"name":"listsensors","sensors":"${SECRET.sensor} ${SECRET.reading}"}`);
+  const arrived = new Promise<void>((resolve) => {
+    const unsubscribe = admin.session.onMessage(() => (unsubscribe(), resolve()));
+  });
+  await admin.message(admin.jid, sealed(openly));
+  // Else the next test would find it.
+  await arrived;
+  const twin = await server.whenIt(twinMark, 'open message', (seen) =>
+    seen.includes(openly.toString('base64')),
+  );
+  assert.deepEqual(wordsIn(twin, words), ['listsensors', SECRET.sensor, SECRET.reading, '"sensors"']);
+});
+
+/** Those that stand in a text, or in the octets that any base64 in it stands for. */
+function wordsIn(text: string, words: readonly string[]): string[] {
+  const decoded = (text.match(/[A-Za-z0-9+/]{40,}={0,2}/g) ?? []).map((run) =>
+    Buffer.from(run, 'base64').toString('latin1'),
+  );
+  const all = [text, ...decoded].join('\n');
+  return words.filter((word) => all.includes(word));
+}
 
 test('a letter goes to its recipient, and is acted on by nobody else', TEST_MS, async () => {
   const { direct, room, refused, command, everyone } = doors;

@@ -11,10 +11,11 @@ import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
 import { familyOf } from '@mom4c/lab';
 import { xml } from '@mom4c/xmpp';
+import { ANY_SERVER } from '../support/any-server.ts';
 import { doorsOf } from '../support/attack-doors.ts';
 import type { Doors } from '../support/attack-doors.ts';
 import { DOMAIN, OWNER_NICK, ROOM, openRange } from '../support/attack-range.ts';
-import type { ExecutorName, Range } from '../support/attack-range.ts';
+import type { Devices, ExecutorName, Range } from '../support/attack-range.ts';
 import { ask } from '../support/cli.ts';
 import type { Fifo } from '../support/fifo.ts';
 import { makeLed } from '../support/led.ts';
@@ -41,14 +42,15 @@ let fan: Fifo;
 let lamp: Fifo;
 
 before(async () => {
-  range = await openRange('ejabberd', (sysfs) => {
+  const devices = (sysfs: string): ReturnType<Devices> => {
     fan = makeLed(sysfs, 'fan');
     lamp = makeLed(sysfs, 'lamp');
     return {
       te1: { actuators: { fan: { led: 'fan', max: 200, safe: 20 } } },
       te2: { actuators: { lamp: { led: 'lamp', max: 200, safe: 20 } }, safeAfter: 1 },
     };
-  });
+  };
+  range = await openRange({ server: ANY_SERVER, devices });
   doors = doorsOf(range);
 }, LAB_MS);
 

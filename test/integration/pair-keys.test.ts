@@ -24,7 +24,7 @@ let range: Range;
 let doors: Doors;
 
 before(async () => {
-  range = await openRange();
+  range = await openRange({ showStanzas: true });
   doors = doorsOf(range);
 }, LAB_MS);
 

@@ -43,6 +43,7 @@ export type Range = {
   readonly identities: Readonly<Record<NodeName | 'admin' | 'te3', Keystore>>;
   readonly authority: Keystore;
   readonly logs: Readonly<Record<NodeName, NodeLog>>;
+  /** With `showStanzas`. */
   readonly server: ServerLog;
   readonly admin: HostileClient;
   /** The service address of the managers, beside the real one: for what a thief of cm1's key could do, or the server. */
@@ -62,24 +63,30 @@ export type Devices = (sysfs: string) => LabOptions['nodeSettings'];
 
 export type Admission = { readonly key: SessionKey; readonly epoch: Epoch };
 
-/** In a folder of its own, which goes with `down`. @param server XMPP_SERVER of xmpp-server.ts, where it matters which one it is
- *  @param devices makes more devices in the tree of sysfs, and gives the executors' settings for them */
-export async function openRange(
-  server: XmppServerKind = 'ejabberd',
-  devices: Devices = () => ({}),
-): Promise<Range> {
+export type RangeOptions = {
+  /** XMPP_SERVER of xmpp-server.ts, where it matters which one it is. */
+  readonly server?: XmppServerKind;
+  /** Makes more devices in the tree of sysfs, and gives the executors' settings for them. */
+  readonly devices?: Devices;
+  /** The XMPP server writes every stanza into its log, which costs it more than all else that it does. */
+  readonly showStanzas?: boolean;
+};
+
+/** In a folder of its own, which goes with `down`. */
+export async function openRange(options: RangeOptions): Promise<Range> {
   const folder = mkdtempSync(join(tmpdir(), 'mom4c-attacks-'));
   // Servers that run under users of their own must get to their folders below.
   chmodSync(folder, 0o711);
   try {
-    return await openIn(folder, server, devices);
+    return await openIn(folder, options);
   } catch (error) {
     rmSync(folder, { recursive: true, force: true });
     throw error;
   }
 }
 
-async function openIn(folder: string, server: XmppServerKind, devices: Devices): Promise<Range> {
+async function openIn(folder: string, options: RangeOptions): Promise<Range> {
+  const { server, devices = () => ({}), showStanzas = false } = options;
   const sysfs = makeSensor(join(folder, 'sys'));
   const lab = await startLab({
     folder: join(folder, 'lab'),
@@ -88,7 +95,7 @@ async function openIn(folder: string, server: XmppServerKind, devices: Devices):
     executors: 3,
     sensors: { sysfs, procfs: '/proc' },
     nodeSettings: devices(sysfs),
-    showStanzas: true,
+    showStanzas,
   });
   const clients: HostileClient[] = [];
   const down = async (): Promise<void> => {

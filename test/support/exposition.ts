@@ -16,6 +16,25 @@ const SAMPLE = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)$/;
 const LABEL = /([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\["\\n])*)"(?:,|$)/y;
 const TYPES = ['counter', 'gauge', 'histogram', 'summary', 'untyped'];
 
+/**
+ * What a process of ours counts: the sum of a metric's samples that have these labels.
+ * @param name may lack its prefix `mom4c_`; 0 where there is no such sample yet @throws Error if there is no such metric
+ */
+export async function readMetric(
+  port: number,
+  name: string,
+  labels: Readonly<Record<string, string>> = {},
+): Promise<number> {
+  const answer = await fetch(`http://127.0.0.1:${port}/metrics`);
+  const families = parseExposition(await answer.text());
+  const found = families.get(name) ?? families.get(`mom4c_${name}`);
+  if (!found) throw new Error(`there is no metric ${name}`);
+  const fits = found.samples.filter((sample) =>
+    Object.entries(labels).every(([key, value]) => sample.labels[key] === value),
+  );
+  return fits.reduce((sum, { value }) => sum + value, 0);
+}
+
 /** By name. @throws Error with the line that is wrong */
 export function parseExposition(text: string): ReadonlyMap<string, Family> {
   if (!text.endsWith('\n')) throw new Error('the last line does not end');

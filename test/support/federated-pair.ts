@@ -11,7 +11,7 @@ import type { Lab, LabDomain } from '@mom4c/lab';
 import { connect, joinRoom, xml } from '@mom4c/xmpp';
 import type { Element, Room, XmppSession } from '@mom4c/xmpp';
 import { cuttableProxy } from './cuttable-proxy.ts';
-import { parseExposition } from './exposition.ts';
+import { readMetric } from './exposition.ts';
 import { pemOf, silent, stealIdentity } from './hostile-client.ts';
 
 export const DOMAINS = ['alpha.test', 'beta.test'] as const;
@@ -137,21 +137,8 @@ async function routeByRelay(lab: Lab, name: Name, port: number): Promise<void> {
 function pairOf(lab: Lab, sides: ReadonlyMap<Name, Side>, down: () => Promise<void>): Pair {
   const side = (name: Name): Side => sides.get(name)!;
 
-  async function count(
-    name: Name,
-    metric: string,
-    labels: Readonly<Record<string, string>> = {},
-  ): Promise<number> {
-    const answer = await fetch(`http://127.0.0.1:${side(name).domain.gateway.port}/metrics`);
-    const families = [...parseExposition(await answer.text())];
-    const found = families.find(([family]) => family.endsWith(metric));
-    if (!found) throw new Error(`there is no metric ${metric}`);
-    const [, { samples }] = found;
-    const fits = samples.filter((sample) =>
-      Object.entries(labels).every(([key, value]) => sample.labels[key] === value),
-    );
-    return fits.reduce((sum, { value }) => sum + value, 0);
-  }
+  const count: Pair['count'] = (name, metric, labels) =>
+    readMetric(side(name).domain.gateway.port, metric, labels);
 
   async function strangersIn(name: Name): Promise<string[]> {
     const { owner, room } = side(name);
