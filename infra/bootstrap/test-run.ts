@@ -77,9 +77,10 @@ export async function runTests({ files, concurrency, timeout, env = process.env 
 
 /** Of those that take long, what their size does not tell; the longest first. */
 const LONG = [
-  'fail-over-faults',
   'federation-broken-links',
+  'fail-over-separations',
   'three-machines',
+  'fail-over-faults',
   'fail-over',
   'first-start',
   'doctor',

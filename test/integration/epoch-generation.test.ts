@@ -33,6 +33,7 @@ import type { Json } from '../support/hostile-client.ts';
 import { leaderOf, untilStandbys } from '../support/leader.ts';
 import { openNodeLog } from '../support/node-log.ts';
 import { settles } from '../support/settles.ts';
+import { until } from '../support/until.ts';
 import { XMPP_SERVER } from '../support/xmpp-server.ts';
 
 const SIGKILL = { signal: 'SIGKILL' } as const;
@@ -88,15 +89,15 @@ async function ping(): Promise<readonly [string | undefined, string | undefined]
 
 /** Each one that is refused makes the manager ask the authority. */
 async function untilObeyed(): Promise<void> {
-  for (;;) {
+  await until(async () => {
     const [state, code] = await ping();
-    if (state === 'ok') return;
-    assert.equal(code, 'M4C_EPOCH');
-  }
+    if (state !== 'ok') assert.equal(code, 'M4C_EPOCH');
+    return state === 'ok';
+  });
 }
 
-async function untilGeneration(wanted: number): Promise<void> {
-  while (((await leaderOf(admin.requester)).epoch as Epoch).generation !== wanted);
+function untilGeneration(wanted: number): Promise<void> {
+  return until(async () => (await leaderOf(admin.requester)).epoch.generation === wanted);
 }
 
 const resetEpoch = (expected: string): Promise<void> =>

@@ -17,13 +17,14 @@ import type { XmppSession } from '@mom4c/xmpp';
 import { openAdministrator } from '../support/administrator-session.ts';
 import type { AdministratorSession } from '../support/administrator-session.ts';
 import { CLI, ask } from '../support/cli.ts';
-import { parseExposition } from '../support/exposition.ts';
+import { readMetric } from '../support/exposition.ts';
 import { newId, openClient, sealTo, sign, stealIdentity } from '../support/hostile-client.ts';
 import type { Json } from '../support/hostile-client.ts';
 import { handOver, leaderOf, untilStandbys } from '../support/leader.ts';
 import { startProgram } from '../support/program.ts';
 import type { Program } from '../support/program.ts';
 import { settles } from '../support/settles.ts';
+import { until } from '../support/until.ts';
 import { XMPP_SERVER } from '../support/xmpp-server.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'mom4c-events-'));
@@ -154,7 +155,7 @@ test('a watcher that is killed is let go; another one goes on over a restart of 
   await killed.takeError(/watching/);
   assert.equal(await watchers(), 2);
   killed.stop('SIGKILL').catch(() => {});
-  while ((await watchers()) > 1);
+  await until(async () => (await watchers()) === 1);
   const begun = told.length;
   await alpha.xmppServer.stop({ signal: 'SIGKILL' });
   await alpha.xmppServer.start();
@@ -166,8 +167,7 @@ test('a watcher that is killed is let go; another one goes on over a restart of 
 /** As the manager that leads counts them. */
 async function watchers(): Promise<number> {
   const { port } = alpha.node((await leaderOf(admin.requester)).name);
-  const response = await fetch(`http://127.0.0.1:${port}/metrics`);
-  return parseExposition(await response.text()).get('mom4c_event_watchers')!.samples[0]!.value;
+  return readMetric(port, 'mom4c_event_watchers');
 }
 
 test('who may not read events is refused', async () => {

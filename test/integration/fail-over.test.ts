@@ -14,7 +14,7 @@ import { XMPP_SERVER } from '../support/xmpp-server.ts';
 let range: FailOverRange;
 
 before(async () => {
-  range = await openFailOverRange({ server: XMPP_SERVER, leaseSeconds: 6, relays: false, restMs: 1500 });
+  range = await openFailOverRange({ server: XMPP_SERVER, leaseSeconds: 6, relays: false, restMs: 2000 });
 });
 
 after(() => range?.close());

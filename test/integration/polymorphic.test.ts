@@ -17,10 +17,13 @@ import { ask } from '../support/cli.ts';
 import { leaderOf, listManagers, untilStandbys } from '../support/leader.ts';
 import { settles } from '../support/settles.ts';
 import { steadyLoad } from '../support/steady-load.ts';
+import { until } from '../support/until.ts';
 import { XMPP_SERVER } from '../support/xmpp-server.ts';
 
 const PROPER = ['cm1', 'cm2', 'cm3'];
 const IN_FLIGHT = 4;
+/** Milliseconds between two requests of one of those. */
+const REST = 100;
 
 let folder: string;
 let lab: Lab;
@@ -67,11 +70,8 @@ async function stateOfNode(): Promise<string | undefined> {
   return manager?.state;
 }
 
-async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  const look = async (): Promise<void> => {
-    while (!(await holds()));
-  };
-  await settles(look(), what);
+function comes(what: string, holds: () => Promise<boolean>): Promise<void> {
+  return settles(until(holds), what);
 }
 
 const cli = (line: string, expected: number) => ask(join(folder, 'lab'), line, expected);
@@ -95,19 +95,19 @@ test('on instruction a node becomes a manager that stands by, and steps back', a
   assert.equal(cm4?.node, 'te3');
   assert.match((await cli('nodes', EXIT.ok)).stdout, /^te3 (is|becomes) manager cm4\.$/m);
   await cli('nodes role te3 te', EXIT.ok);
-  await until('cm4 to be gone', async () =>
+  await comes('cm4 to be gone', async () =>
     (await listManagers(admin.requester)).some(({ name, role: has }) => name === 'cm4' && has === 'away'),
   );
-  await until('te3 to say so', async () => (await stateOfNode()) === 'off');
+  await comes('te3 to say so', async () => (await stateOfNode()) === 'off');
 });
 
 test('with too few managers a node stands by, takes over, and steps back when the others return', async () => {
   await settles(untilStandbys(admin.requester, 2), 'two that stand by');
-  const load = steadyLoad(admin.requester, IN_FLIGHT, ping);
+  const load = steadyLoad(admin.requester, IN_FLIGHT, ping, REST);
   const { name: first } = await leaderOf(admin.requester);
   const [second, last] = PROPER.filter((name) => name !== first) as [string, string];
   await Promise.all([first, second].map((name) => domain.node(name).stop({ signal: 'SIGKILL' })));
-  await until('cm4 to stand by', async () =>
+  await comes('cm4 to stand by', async () =>
     (await listManagers(admin.requester)).some(({ name, rank }) => name === 'cm4' && rank !== undefined),
   );
   assert.equal((await leaderOf(admin.requester)).name, last);
@@ -115,7 +115,7 @@ test('with too few managers a node stands by, takes over, and steps back when th
   await settles(load.progress(4 * IN_FLIGHT), 'outcomes after the take-over');
   assert.equal((await leaderOf(admin.requester)).name, 'cm4');
   await Promise.all(PROPER.map((name) => domain.node(name).start()));
-  await until('te3 to step back', async () => (await stateOfNode()) === 'off');
+  await comes('te3 to step back', async () => (await stateOfNode()) === 'off');
   assert.ok(PROPER.includes((await leaderOf(admin.requester)).name));
   await settles(load.progress(2 * IN_FLIGHT), 'outcomes after that');
   const account = await load.end();

@@ -21,7 +21,7 @@ import type { SteadyLoad } from '../support/steady-load.ts';
 
 const IN_FLIGHT = 40;
 /** Milliseconds between two requests of one of those. */
-const REST = 1500;
+const REST = 2000;
 const EXECUTORS = ['te1', 'te2'];
 
 suite('three machines', { skip: noMachines }, () => {

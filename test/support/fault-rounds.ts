@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import { IN_FLIGHT, openFailOverRange } from './fail-over-range.ts';
-import type { FailOverRange } from './fail-over-range.ts';
+import type { FailOverRange, RangeOptions } from './fail-over-range.ts';
 import type { Loss } from './losses.ts';
 import { settles } from './settles.ts';
 import type { SteadyLoad } from './steady-load.ts';
@@ -18,8 +18,11 @@ export type FaultRounds = {
   finish(load: SteadyLoad): Promise<void>;
 };
 
-/** @param options.relays of the range */
-export function faultRounds(losses: readonly Loss[], options: { readonly relays: boolean }): FaultRounds {
+/** @param options of the range */
+export function faultRounds(
+  losses: readonly Loss[],
+  options: Pick<RangeOptions, 'relays' | 'server'>,
+): FaultRounds {
   let opened: FailOverRange | undefined;
   const rounds: FaultRounds = {
     get range() {
@@ -36,8 +39,8 @@ export function faultRounds(losses: readonly Loss[], options: { readonly relays:
   };
 
   before(async () => {
-    // Some 25 requests a second: beside other tests a machine that is at its limit would lose leases of itself.
-    opened = await openFailOverRange({ leaseSeconds: 6, restMs: 1500, ...options });
+    // Some 20 requests a second: beside other tests a machine that is at its limit would lose leases of itself.
+    opened = await openFailOverRange({ leaseSeconds: 6, restMs: 2000, ...options });
   });
   /** A round that failed must not be told again by those after it. */
   beforeEach(() => opened?.acts.forget());

@@ -5,6 +5,7 @@ import { Mom4cError } from '@mom4c/core';
 import type { Epoch } from '@mom4c/core';
 import type { Request, Requester } from '@mom4c/member';
 import type * as z from 'zod';
+import { until } from './until.ts';
 
 export type ManagerRow = z.output<typeof managers.result>['managers'][number];
 
@@ -37,18 +38,18 @@ async function listIfLed(requester: Requester): Promise<readonly ManagerRow[] | 
 
 /** Resolves when one leads whose name fits. */
 export async function untilLeads(requester: Requester, fits: (name: string) => boolean): Promise<void> {
-  for (;;) {
+  await until(async () => {
     const rows = await listIfLed(requester);
-    if (rows?.some(({ role, name }) => role === 'active' && fits(name))) return;
-  }
+    return rows?.some(({ role, name }) => role === 'active' && fits(name)) ?? false;
+  });
 }
 
 /** Resolves when as many managers could take over, besides the one that leads. */
 export async function untilStandbys(requester: Requester, count: number): Promise<void> {
-  for (;;) {
+  await until(async () => {
     const rows = (await listIfLed(requester)) ?? [];
-    if (rows.filter(({ rank }) => rank !== undefined).length >= count) return;
-  }
+    return rows.filter(({ rank }) => rank !== undefined).length >= count;
+  });
 }
 
 /** On a machine that is very busy the lease that was given back may go to another one first. */

@@ -1,8 +1,8 @@
 /** What happens to whole machines: a lab with `machines` is needed, and that needs root. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { setTimeout as pause } from 'node:timers/promises';
 import type { LabDomain, LabMachine } from '@mom4c/lab';
+import { until } from './until.ts';
 
 /** Why such a lab cannot be had here; false: it can. */
 export const noMachines: string | false =
@@ -35,17 +35,18 @@ export async function restore(...machines: readonly LabMachine[]): Promise<void>
   await Promise.all(machines.map(({ manager }) => manager.start()));
 }
 
-const LOOK_MS = 100;
 const ELECTED = /^\[\d+\] (\S+ \S+) .*JetStream cluster new stream leader for '\$G > mom4c-commands'$/;
 
 /** Where the leader of the stream of commands is, once it is not on the machine of who leads the domain: by the servers' logs. */
 export async function streamLeader({ machines }: LabDomain, active: LabMachine): Promise<LabMachine> {
-  for (;;) {
+  let leader: LabMachine;
+  await until(() => {
     const elected = machines.map((machine) => ({ machine, at: lastElection(machine) }));
     const [latest] = elected.toSorted((a, b) => (a.at < b.at ? 1 : -1));
-    if (latest!.at !== '' && latest!.machine !== active) return latest!.machine;
-    await pause(LOOK_MS);
-  }
+    leader = latest!.machine;
+    return latest!.at !== '' && leader !== active;
+  });
+  return leader!;
 }
 
 /** As its log writes times, which sort as texts; empty: it was never elected. */

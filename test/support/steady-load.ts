@@ -25,7 +25,7 @@ export type SteadyLoad = {
   readonly account: Account;
   /** Resolves when as many more as this have their outcome. */
   progress(count: number): Promise<void>;
-  /** Asks for nothing new; resolves when everything under way has ended. */
+  /** Asks for nothing new, and rests no more; resolves when everything under way has ended. */
   end(): Promise<Account>;
 };
 
@@ -41,7 +41,9 @@ export function steadyLoad(
     ...{ asked: 0, accepted: 0, states: {}, reasons: {}, lost: {}, refused: {} },
     epochs: new Set(),
   };
-  let ended = false;
+  const ended = new AbortController();
+  const rest = (ms: number): Promise<unknown> =>
+    pause(ms, undefined, { signal: ended.signal }).catch(() => {});
   let finished = 0;
   const waiting = new Set<{ at: number; resolve: () => void }>();
 
@@ -61,18 +63,18 @@ export function steadyLoad(
       }
       finished += 1;
       for (const waiter of waiting) if (finished >= waiter.at && waiting.delete(waiter)) waiter.resolve();
-      if (restMs > 0 && !ended) await pause(restMs);
+      if (restMs > 0) await rest(restMs);
     } catch (thrown) {
       // The test is over.
-      if (thrown instanceof Mom4cError && thrown.code === 'M4C_STOPPED') ended = true;
+      if (thrown instanceof Mom4cError && thrown.code === 'M4C_STOPPED') ended.abort();
       count(accepted ? account.lost : account.refused, thrown instanceof Mom4cError ? thrown.code : 'bug');
       // Where nobody takes anything, asking faster would not help.
-      await pause(100);
+      await rest(100);
     }
   }
 
   async function turn(): Promise<void> {
-    while (!ended) await one();
+    while (!ended.signal.aborted) await one();
   }
 
   const turns = Array.from({ length: inFlight }, turn);
@@ -82,7 +84,7 @@ export function steadyLoad(
       return new Promise((resolve) => waiting.add({ at: finished + more, resolve }));
     },
     async end() {
-      ended = true;
+      ended.abort();
       await Promise.all(turns);
       return account;
     },
