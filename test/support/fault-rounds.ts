@@ -8,6 +8,8 @@ import { settles } from './settles.ts';
 import type { SteadyLoad } from './steady-load.ts';
 
 const ROUNDS = 2;
+/** Of outcomes: at least ten are of requests that nobody had sent before. */
+const ENOUGH = IN_FLIGHT + 10;
 
 export type FaultRounds = {
   /** Within a test. */
@@ -28,7 +30,7 @@ export function faultRounds(
     get range() {
       return opened!;
     },
-    goesOn: (load, when) => settles(load.progress(2 * IN_FLIGHT), `outcomes ${when}`),
+    goesOn: (load, when) => settles(load.progress(ENOUGH), `outcomes ${when}`),
     async finish(load) {
       await rounds.goesOn(load, 'after the loss');
       const { lost, accepted } = await load.end();
