@@ -14,7 +14,7 @@ import type { AdministratorSession } from '../support/administrator-session.ts';
 import { countedActs } from '../support/counted-acts.ts';
 import type { CountedActs } from '../support/counted-acts.ts';
 import { leaderOf, untilStandbys } from '../support/leader.ts';
-import { lose, noMachines, restore, streamLeader } from '../support/lost-machines.ts';
+import { lose, noMachines, restore, streamsLeader } from '../support/lost-machines.ts';
 import { settles } from '../support/settles.ts';
 import { steadyLoad } from '../support/steady-load.ts';
 import type { SteadyLoad } from '../support/steady-load.ts';
@@ -56,7 +56,7 @@ suite('three machines', { skip: noMachines }, () => {
     await settles(untilStandbys(admin.requester, 2), 'two that stand by');
     const { name } = await leaderOf(admin.requester);
     const active = domain.machines.find(({ manager }) => manager.name === name)!;
-    const streams = await settles(streamLeader(domain, active), "that the streams' leader is elsewhere");
+    const streams = await settles(streamsLeader(domain, active), "that the streams' leader is elsewhere");
     acts.forget();
     const load = steadyLoad(admin.requester, IN_FLIGHT, () => acts.next(), REST);
     await settles(load.progress(IN_FLIGHT), 'the first outcomes');

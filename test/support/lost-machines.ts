@@ -35,22 +35,32 @@ export async function restore(...machines: readonly LabMachine[]): Promise<void>
   await Promise.all(machines.map(({ manager }) => manager.start()));
 }
 
-const ELECTED = /^\[\d+\] (\S+ \S+) .*JetStream cluster new stream leader for '\$G > mom4c-commands'$/;
+const ELECTED = /^\[\d+\] (\S+ \S+) .*JetStream cluster new stream leader for '\$G > ([\w-]+)'$/;
+const STREAMS = ['mom4c-commands', 'KV_mom4c-lease'];
 
-/** Where the leader of the stream of commands is, once it is not on the machine of who leads the domain: by the servers' logs. */
-export async function streamLeader({ machines }: LabDomain, active: LabMachine): Promise<LabMachine> {
-  let leader: LabMachine;
+/** Where the leaders of the streams are, once they are together and not on the machine of who leads the domain: by the logs of
+ *  the servers, all of which run. */
+export async function streamsLeader({ machines }: LabDomain, active: LabMachine): Promise<LabMachine> {
+  let leader: LabMachine | undefined;
   await until(() => {
-    const elected = machines.map((machine) => ({ machine, at: lastElection(machine) }));
-    const [latest] = elected.toSorted((a, b) => (a.at < b.at ? 1 : -1));
-    leader = latest!.machine;
-    return latest!.at !== '' && leader !== active;
+    const [first, ...others] = STREAMS.map((stream) => lastElected(machines, stream));
+    leader = others.every((other) => other === first) ? first : undefined;
+    return leader !== undefined && leader !== active;
   });
   return leader!;
 }
 
+function lastElected(machines: readonly LabMachine[], stream: string): LabMachine | undefined {
+  const elected = machines.map((machine) => ({ machine, at: lastElection(machine, stream) }));
+  const latest = elected.reduce((last, each) => (each.at > last.at ? each : last));
+  return latest.at === '' ? undefined : latest.machine;
+}
+
 /** As its log writes times, which sort as texts; empty: it was never elected. */
-function lastElection({ server }: LabMachine): string {
+function lastElection({ server }: LabMachine, stream: string): string {
   const lines = readFileSync(server.process!.logFile, 'utf8').split('\n');
-  return lines.map((line) => ELECTED.exec(line)?.[1] ?? '').reduce((last, at) => (at > last ? at : last), '');
+  return lines.reduce((last, line) => {
+    const [, at = '', elected] = ELECTED.exec(line) ?? [];
+    return elected === stream && at > last ? at : last;
+  }, '');
 }

@@ -32,7 +32,7 @@ export type SteadyLoad = {
 /** @param next the request with this number, counted from 0
  *  @param restMs after each of those in flight, so that a machine is not at its limit before anything is lost */
 export function steadyLoad(
-  requester: Requester,
+  requester: Pick<Requester, 'send'>,
   inFlight: number,
   next: (number: number) => Request,
   restMs = 0,

@@ -55,6 +55,14 @@ export function takeOver(
   };
 }
 
+/** Under which epochs requests were taken, in the order of their beginning. */
+export function terms(managers: readonly Line[]): readonly string[] {
+  return managers
+    .filter(({ msg }) => msg === 'leads')
+    .toSorted((a, b) => Date.parse(a.time) - Date.parse(b.time))
+    .map((line) => epochOf(line)!);
+}
+
 function epochOf({ epoch }: Line): string | undefined {
   return typeof epoch === 'object' ? `${epoch.generation}.${epoch.counter}` : epoch;
 }
