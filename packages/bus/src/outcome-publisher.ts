@@ -29,7 +29,8 @@ export type OutcomePublisher = {
 type Waiting = { done: PromiseWithResolvers<void>; attempt: number; sending: boolean };
 
 const closedError = (): Mom4cError => new Mom4cError('M4C_JOURNAL', 'it is closed');
-const RETRY = { baseMs: 250, capMs: 10_000 };
+/** An election is over in four to eight seconds, and people wait for what stands here. */
+const RETRY = { baseMs: 250, capMs: 500 };
 const MAX_SENDING = 64;
 
 export function startOutcomePublisher(options: OutcomePublisherOptions): OutcomePublisher {
