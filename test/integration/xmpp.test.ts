@@ -564,6 +564,27 @@ test('what was said before somebody came is not played back, not even to who ask
   assert.deepEqual(heard.filter(Boolean), ['after']);
 });
 
+// Red with the answer to a change of nick taken for one to a join.
+test('whose earlier visit is still in the room, under another nick, begins anew and is shown who is there', async (context) => {
+  context.after(stopAll);
+  const room = `net-visit@conference.${DOMAIN}`;
+  const [cm, cm1] = [await online(`cm@${DOMAIN}/a`), await online(`cm1@${DOMAIN}/a`)];
+  await joinRoom(cm, { room, nick: 'cm', log, create: CONFIG });
+  const earlier = nextPresence(cm1, ({ from }) => from === `${room}/earlier`);
+  await cm1.send(
+    xml('presence', { to: `${room}/earlier` }, xml('x', { xmlns: 'http://jabber.org/protocol/muc' })),
+  );
+  await earlier;
+  const later = await joinRoom(cm1, { room, nick: 'later', log });
+  const seen: string[] = [];
+  const all = next(
+    (listener: (shown: OccupantPresence) => void) => later.onOccupantPresence(listener),
+    ({ nick }) => seen.push(nick) === 2,
+  );
+  await settles(all, 'those that are there');
+  assert.deepEqual(seen.toSorted(), ['cm', 'later']);
+});
+
 // Red with `access_create: all` (ejabberd), `restrict_room_creation` left out (Prosody).
 test('only a manager makes a room', async (context) => {
   context.after(stopAll);

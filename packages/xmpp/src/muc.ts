@@ -37,6 +37,8 @@ export type RoomConfig = {
 /** Of an available self-presence: we are in; of an unavailable one: we are out. */
 export const STATUS_SELF = '110';
 export const STATUS_CREATED = '201';
+/** Of an unavailable presence: its occupant goes on under another nick. */
+export const STATUS_RENAMED = '303';
 
 export function joinPresence(occupant: string, children: readonly Child[]): Element {
   const history = xml('history', { maxstanzas: '0' });

@@ -31,6 +31,7 @@ import {
   occupantPresence,
   ownerQuery,
   STATUS_CREATED,
+  STATUS_RENAMED,
   type Affiliation,
   type OccupantPresence,
   type RoomConfig,
@@ -97,6 +98,8 @@ export async function joinRoom(session: XmppSession, settings: RoomSettings): Pr
   let wanted = false;
   /** Waits for the answer to our join presence. */
   let joining: { resolve(self: OccupantPresence): void; reject(error: Mom4cError): void } | undefined;
+  /** The answer to come is that to a change of nick; see `beginAnew`. */
+  let renamed = false;
   const notFound = `item-not-found: ${room}`;
   let cancelRetry = (): void => {};
 
@@ -133,17 +136,30 @@ export async function joinRoom(session: XmppSession, settings: RoomSettings): Pr
     if (seen.available) present.set(seen.nick, seen);
     else present.delete(seen.nick);
     const delivered = occupants.deliver(seen);
-    if (seen.self) followSelf(seen);
+    if (joining && !inside && seen.statuses.has(STATUS_RENAMED)) beginAnew();
+    else if (seen.self) followSelf(seen);
     return delivered;
+  }
+
+  /** The room has an earlier visit from our very address, whose connection was lost in silence, and took our join for a change of
+   *  its nick: then it does not show who is there. */
+  function beginAnew(): void {
+    renamed = true;
+    session
+      .send(xml('presence', { to: occupant, type: 'unavailable' }))
+      .then(() => session.send(joinPresence(occupant, presence)))
+      .catch((error: Mom4cError) => joining?.reject(error));
   }
 
   function followSelf(seen: OccupantPresence): void {
     if (seen.available) {
+      if (renamed) return;
       inside = true;
       joining?.resolve(seen);
       return;
     }
-    // What ends before we are inside is an earlier visit under this nick.
+    renamed = false;
+    // What ends before we are inside is an earlier visit.
     if (!inside) return;
     const status = [...seen.statuses].join(' ');
     lose(new Mom4cError('M4C_ROOM', `put out of ${room}, status ${status}`));
@@ -172,6 +188,7 @@ export async function joinRoom(session: XmppSession, settings: RoomSettings): Pr
     answer.promise.catch(() => {});
     joining = answer;
     inside = false;
+    renamed = false;
     const stopTimer = clock.after(JOIN_MS, () =>
       answer.reject(new Mom4cError('M4C_TIMEOUT', `joining ${room}`)),
     );
