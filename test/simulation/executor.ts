@@ -1,12 +1,16 @@
-/** A task executor: the product's record of commands over a disk, and work that takes time. */
+/** A task executor: the product's freshness and record of commands over a disk, and work that takes time. */
 import { Mom4cError } from '@mom4c/core';
-import type { Epoch, Uuid } from '@mom4c/core';
+import type { Certificate, Epoch, Uuid } from '@mom4c/core';
+import { Freshness } from '@mom4c/messaging';
+import type { Payload } from '@mom4c/messaging';
 import { ExecutionRecord } from '../../apps/task-executor/src/execution-record.ts';
 import type { Answer, RecordStore } from '../../apps/task-executor/src/execution-record.ts';
-import type { Order, Surroundings } from './surroundings.ts';
+import type { Order, Statement, Surroundings } from './surroundings.ts';
 import type { Process } from './world.ts';
 
 export type ExecutorDisk = {
+  /** Time of the latest letter that it took. */
+  latest: number;
   epochs: Map<string, Epoch>;
   commands: Map<Uuid, { at: number; answer: Answer | undefined }>;
 };
@@ -17,30 +21,40 @@ export class Executor {
   readonly process: Process;
   readonly #scene: Surroundings;
   readonly #record: ExecutionRecord;
+  readonly #freshness: Freshness;
+  #inquiries = 0;
 
   constructor(process: Process, scene: Surroundings, disk: ExecutorDisk) {
     this.process = process;
     this.#scene = scene;
+    this.#freshness = new Freshness(process.clock, {
+      load: () => disk.latest,
+      save: (latest) => void (disk.latest = latest),
+    });
     this.#record = new ExecutionRecord(storeOn(disk), process.clock, (thrown) => {
       throw thrown;
     });
   }
 
-  obey({ kind, epoch, id, once }: Order): void {
-    const { process } = this;
-    const { witness } = this.#scene;
-    try {
-      this.#record.admitEpoch(ISSUER, epoch, () => this.#scene.generation);
-    } catch (thrown) {
-      if (!(thrown instanceof Mom4cError && thrown.code === 'M4C_EPOCH')) throw thrown;
-      this.#scene.world.say(process.name, `refuses ${kind} ${id}: an old epoch`);
-      return;
+  /** Who leads, in the room. */
+  hear({ epoch }: Statement): void {
+    if (!this.#refusal(() => this.#admitEpoch(epoch))) this.#scene.arrived(this.process);
+  }
+
+  /** @param signer name of the manager @returns why it does not take it */
+  obey(order: Order, signer: string): Mom4cError | undefined {
+    const { kind, epoch, id, once } = order;
+    const refusal = this.#refusal(() => {
+      this.#admit(order, signer);
+      this.#admitEpoch(epoch);
+    });
+    if (refusal) {
+      this.#scene.world.say(this.process.name, `does not take ${kind} ${id}: ${refusal.code}`);
+      return refusal;
     }
-    witness.heard(process, epoch);
-    if (kind === 'statement') return this.#scene.arrived(process);
     if (kind === 'inquiry') {
       for (const answer of this.#record.inquire(ISSUER, [id]).values()) this.#tell(id, once, answer);
-      return;
+      return undefined;
     }
     this.#tell(
       id,
@@ -51,6 +65,29 @@ export class Executor {
         act: () => this.#act(id, once, epoch),
       }),
     );
+    return undefined;
+  }
+
+  #refusal(admit: () => void): Mom4cError | undefined {
+    try {
+      admit();
+      return undefined;
+    } catch (thrown) {
+      if (thrown instanceof Mom4cError) return thrown;
+      throw thrown;
+    }
+  }
+
+  /** What is asked has an id of its own each time. */
+  #admit({ kind, id, time, expires }: Order, signer: string): void {
+    const own = kind === 'inquiry' ? `${id} ${(this.#inquiries += 1)}` : id;
+    const payload = { type: kind, id: own, time, expires };
+    this.#freshness.admit(payload as Payload, { fingerprint: signer, name: signer } as Certificate);
+  }
+
+  #admitEpoch(epoch: Epoch): void {
+    this.#record.admitEpoch(ISSUER, epoch, () => this.#scene.generation);
+    this.#scene.witness.heard(this.process, epoch);
   }
 
   async #act(id: Uuid, once: boolean, epoch: Epoch): Promise<Answer> {
@@ -74,7 +111,7 @@ export class Executor {
   }
 }
 
-function storeOn({ epochs, commands }: ExecutorDisk): RecordStore {
+function storeOn({ epochs, commands }: Pick<ExecutorDisk, 'epochs' | 'commands'>): RecordStore {
   return {
     epochs: () => epochs,
     raiseEpoch: (issuer, epoch) => void epochs.set(issuer, epoch),

@@ -4,19 +4,32 @@ import { emptyFile } from './scene.ts';
 import type { ExecutorSite, ManagerSite, Scene } from './scene.ts';
 
 type Site = ManagerSite | ExecutorSite;
+/** To one of these, chosen anew each time. */
+type Kind = (manager: ManagerSite, executor: ExecutorSite) => void;
+
+/** After the last fault. */
+const CLOCKS_RIGHT_MS = 20_000;
 
 export class Faults {
   readonly #scene: Scene;
+  /** Of this run: all, or some, which then meet the more often. */
+  readonly #kinds: readonly Kind[];
+  readonly #mostApartMs: number;
   #over = false;
 
   constructor(scene: Scene) {
     this.#scene = scene;
+    const { world } = scene;
+    const share = world.random.pick([0.5, 1]);
+    const some = this.#all().filter(() => world.chance(share));
+    this.#kinds = some.length > 0 ? some : this.#all();
+    this.#mostApartMs = world.random.pick([2_000, 4_000, 4_000, 8_000]);
   }
 
   /** One after the other until then; they may overlap. */
   begin(until: number): void {
     const { world } = this.#scene;
-    world.after(world.between(100, 4_000), () => {
+    world.after(world.between(100, this.#mostApartMs), () => {
       if (world.time >= until) return;
       this.#one();
       this.begin(until);
@@ -36,6 +49,10 @@ export class Faults {
       site.machine.process?.resume();
       if (!site.machine.process) this.#start(site);
     }
+    // Who takes over before that may have a wrong clock.
+    world.after(CLOCKS_RIGHT_MS, () => {
+      for (const { machine } of managers) machine.setWallRight();
+    });
   }
 
   #one(): void {
@@ -43,26 +60,30 @@ export class Faults {
     const leading = managers.find(({ program }) => program?.candidate.holding);
     const manager = leading && world.chance(0.6) ? leading : world.random.pick(managers);
     const executor = world.random.pick(executors.filter((site) => site !== this.#scene.absent));
-    const kinds: readonly (() => void)[] = [
-      () => this.#crash(manager, world.between(50, 15_000)),
-      () => this.#crash(manager, world.between(50, 15_000)),
-      () => this.#pause(manager, world.between(100, 20_000), world.chance(0.4)),
-      () => this.#cut(manager, 'xmpp', world.between(100, 20_000)),
-      () => this.#cut(manager, 'bus', world.between(100, 20_000)),
-      () => this.#crash(executor, world.between(50, 5_000)),
-      () => this.#crash(executor, world.between(50, 1_000)),
-      () => this.#crash(executor, world.between(50, 1_000)),
-      () => this.#pause(executor, world.between(100, 10_000), false),
-      () => this.#cut(executor, 'xmpp', world.between(100, 10_000)),
+    world.random.pick(this.#kinds)(manager, executor);
+  }
+
+  #all(): readonly Kind[] {
+    const { world } = this.#scene;
+    return [
+      (manager) => this.#crash(manager, world.between(50, 15_000)),
+      (manager) => this.#crash(manager, world.between(50, 15_000)),
+      (manager) => this.#pause(manager, world.between(100, 20_000), world.chance(0.4)),
+      (manager) => this.#cut(manager, 'xmpp', world.between(100, 20_000)),
+      (manager) => this.#cut(manager, 'bus', world.between(100, 20_000)),
+      (_, executor) => this.#crash(executor, world.between(50, 5_000)),
+      (_, executor) => this.#crash(executor, world.between(50, 1_000)),
+      (_, executor) => this.#crash(executor, world.between(50, 1_000)),
+      (_, executor) => this.#pause(executor, world.between(100, 10_000), false),
+      (_, executor) => this.#cut(executor, 'xmpp', world.between(100, 10_000)),
       () => this.#noQuorum(world.between(100, 15_000)),
       () => this.#bad(world.between(1_000, 15_000)),
       () => this.#bad(world.between(1_000, 15_000)),
-      () => manager.machine.jumpWall(world.between(-20_000, 20_000)),
-      () => this.#handOver(manager),
+      (manager) => this.#jump(manager),
+      (manager) => this.#handOver(manager),
       () => this.#newGeneration(),
       () => this.#lastWritesLost(),
     ];
-    world.random.pick(kinds)();
   }
 
   #start(site: Site): void {
@@ -177,6 +198,15 @@ export class Faults {
     world.after(ms, () => Object.assign(wire.network, { loss: 0, duplication: 0, delay: 5 }));
   }
 
+  /** Within what letters may differ by, about as much, or by far. */
+  #jump({ machine }: ManagerSite): void {
+    const { world } = this.#scene;
+    const most = world.chance(0.1) ? 3_600_000 : world.chance(0.5) ? 4_000 : 20_000;
+    const ms = world.between(-most, most);
+    world.say(machine.name, `has its clock set by ${(ms / 1000).toFixed(1)} s`);
+    machine.jumpWall(ms);
+  }
+
   #handOver({ program, machine }: ManagerSite): void {
     const { world, managers } = this.#scene;
     if (!program) return;
@@ -204,7 +234,7 @@ export class Faults {
     for (const { machine } of managers) {
       const { process } = machine;
       if (process)
-        world.after(world.between(10, 4_000), () =>
+        world.after(world.between(10, world.random.pick([100, 4_000, 20_000])), () =>
           process.deliver(() => managers.find((site) => site.machine === machine)?.program?.told(generation)),
         );
     }

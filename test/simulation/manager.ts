@@ -2,14 +2,15 @@
 import { Candidate } from '@mom4c/cluster';
 import { Mom4cError, silentLog } from '@mom4c/core';
 import type { Epoch, JournalEntry, Uuid } from '@mom4c/core';
+import { Deliveries } from '../../apps/cluster-manager/src/deliveries.ts';
 import { PendingCommand } from '../../apps/cluster-manager/src/pending-command.ts';
-import { timeLeft } from '../../apps/cluster-manager/src/time-left.ts';
+import { INQUIRY_MS, timeLeft } from '../../apps/cluster-manager/src/time-left.ts';
 import { SimulatedJournal, text } from './journal.ts';
 import type { JournalFile } from './journal.ts';
 import type { Answer, Request, Surroundings } from './surroundings.ts';
 import type { Process } from './world.ts';
 
-type Work = { entry: JournalEntry; pending: PendingCommand; late: boolean };
+type Work = { entry: JournalEntry; pending: PendingCommand; deliveries: Deliveries; late: boolean };
 
 const STATEMENT_MS = 5_000;
 
@@ -65,8 +66,9 @@ export class Manager {
     this.#consider();
   }
 
+  /** By a statement of the authority; an older one may come later. */
   told(generation: number): void {
-    this.#generation = generation;
+    this.#generation = Math.max(this.#generation, generation);
   }
 
   statement(standbys: readonly string[]): void {
@@ -114,6 +116,7 @@ export class Term {
   close(): void {
     this.#closed = true;
     for (const { pending } of this.#works.values()) pending.abandon();
+    this.#scene.server.release(this.#manager.process);
   }
 
   async request(request: Request): Promise<'accepted' | undefined> {
@@ -141,12 +144,12 @@ export class Term {
       return undefined;
     }
     if (this.#closed) return undefined;
-    this.#carryOut(entry);
+    this.#carryOut(entry, false);
     return 'accepted';
   }
 
   adopt(entry: JournalEntry): void {
-    if (this.#open) this.#carryOut(entry);
+    if (this.#open) this.#carryOut(entry, true);
   }
 
   result(id: Uuid, answer: Answer): void {
@@ -171,12 +174,12 @@ export class Term {
     if (this.#closed) return;
     world.say(process.name, `leads under ${text(this.epoch)}`);
     this.#open = true;
-    for (const entry of journal.unfinished()) this.#carryOut(entry);
+    for (const entry of journal.unfinished()) this.#carryOut(entry, true);
     this.claim();
     this.#state();
   }
 
-  #carryOut(entry: JournalEntry): void {
+  #carryOut(entry: JournalEntry, adopted: boolean): void {
     if (this.#closed || this.#works.has(entry.id)) return;
     const { clock } = this.#manager.process;
     const { late, remaining } = timeLeft(entry, clock.now());
@@ -187,19 +190,27 @@ export class Term {
       clock,
       (outcomes) => void this.#report(entry, JSON.stringify(outcomes)),
     );
-    const work = { entry, pending, late };
+    const work = { entry, pending, deliveries: new Deliveries(adopted), late };
     this.#works.set(entry.id, work);
     for (const target of entry.targets) this.#send(work, target);
   }
 
-  #send({ entry, late }: Work, target: string): void {
+  #send({ entry, pending, deliveries, late }: Work, target: string): void {
     if (!this.#holds()) return;
     const { process } = this.#manager;
-    this.#scene.toExecutor(process, target, {
+    const time = process.clock.now();
+    const order = {
       kind: late ? 'inquiry' : 'command',
       epoch: this.epoch,
       id: entry.id,
       once: entry.command === 'once',
+      time,
+      expires: late ? time + INQUIRY_MS : entry.deadline,
+    } as const;
+    deliveries.sent(target);
+    this.#scene.toExecutor(process, target, order, (error) => {
+      const outcome = deliveries.notTaken(target, error);
+      if (outcome) pending.settle(outcome);
     });
   }
 

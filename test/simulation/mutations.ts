@@ -31,7 +31,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: CANDIDATE,
     from: 'this.#tenure.extend(startedAt)',
     to: 'this.#tenure.extend(this.#now())',
-    first: 690,
+    first: 250,
   },
   {
     name: 'epochs are the revisions of the store, which loses its last ones',
@@ -50,7 +50,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: VIEW,
     from: 'return order > 0 || (order === 0 && opened.manager !== this.#options.name);',
     to: 'return false;',
-    first: 1240,
+    first: 2880,
   },
   {
     name: 'what the store has lost is stood by',
@@ -71,6 +71,13 @@ export const MUTATIONS: readonly Mutation[] = [
     to: 'return true;',
   },
   {
+    name: 'an older statement of the generation comes late and counts',
+    file: MANAGER,
+    from: 'Math.max(this.#generation, generation)',
+    to: 'generation',
+    first: 640,
+  },
+  {
     name: 'a manager leads before its lead is in the log',
     file: MANAGER,
     from: 'await journal.lead(this.epoch);',
@@ -79,7 +86,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'nothing is adopted',
     file: MANAGER,
-    from: 'for (const entry of journal.unfinished()) this.#carryOut(entry);',
+    from: 'for (const entry of journal.unfinished()) this.#carryOut(entry, true);',
     to: '',
   },
   {
@@ -111,7 +118,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: RULES,
     from: 'compareEpochs(epoch, log.led.epoch) <= 0',
     to: 'compareEpochs(epoch, log.led.epoch) === 0',
-    first: 220,
+    first: 140,
   },
   {
     name: 'the deadline of a command passes unseen',
@@ -124,7 +131,19 @@ export const MUTATIONS: readonly Mutation[] = [
     file: TIME_LEFT,
     from: 'Math.min(left, deadline - acceptedAt)',
     to: 'left',
-    first: 725_374_919,
+    first: 100,
+  },
+  {
+    name: 'a letter that is not taken means that none was',
+    file: 'apps/cluster-manager/src/deliveries.ts',
+    from: 'if (this.#adopted || others > 0) return undefined;',
+    to: '',
+  },
+  {
+    name: 'a letter of another term does not count',
+    file: 'apps/cluster-manager/src/deliveries.ts',
+    from: 'if (this.#adopted || others > 0)',
+    to: 'if (others > 0)',
   },
   {
     name: 'old epochs are obeyed',
@@ -137,21 +156,21 @@ export const MUTATIONS: readonly Mutation[] = [
     file: RECORD,
     from: 'this.#store.raiseEpoch(issuer, epoch);',
     to: '',
-    first: 80,
+    first: 220,
   },
   {
     name: 'an act begins before it is written',
     file: RECORD,
     from: 'this.#store.begin(issuer, id, this.#clock.now());',
     to: '',
-    first: 110,
+    first: 80,
   },
   {
     name: 'what was begun and not answered is new',
     file: RECORD,
     from: 'return stored && Promise.resolve(stored.answer ?? UNKNOWN);',
     to: 'return stored?.answer && Promise.resolve(stored.answer);',
-    first: 110,
+    first: 80,
   },
   {
     name: 'what runs is not waited for',
@@ -170,6 +189,6 @@ export const MUTATIONS: readonly Mutation[] = [
     file: RECORD,
     from: 'this.#write(issuer, unheard, NOT_BEGUN);',
     to: '{}',
-    first: 340,
+    first: 2003,
   },
 ];

@@ -45,6 +45,13 @@ export class Wire {
     }
   }
 
+  /** By the XMPP server on a connection of its own: late, but lost only with the connection. */
+  tell(process: Process, arrive: () => void): void {
+    this.world.after(this.delay(), () => {
+      if (process.machine.links.xmpp) process.deliver(arrive);
+    });
+  }
+
   /** Of a service on the bus. What throws may have been done. */
   call<Value>(caller: Process, work: () => Value): Promise<Value> {
     const { world, network } = this;
@@ -114,11 +121,12 @@ export class XmppServer {
   claim(process: Process): void {
     const before = this.active;
     this.active = process;
-    if (before && before !== process)
-      this.#wire.letter(
-        undefined,
-        () => before,
-        () => this.onConflict(before),
-      );
+    this.#wire.world.say(process.name, 'has the service address');
+    if (before && before !== process) this.#wire.tell(before, () => this.onConflict(before));
+  }
+
+  /** It asks for nothing more under the service address. */
+  release(process: Process): void {
+    if (process.machine.links.xmpp && this.active === process) this.active = undefined;
   }
 }

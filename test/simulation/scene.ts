@@ -1,5 +1,5 @@
 /** Three managers, two task executors and one that never comes, one requester, and the servers between them. */
-import type { Epoch, Uuid } from '@mom4c/core';
+import type { Epoch, Mom4cError, Uuid } from '@mom4c/core';
 import { Executor } from './executor.ts';
 import type { ExecutorDisk } from './executor.ts';
 import { JournalState } from './journal.ts';
@@ -7,7 +7,7 @@ import type { JournalFile } from './journal.ts';
 import { Manager } from './manager.ts';
 import { Wire, XmppServer } from './network.ts';
 import { LeaseService, LogService } from './services.ts';
-import type { Answer, Order, Request, Surroundings } from './surroundings.ts';
+import type { Answer, Order, Request, Statement, Surroundings } from './surroundings.ts';
 import { Witness } from './witness.ts';
 import { Machine, Process } from './world.ts';
 import type { World } from './world.ts';
@@ -45,7 +45,7 @@ export class Scene implements Surroundings {
     });
     this.managers = ['cm1', 'cm2', 'cm3'].map((name) => site(name, emptyFile()));
     this.executors = ['te1', 'te2', 'te3'].map((name) =>
-      site(name, { epochs: new Map(), commands: new Map() }),
+      site(name, { latest: 0, epochs: new Map(), commands: new Map() }),
     );
     this.absent = this.executors.at(-1)!;
     this.server = new XmppServer(
@@ -100,26 +100,31 @@ export class Scene implements Surroundings {
     this.witness.outcome(id, outcome);
   }
 
-  toExecutor(from: Process, target: string, order: Order): void {
+  toExecutor(from: Process, target: string, order: Order, notTaken: (error: Mom4cError) => void): void {
     this.witness.commands(from, order.epoch);
     const site = this.executors.find(({ machine }) => machine.name === target)!;
     this.world.say(from.name, `sends ${order.kind} ${order.id} to ${target}`);
-    this.wire.letter(
-      from,
-      () => site.machine.process,
-      () => site.program!.obey(order),
-    );
+    let answer: 'taken' | 'refused' | undefined;
+    const arrive = (process: Process): void => {
+      // No server hands over again what was answered by an error.
+      if (answer === 'refused') return;
+      const refusal = site.program!.obey(order, from.machine.name);
+      // Of a letter that came twice the first answer counts.
+      if (refusal && answer === undefined) this.#notTaken(process, from, order.id, () => notTaken(refusal));
+      answer ??= refusal ? 'refused' : 'taken';
+    };
+    this.wire.letter(from, () => site.machine.process, arrive);
   }
 
   state(from: Process, epoch: Epoch): void {
     this.witness.commands(from, epoch);
     const { name } = from.machine;
-    const order: Order = { kind: 'statement', epoch, id: name as Uuid, once: false };
+    const statement: Statement = { kind: 'statement', epoch };
     for (const site of this.executors)
       this.wire.letter(
         from,
         () => site.machine.process,
-        () => site.program!.obey(order),
+        () => site.program!.hear(statement),
       );
     const standbys = this.managers.map(({ machine }) => machine.name).filter((one) => one !== name);
     for (const site of this.managers)
@@ -138,6 +143,11 @@ export class Scene implements Surroundings {
   result(from: Process, id: Uuid, known: Omit<Answer, 'target'>): void {
     const answer = { ...known, target: from.machine.name };
     this.#toActive(from, (manager) => manager.term?.result(id, answer));
+  }
+
+  #notTaken(target: Process, manager: Process, id: Uuid, arrive: () => void): void {
+    this.witness.notTaken(target, id);
+    this.wire.letter(target, () => manager, arrive);
   }
 
   #toActive(from: Process, arrive: (manager: Manager) => void): void {

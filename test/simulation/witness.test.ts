@@ -1,6 +1,7 @@
 /** What the witness lets pass and what not, where an executor may say two things about a command. */
 // Mutations seen red: only the last answer counts ("what may be done twice"); any answer is one to what must not be done
-// twice ("one answer"); what this run did is forgotten ("in the same run"); an outcome that nobody answered passes.
+// twice ("one answer"); what this run did is forgotten ("in the same run"); an outcome that nobody answered passes;
+// so does `refused` of what was done, if some letter about it was not taken.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Uuid } from '@mom4c/core';
@@ -51,6 +52,19 @@ test('an outcome is what the target answered, or that it did not', () => {
   witness.answered(new Process(machine), 'r2' as Uuid, true, 'refused');
   witness.outcome('r2' as Uuid, outcomeOf('ok'));
   assert.deepEqual(witness.faults, ['outcome ok of r2 at te1, which answered refused']);
+});
+
+test('what was not taken is refused, unless the target has acted on it by another letter', () => {
+  const { witness, machine } = scene();
+  const process = new Process(machine);
+  witness.notTaken(process, ID);
+  witness.outcome(ID, outcomeOf('refused'));
+  assert.deepEqual(witness.faults, []);
+  witness.notTaken(process, 'r2' as Uuid);
+  witness.acted(process, 'r2' as Uuid, true);
+  witness.answered(process, 'r2' as Uuid, true, 'ok');
+  witness.outcome('r2' as Uuid, outcomeOf('refused'));
+  assert.deepEqual(witness.faults, ['outcome refused of r2 at te1, which answered ok']);
 });
 
 function scene(): { witness: Witness; machine: Machine } {

@@ -22,9 +22,11 @@ export class Witness {
   readonly #answers = new Map<string, Set<string>>();
   /** Task executor → what this run of it acted on. */
   readonly #actedOn = new Map<Process, Set<Uuid>>();
+  /** Target and id of which it did not take a letter. */
+  readonly #notTaken = new Set<string>();
   readonly accepted = new Set<Uuid>();
   readonly outcomes = new Map<Uuid, string>();
-  readonly counts = { epochs: 0, acts: 0, answers: 0, refused: 0, unknown: 0 };
+  readonly counts = { epochs: 0, acts: 0, answers: 0, refused: 0, unknown: 0, notTaken: 0 };
 
   constructor(world: World) {
     this.#world = world;
@@ -95,14 +97,22 @@ export class Witness {
     if (state === 'ok' && !this.#acts.has(key)) this.fault(`ok without an act: ${id}`);
   }
 
+  /** Its manager hears that it does not take this letter, whatever came of others. */
+  notTaken(process: Process, id: Uuid): void {
+    this.counts.notTaken += 1;
+    this.#notTaken.add(`${process.machine.name} ${id}`);
+  }
+
   outcome(id: Uuid, outcome: string): void {
     const before = this.outcomes.get(id);
     if (before !== undefined && before !== outcome)
       this.fault(`two outcomes of ${id}: ${before} and ${outcome}`);
     this.outcomes.set(id, outcome);
     for (const { target, state } of JSON.parse(outcome) as { target: string; state: string }[]) {
-      const answers = this.#answers.get(`${target} ${id}`) ?? new Set();
-      if (state !== 'no-answer' && !answers.has(state))
+      const key = `${target} ${id}`;
+      const answers = this.#answers.get(key) ?? new Set();
+      const isRefused = state === 'refused' && this.#notTaken.has(key) && !this.#acts.has(key);
+      if (state !== 'no-answer' && !answers.has(state) && !isRefused)
         this.fault(`outcome ${state} of ${id} at ${target}, which answered ${[...answers].join()}`);
     }
   }

@@ -86,6 +86,7 @@ export class Machine {
   readonly #start: number;
   #suspended = 0;
   #stoodStillAt: number | undefined;
+  readonly #rightWall: number;
   #wall: number;
   process: Process | undefined;
   /** Counts the processes. */
@@ -96,7 +97,8 @@ export class Machine {
     this.name = name;
     this.rate = world.between(0.97, 1.03);
     this.#start = world.between(0, 1e6);
-    this.#wall = Date.UTC(2026, 0, 1) + world.between(-200, 200);
+    this.#rightWall = Date.UTC(2026, 0, 1) + world.between(-200, 200);
+    this.#wall = this.#rightWall;
   }
 
   monotonic(): number {
@@ -109,6 +111,11 @@ export class Machine {
 
   jumpWall(ms: number): void {
     this.#wall += ms;
+  }
+
+  /** As NTP does. */
+  setWallRight(): void {
+    this.#wall = this.#rightWall;
   }
 
   /** From now on its monotonic clock stands still. */
