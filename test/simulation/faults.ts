@@ -1,5 +1,4 @@
 /** What goes wrong, and how it is mended. */
-import type { Uuid } from '@mom4c/core';
 import { emptyFile } from './scene.ts';
 import type { ExecutorSite, ManagerSite, Scene } from './scene.ts';
 
@@ -238,23 +237,5 @@ export class Faults {
           process.deliver(() => managers.find((site) => site.machine === machine)?.program?.told(generation)),
         );
     }
-  }
-}
-
-export function requestsOf(scene: Scene, until: number): void {
-  const { world, executors } = scene;
-  const count = 16;
-  for (let index = 0; index < count; index++) {
-    const at = world.between(0, until);
-    const some = executors
-      .map(({ machine }) => machine.name)
-      .filter((name) => world.chance(name === scene.absent.machine.name ? 0.1 : 0.7));
-    const request = {
-      id: `r${index}` as Uuid,
-      once: world.chance(0.7),
-      targets: some.length > 0 ? some : [executors[0]!.machine.name],
-      timeout: world.between(1_000, 10_000),
-    };
-    world.after(at, () => scene.request(request, at + 30_000));
   }
 }

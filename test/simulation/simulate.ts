@@ -1,6 +1,7 @@
 /** One seed: a minute of faults, a minute without, and what must hold then. */
 import type { Uuid } from '@mom4c/core';
-import { Faults, requestsOf } from './faults.ts';
+import { Faults } from './faults.ts';
+import { requestsOf } from './requests.ts';
 import { Scene } from './scene.ts';
 import { World } from './world.ts';
 
