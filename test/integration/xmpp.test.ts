@@ -10,6 +10,7 @@ import { freePort, startXmppServer, type RunningServer } from '@mom4c/lab';
 import {
   connect,
   joinRoom,
+  keepSpare,
   registerAccount,
   stanzaError,
   textOf,
@@ -127,6 +128,23 @@ const message = (to: string, text: string): Element => xml('message', { to }, xm
 const ping = (): Element => xml('ping', { xmlns: 'urn:xmpp:ping' });
 
 // Log-in
+
+// Red with `bindResource` called by `keepSpare`; with `spare` not asked in session.ts.
+test('an address that was logged in ahead is nobody until it is claimed, and then at once', async (context) => {
+  context.after(stopAll);
+  const jid = `cm@${DOMAIN}/active`;
+  const tls = own.get('cm')!;
+  const spare = keepSpare({ host: '127.0.0.1', port: server.port, domain: DOMAIN, jid, tls, log });
+  context.after(() => spare.stop());
+  while (!spare.ready) await new Promise(setImmediate);
+  const te1 = await online(`te1@${DOMAIN}/agent`);
+  await assert.rejects(te1.request(jid, 'get', ping()), isError('M4C_XMPP_RECIPIENT'));
+  const manager = await online(jid, { spare });
+  assert.equal(spare.ready, false, 'it was of use');
+  const heard = nextMessage(manager);
+  await te1.send(message(jid, 'to the manager'));
+  assert.equal((await heard).from, te1.jid);
+});
 
 // Red with an empty authzid: the server refuses, since the certificate does not say which.
 test('a certificate with two addresses logs in under either', async (context) => {

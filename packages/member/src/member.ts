@@ -9,8 +9,8 @@ import { Freshness, Postbox, SessionKeyRing } from '@mom4c/messaging';
 import { createLdapDirectory, createOpener, createSealer, createSigner, createVerifier } from '@mom4c/pki';
 import type { Authority, LdapDirectory } from '@mom4c/pki';
 import { readSecret } from '@mom4c/runtime';
-import { connect } from '@mom4c/xmpp';
-import type { Silence, XmppSession } from '@mom4c/xmpp';
+import { connect, keepSpare } from '@mom4c/xmpp';
+import type { Silence, Spare, XmppSession } from '@mom4c/xmpp';
 import { Activity } from './activity.ts';
 import { ensureIdentity, tlsOf } from './first-start.ts';
 import type { Enrolled, Surroundings } from './first-start.ts';
@@ -42,12 +42,16 @@ export type Member = Surroundings & {
   readonly errorOf: (thrown: unknown, fields?: object) => Mom4cError;
   /** A session of one of the own addresses, the member's where none is named; `start` it. */
   readonly session: (resource: string, options?: SessionOptions) => XmppSession;
+  /** For a session of this resource and address: begins to log in ahead of it. */
+  readonly spare: (resource: string, address: BareJid) => Spare;
 };
 
 export type SessionOptions = {
   readonly address?: BareJid;
   /** What is made of a server that says nothing. */
   readonly silence?: Silence;
+  /** Of the same resource and address. */
+  readonly spare?: Spare;
 };
 
 /** Called with a name and a function for each thing that must be closed when the process stops. */
@@ -94,6 +98,7 @@ export async function openMember(
   const password = xmpp.passwordFile === undefined ? undefined : readSecret(xmpp.passwordFile);
   const address = `${name}@${domain}`;
   const newId = (): Uuid => uuidv7(clock, random);
+  const account = { ...xmpp, domain, tls, password, log, clock, random };
   return {
     ...around,
     settings,
@@ -114,11 +119,9 @@ export async function openMember(
       asMom4cError(thrown, newId, (bug, correlation) =>
         log.error({ err: bug, correlation, ...fields }, 'bug'),
       ),
-    session: (resource, { address: as = address, silence } = {}) =>
-      activity.watchSession(
-        resource,
-        connect({ ...xmpp, domain, jid: `${as}/${resource}`, tls, password, silence, log, clock, random }),
-      ),
+    session: (resource, { address: as = address, ...options } = {}) =>
+      activity.watchSession(resource, connect({ ...account, ...options, jid: `${as}/${resource}` })),
+    spare: (resource, as) => keepSpare({ ...account, jid: `${as}/${resource}` }),
   };
 }
 

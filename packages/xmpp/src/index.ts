@@ -13,6 +13,8 @@ export { isSelfContained, MAX_STANZA_OCTETS, textOf, xml } from './element.ts';
 export type { Attributes, Child, Element } from './element.ts';
 export { keepAlive } from './keep-alive.ts';
 export type { Silence } from './keep-alive.ts';
+export { keepSpare } from './log-in-ahead.ts';
+export type { Spare } from './log-in-ahead.ts';
 export { weightOf } from './incoming.ts';
 export type { Incoming } from './incoming.ts';
 export type { Listener } from './listeners.ts';

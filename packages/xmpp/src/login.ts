@@ -1,4 +1,5 @@
-/** Log-in on a fresh stream: SASL by the one mechanism that is configured (RFC 6120 §6), then the wanted resource (§7). */
+/** Log-in on a fresh stream, in two steps: SASL by the one mechanism that is configured (RFC 6120 §6), then the wanted resource
+ *  (§7). Between them the server knows who we are, and has nobody to whom it would deliver anything. */
 import { Mom4cError, type FullJid } from '@mom4c/core';
 import type { Login } from './client.ts';
 import { textOf, xml, type Element } from './element.ts';
@@ -12,13 +13,9 @@ const NS_BIND = 'urn:ietf:params:xml:ns:xmpp-bind';
 /** The library negotiates what it is shown, and it is shown our mechanism and the resource only. Not shown, among others:
  *  stream management (XEP-0198), whose counters proved racy, and a resumed stream would hide losses that the outbox and
  *  command ids deal with anyway; SASL2, Bind2 and FAST, which would bring the library's own mechanisms.
+ *  @returns what the server offers then: a resource
  *  @throws Mom4cError M4C_XMPP_LOGIN (refused), M4C_XMPP_UNREACHABLE (may be tried again), M4C_XMPP_CONFLICT, M4C_TLS */
-export async function logIn(stream: XmlStream, { jid, sasl }: Login): Promise<void> {
-  const { client } = stream;
-  const online = new Promise<void>((resolve) => client.once('online', resolve));
-  // The library's own keeps a timer of 30 s, and an error quicker than the confirmation of the sending ends Node.
-  client.iqCaller.request = (iq) => bind(stream, iq, jid);
-
+export async function authenticate(stream: XmlStream, { jid, sasl }: Login): Promise<Element> {
   const mechanisms = await stream.open();
   stream.negotiate(onlyMechanism(mechanisms, sasl.name));
   const verdict = await authenticated(stream, jid);
@@ -26,8 +23,22 @@ export async function logIn(stream: XmlStream, { jid, sasl }: Login): Promise<vo
   sasl.finish(dataIn(verdict));
   // It opens the stream anew.
   stream.negotiate(verdict);
-  stream.negotiate(onlyBind(await stream.next()));
+  return stream.next();
+}
+
+/** @param features as `authenticate` returned them @throws as that */
+export async function bindResource(stream: XmlStream, { jid }: Login, features: Element): Promise<void> {
+  const { client } = stream;
+  const online = new Promise<void>((resolve) => client.once('online', resolve));
+  // The library's own keeps a timer of 30 s, and an error quicker than the confirmation of the sending ends Node.
+  client.iqCaller.request = (iq) => bind(stream, iq, jid);
+  stream.negotiate(onlyBind(features));
   await stream.until(online);
+}
+
+/** Both. @throws as these */
+export async function logIn(stream: XmlStream, login: Login): Promise<void> {
+  await bindResource(stream, login, await authenticate(stream, login));
 }
 
 /** Never a weaker one in its place. */

@@ -9,7 +9,6 @@
  * - One log line per outage and cause, however often it is tried.
  */
 import {
-  bareJid,
   FairQueue,
   Mom4cError,
   parseJid,
@@ -27,15 +26,15 @@ import { incoming, partyOf, weightOf, type Incoming } from './incoming.ts';
 import { keepAlive, type Silence } from './keep-alive.ts';
 import { createLife } from './life.ts';
 import { createListeners, type Listener, type Listeners } from './listeners.ts';
+import { freshStream, type Spare } from './log-in-ahead.ts';
 import { logIn } from './login.ts';
 import { NS_PING } from './namespaces.ts';
 import { createRequests, type RequestOptions } from './requests.ts';
 import { createResponder, type RequestHandler, type RequestKind } from './responder.ts';
-import { within } from './stream-limit.ts';
-import { createExternal } from './sasl-external.ts';
-import { checkPassword, createScram } from './sasl-scram.ts';
-import { createStream, type XmlStream } from './stream.ts';
-import { tlsOptions, type ClientTls, type Endpoint } from './tls.ts';
+import { LOGIN_MS, within } from './stream-limit.ts';
+import { checkPassword } from './sasl-scram.ts';
+import type { XmlStream } from './stream.ts';
+import type { ClientTls, Endpoint } from './tls.ts';
 import { createUnseen, type DropReason, type Unseen } from './unseen.ts';
 
 export type SessionSettings = Endpoint & {
@@ -46,6 +45,8 @@ export type SessionSettings = Endpoint & {
   readonly password?: string | undefined;
   /** What is made of a server that says nothing; 30 s and 10 s where absent. */
   readonly silence?: Silence | undefined;
+  /** Of the same address; while it has a stream, a log-in is no more than a question for the resource. */
+  readonly spare?: Spare | undefined;
   readonly log: Log;
   readonly clock?: Clock;
   readonly random?: Random;
@@ -98,8 +99,6 @@ export type XmppSession = {
   shareByOccupant(room: BareJid): () => void;
 };
 
-/** From the first packet to the bound resource. */
-const LOGIN_MS = 20_000;
 /** Messages that listeners work on, and that wait for their turn; more is dropped. */
 const MESSAGE_LIMITS: FairLimits = {
   running: 128,
@@ -170,11 +169,9 @@ export function connect(settings: SessionSettings): XmppSession {
   }
 
   async function establish(ended: AbortSignal): Promise<XmlStream> {
-    const options = tlsOptions(settings, password === undefined ? settings.tls : { ca: settings.tls.ca });
-    const account = bareJid(jid);
-    const sasl = password === undefined ? createExternal(account) : createScram(account, password, random);
-    const login = { jid, sasl };
-    const fresh = createStream({ domain, login, tls: options, log, clock, onDropped: drop });
+    const ready = await settings.spare?.bind(drop, ended);
+    if (ready) return ready;
+    const { stream: fresh, login } = freshStream(settings, drop);
     const limit = { ms: LOGIN_MS, clock, signal: ended, what: 'log-in' };
     await within(limit, fresh, () => logIn(fresh, login));
     return fresh;

@@ -2,6 +2,9 @@
 import { Mom4cError, type Clock } from '@mom4c/core';
 import type { XmlStream } from './stream.ts';
 
+/** From the first packet to the bound resource. */
+export const LOGIN_MS = 20_000;
+
 export type Limit = {
   readonly ms: number;
   readonly clock: Clock;

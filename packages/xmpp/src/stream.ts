@@ -25,6 +25,8 @@ export type StreamEnd = {
   readonly error: Mom4cError;
 };
 
+export type OnDropped = (reason: 'too large' | 'too deep') => void;
+
 export type StreamSettings = {
   readonly domain: string;
   /** None for registration. */
@@ -32,7 +34,7 @@ export type StreamSettings = {
   readonly tls: ConnectionOptions;
   readonly log: Log;
   readonly clock: Clock;
-  readonly onDropped?: (reason: 'too large' | 'too deep') => void;
+  readonly onDropped?: OnDropped;
 };
 
 export type XmlStream = {
