@@ -1,6 +1,6 @@
 /**
- * Whoever asks is told when the session that it asked is gone: the server says so to each to whom that session has shown
- * its presence. So a requester that waits for a manager that died asks the next one at once.
+ * Whoever asks is told when the session that it asked is gone, and when the next one is there: the server says so to each to whom
+ * that session has shown its presence. So a requester that waits for a manager that died asks the next one at once.
  */
 import type { FullJid } from '@mom4c/core';
 import type { XmppSession } from '@mom4c/xmpp';
@@ -17,7 +17,11 @@ export class Callers {
     this.#session = session;
   }
 
-  greet(caller: FullJid): void {
+  greet(...callers: readonly FullJid[]): void {
+    for (const caller of callers) this.#greet(caller);
+  }
+
+  #greet(caller: FullJid): void {
     if (!this.#known.delete(caller)) this.#show(caller);
     this.#known.add(caller);
     if (this.#known.size <= MAX_CALLERS) return;

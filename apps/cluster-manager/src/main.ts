@@ -22,6 +22,7 @@ import { clusterManagerMetrics, deskObserver, watchManager, watchedJournal } fro
 import { askForSign, keepLookingAtCertificates } from './heartbeat.ts';
 import { keepReserve } from './reserve.ts';
 import { RosterMemory } from './roster-memory.ts';
+import { RecentCallers } from './recent-callers.ts';
 import { Roster } from './roster.ts';
 import { Seat } from './seat.ts';
 import { clusterManagerSettings } from './settings.ts';
@@ -127,6 +128,8 @@ async function start(running: Running<ClusterManagerSettings>): Promise<Started>
   });
   const observer = deskObserver(metrics);
   const policy = policyOf(settings.people);
+  const recentCallers = new RecentCallers(clock);
+  opened.onAccepted((entry) => recentCallers.accepted(entry));
   const openTerm = (epoch: Epoch): Term => {
     /** The request that asked for the hand-over, and in whose favour. */
     let handOver: { request: string | undefined; to: string } | undefined;
@@ -142,6 +145,7 @@ async function start(running: Running<ClusterManagerSettings>): Promise<Started>
       stated: generation.statement,
       events,
       managersHere: () => standbys.others(),
+      recentCallers: () => recentCallers.list(),
       onEpochRefused(executor) {
         void generation.suspect();
         const text = `refuses what comes under epoch ${epoch.generation}.${epoch.counter}`;

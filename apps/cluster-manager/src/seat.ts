@@ -4,12 +4,12 @@
  */
 import { Mom4cError, VERSION, bareJid, compareEpochs, parseJid } from '@mom4c/core';
 import type { Epoch, SessionKey } from '@mom4c/core';
-import { askToJoin, letterIn, lettersElements, roomNick } from '@mom4c/member';
+import { SERVICE_RESOURCE, askToJoin, letterIn, lettersElements, roomNick } from '@mom4c/member';
 import type { Member, OnStop, Refusals } from '@mom4c/member';
 import { takeKey } from '@mom4c/messaging';
 import type { PayloadOf } from '@mom4c/messaging';
 import { joinRoom, xml } from '@mom4c/xmpp';
-import type { OccupantPresence, Room, Silence, XmppSession } from '@mom4c/xmpp';
+import type { OccupantPresence, Room, Silence, Spare, XmppSession } from '@mom4c/xmpp';
 import { followAttendance } from './attendance.ts';
 import type { AttendanceParts } from './attendance.ts';
 import { STANDING_REPEAT_MS } from './standbys.ts';
@@ -38,6 +38,8 @@ export class Seat {
   /** `cm@D/cm1` */
   readonly service: XmppSession;
   readonly room: Room;
+  /** For `cm@D/active`, which whoever takes over claims at once. */
+  readonly spare: Spare;
   /** A server that is cut off without a word must be given up within the lease. */
   readonly silence: Silence;
   readonly #member: Member;
@@ -52,7 +54,7 @@ export class Seat {
   #roomKey: SessionKey | undefined;
 
   private constructor(
-    sessions: { own: XmppSession; service: XmppSession; room: Room; silence: Silence },
+    sessions: Pick<Seat, 'own' | 'service' | 'room' | 'spare' | 'silence'>,
     member: Member,
     refusals: Refusals,
     events: SeatEvents,
@@ -60,6 +62,7 @@ export class Seat {
     this.own = sessions.own;
     this.service = sessions.service;
     this.room = sessions.room;
+    this.spare = sessions.spare;
     this.silence = sessions.silence;
     this.#member = member;
     this.#refusals = refusals;
@@ -112,7 +115,9 @@ export class Seat {
       service.sendPresence().catch(() => {});
     });
     await open('service address', service);
-    const seat = new Seat({ own, service, room, silence }, member, refusals, events);
+    const spare = member.spare(SERVICE_RESOURCE, member.service);
+    onStop('spare', () => spare.stop());
+    const seat = new Seat({ own, service, room, spare, silence }, member, refusals, events);
     onStop('standing', () => seat.#sayGoodbye());
     return seat;
   }

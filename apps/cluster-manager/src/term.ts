@@ -3,7 +3,8 @@
  * and the address `cm@D/active`, to which requests and results go.
  *
  * INVARIANTS:
- * - Nothing is accepted, sent or said before the journal has the term's `lead`, nor once the lease may have run out.
+ * - Nothing is accepted, sent or said before the journal has the term's `lead`, nor once the lease may have run out. The
+ *   address is claimed meanwhile: what arrives at it waits.
  * - What was unfinished when the term began is adopted before anything new is accepted.
  * - Losing `cm@D/active` to somebody newer ends the term; the address is never fought for.
  */
@@ -43,6 +44,8 @@ export type TermParts = Omit<DeskParts, 'outbox' | 'leadership' | 'eventsPort'> 
   readonly keepReserve: (desk: CommandDesk) => () => void;
   /** Somebody newer has the address: this term is over, whatever the lease says. */
   readonly onConflict: () => void;
+  /** Who asked for something a short while ago, the latest last. */
+  readonly recentCallers: () => readonly FullJid[];
   /** The server refuses this manager the address. */
   readonly onFatal: (error: Mom4cError) => void;
 };
@@ -60,10 +63,16 @@ export class Term {
   readonly #ended = new AbortController();
   readonly #unsubscribe: (() => void)[] = [];
   readonly #whenOpen = Promise.withResolvers<void>();
+  /** The latest try to begin: rejects if it fails. */
+  #beginning: Promise<void>;
+  /** To what was adopted. */
+  #answersReachUs = false;
 
   constructor(parts: TermParts) {
     const { member, seat, epoch, stated, holds, standbys, journal, refusals } = parts;
     this.#parts = parts;
+    // First of all: everything waits for it, and it is on its way while the rest is made.
+    const led = journal.lead(epoch);
     const roomKey = seat.roomKey ?? newSessionKey(member.random);
     seat.roomKey = roomKey;
     this.#leadership = new Leadership(member, { epoch, stated, roomKey, holds, standbys });
@@ -72,7 +81,8 @@ export class Term {
     const desk = { ...parts, leadership: this.#leadership, outbox, eventsPort: log };
     this.desk = new CommandDesk(desk);
     this.lectern = openLectern(member, seat.room, this.#leadership);
-    this.#active = member.session(SERVICE_RESOURCE, { address: member.service, silence: seat.silence });
+    const { silence, spare } = seat;
+    this.#active = member.session(SERVICE_RESOURCE, { address: member.service, silence, spare });
     this.#callers = new Callers(this.#active);
     this.subscriptions = new Subscriptions({
       ...{ member, log, policy: parts.policy, leadership: this.#leadership },
@@ -92,7 +102,10 @@ export class Term {
     this.#unsubscribe.push(seat.service.on('online', () => this.lectern.restate()));
     this.#unsubscribe.push(journal.onAdopted((entry) => void this.desk.adopt([entry])));
     this.#whenOpen.promise.catch(() => {});
-    void this.#open();
+    this.#active.on('online', () => this.#callers.greet(...parts.recentCallers()));
+    const claimed = this.#active.start(this.#ended.signal);
+    this.#beginning = this.#begin(led);
+    void this.#open(claimed);
   }
 
   get epoch(): Epoch {
@@ -120,26 +133,41 @@ export class Term {
     await Promise.all([this.lectern.stop(), this.#active.stop()]);
   }
 
-  async #open(): Promise<void> {
+  /** @throws Mom4cError what the journal throws */
+  async #begin(led: Promise<void>): Promise<void> {
+    await led;
+    this.#answersReachUs = this.#active.online;
+    await this.desk.adopt(await this.#parts.journal.unfinished());
+  }
+
+  /** Tries until it has begun, or the term has ended. */
+  async #untilBegun(): Promise<void> {
     const { member, journal, epoch } = this.#parts;
     const { signal } = this.#ended;
     const backoff = jitteredBackoff({ ...RETRY, random: member.random });
     while (!signal.aborted) {
       try {
-        await journal.lead(epoch);
-        await this.desk.adopt(await journal.unfinished());
-        break;
+        return await this.#beginning;
       } catch (thrown) {
         const { code, detail } = member.errorOf(thrown);
         member.log.warn({ epoch, code, detail }, 'the journal does not take the new epoch, trying on');
         await pause(backoff.next(), member.clock, signal);
+        if (!signal.aborted) this.#beginning = this.#begin(journal.lead(epoch));
       }
     }
+  }
+
+  /** @param claimed rejects if the address cannot be claimed */
+  async #open(claimed: Promise<void>): Promise<void> {
+    const { member, epoch } = this.#parts;
+    const { signal } = this.#ended;
+    claimed.catch(() => {});
+    await this.#untilBegun();
     if (signal.aborted) return;
     this.lectern.begin();
     try {
-      await this.#active.start(signal);
-      this.desk.sendAgain();
+      await claimed;
+      if (!this.#answersReachUs) this.desk.sendAgain();
       if (!signal.aborted) this.#unsubscribe.push(this.#parts.keepReserve(this.desk));
       this.#whenOpen.resolve();
       member.log.info({ epoch }, 'leads');
@@ -165,6 +193,8 @@ export class Term {
       const received = await letters.open(element, ['request', 'permissions', 'join', 'subscribe'], from);
       const { type } = received.payload;
       if (type === 'request' || type === 'subscribe') this.#callers.greet(from as FullJid);
+      await this.#beginning;
+      this.#leadership.check();
       const answer = await this.#answer(received, from);
       const [letter] = lettersElements(await member.postbox.sealTo(answer, [received.signer]));
       return letter!;

@@ -4,7 +4,8 @@
 // once ("was deposed while"); (6) no wait for the directory ("what is not to be believed"), (7) how far it was applied not
 // written (the same); (8) a stream with another time of making taken for the same ("made anew"), (9) one with other messages
 // ("lost its tail"); (10) leftovers not appended before lead ("version 1"); (11) adopted what this manager accepted itself
-// ("a deposed manager still accepts"); (12) a fault of the stream told as one of the file ("only what the own file"); (13) no step from version 2.
+// ("a deposed manager still accepts"); (12) a fault of the stream told as one of the file ("only what the own file"); (13) no step from version 2;
+// (14) who follows told only of what it adopts ("whoever follows").
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
@@ -213,6 +214,18 @@ test('what a deposed manager still accepts is adopted by the one that leads, and
     await two.unfinished(),
     [before, late].toSorted((a, b) => (a.id < b.id ? -1 : 1)),
   );
+});
+
+test('whoever follows the log hears of each entry, accepted by itself or by another', async () => {
+  const shared = new MemoryLog();
+  const leader = await openLeader(shared);
+  const follower = open(shared, { manager: 'cm2' });
+  const one = entry();
+  const heard = [leader, follower].map(
+    (journal) => new Promise((resolve) => journal.onAccepted(({ id }) => resolve(id))),
+  );
+  await leader.accept(one);
+  assert.deepEqual(await Promise.all(heard), [one.id, one.id]);
 });
 
 test('of two managers that accept one id the log takes the first entry, and the other learns it', async () => {

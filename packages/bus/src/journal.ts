@@ -46,6 +46,8 @@ export type JournalOptions = {
 export type FollowedJournal = SharedJournal & {
   /** Messages of the stream that were no records of a manager. */
   readonly skipped: number;
+  /** Calls back with each entry that the log shows for the first time, whoever has accepted it. */
+  onAccepted(listener: (entry: JournalEntry) => void): () => void;
   /** Calls back whenever the own file could not be written: another manager can. The stream is nobody's own. */
   onFileFault(listener: () => void): () => void;
 };
@@ -88,6 +90,7 @@ export function createJournal(parts: JournalParts): FollowedJournal {
   const { file, stream, records, clock, log } = parts;
   const { manager } = records;
   const faultListeners = new Set<() => void>();
+  const acceptedListeners = new Set<(entry: JournalEntry) => void>();
   const commit = groupCommit(file, () => {
     for (const listener of faultListeners) listener();
   });
@@ -120,7 +123,10 @@ export function createJournal(parts: JournalParts): FollowedJournal {
       if (change.kind === 'led') {
         ({ led } = change);
         if (!leads()) outcomes.depose();
-      } else if (change.kind === 'accepted' && fresh) adopt(change.entry.id);
+      } else if (change.kind === 'accepted') {
+        if (fresh) adopt(change.entry.id);
+        for (const listener of acceptedListeners) listener(change.entry);
+      }
     }
     if (octetsSinceLead >= LEAD_AGAIN_OCTETS) leadAgain();
   };
@@ -300,6 +306,10 @@ export function createJournal(parts: JournalParts): FollowedJournal {
     },
     get skipped() {
       return followed.skipped;
+    },
+    onAccepted(listener) {
+      acceptedListeners.add(listener);
+      return () => acceptedListeners.delete(listener);
     },
     onFileFault(listener) {
       faultListeners.add(listener);

@@ -1,4 +1,5 @@
-// Mutations seen red, one each: the managers not looked up anew; what was accepted given up when nobody is there for ten seconds.
+// Mutations seen red, one each: the managers not looked up anew; what was accepted given up when nobody is there for ten seconds;
+// the arrival of a manager not heard, or only by who waits already.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Mom4cError, asMom4cError, systemClock, systemRandom } from '@mom4c/core';
@@ -115,4 +116,43 @@ test('a manager that is newer than what is remembered is looked up, once, and as
   await assert.rejects(requester.send(REQUEST), { code: 'M4C_CANNOT_OPEN' });
   assert.deepEqual(sealedTo, [['cm1'], ['cm1', 'cm4']]);
   requester.close();
+});
+
+test('whoever waits for a manager asks again at once when the server says that one is there', async () => {
+  for (const when of ['while it waits', 'while it asks'] as const) {
+    let show = (_presence: object): void => {};
+    const waits = Promise.withResolvers<void>();
+    let asked = 0;
+    const member = {
+      address: 'admin@alpha.test',
+      service: SERVICE,
+      settings: { name: 'admin' },
+      signal: new AbortController().signal,
+      ...{ random: systemRandom, newId: () => 'an id' },
+      // Nobody comes back from a pause by himself.
+      clock: { now: () => 0, monotonic: () => 0, after: () => (waits.resolve(), () => {}) },
+      log: { trace() {}, debug() {}, info() {}, warn() {}, error() {} },
+      errorOf: (thrown: unknown) => asMom4cError(thrown, () => ''),
+      directory: { byAddress: async () => [manager('cm1', SERVICE)] },
+      postbox: { sealTo: async () => ({ kind: 'sealed', sealed: Buffer.of() }) },
+    };
+    const arrive = (): void => show({ from: `${SERVICE}/active`, type: undefined });
+    const session = {
+      ...{ onMessage: () => () => {}, on: () => () => {} },
+      onPresence: (listener: typeof show) => ((show = listener), () => {}),
+      async request() {
+        asked += 1;
+        if (asked > 1) throw new Mom4cError('M4C_FORBIDDEN');
+        if (when === 'while it asks') arrive();
+        throw new Mom4cError('M4C_XMPP_RECIPIENT');
+      },
+    };
+    const requester = new Requester(member as unknown as Member, session as unknown as XmppSession);
+    const sent = assert.rejects(requester.send(REQUEST), { code: 'M4C_FORBIDDEN' });
+    await waits.promise;
+    if (when === 'while it waits') arrive();
+    await sent;
+    assert.equal(asked, 2);
+    requester.close();
+  }
 });

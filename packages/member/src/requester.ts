@@ -52,6 +52,8 @@ export class Requester {
   /** Rejects when there is a reason to ask again: the server says that the manager's session is gone, or ours is back. What
    *  was said meanwhile is said again to who asks again. */
   #reason = Promise.withResolvers<never>();
+  /** Aborted when the server says that a manager's session is there: who waits before it asks again waits no longer. */
+  #arrival = new AbortController();
 
   constructor(member: Member, session: XmppSession) {
     this.#member = member;
@@ -142,7 +144,14 @@ export class Requester {
 
   /** No more than a hint: whoever leads next is asked sooner. */
   #presence({ from, type }: Incoming): void {
-    if (type === 'unavailable' && from === activeAddress(this.#member)) this.#askAgain();
+    if (from !== activeAddress(this.#member)) return;
+    if (type === 'unavailable') this.#askAgain();
+    else if (type === undefined) this.#askNow();
+  }
+
+  #askNow(): void {
+    this.#arrival.abort();
+    this.#arrival = new AbortController();
   }
 
   #askAgain(): void {
@@ -184,6 +193,7 @@ export class Requester {
     let finished = false;
     void outcome.then(() => (finished = true));
     for (;;) {
+      const arrival = this.#arrival.signal;
       try {
         return await this.#ask(id, request, managers, patience);
       } catch (thrown) {
@@ -198,7 +208,7 @@ export class Requester {
         // A slow manager must not be made slower.
         patience = Math.min(2 * patience, ACCEPT_LAST_TRY_MS);
       }
-      await pause(backoff.next(), clock, signal);
+      await pause(backoff.next(), clock, AbortSignal.any([signal, arrival]));
       if (signal.aborted) throw new Mom4cError('M4C_STOPPED');
     }
   }
