@@ -23,6 +23,7 @@ import { askForSign, keepLookingAtCertificates } from './heartbeat.ts';
 import { keepReserve } from './reserve.ts';
 import { RosterMemory } from './roster-memory.ts';
 import { RecentCallers } from './recent-callers.ts';
+import { Rehearsal } from './rehearsal.ts';
 import { Roster } from './roster.ts';
 import { Seat } from './seat.ts';
 import { clusterManagerSettings } from './settings.ts';
@@ -46,11 +47,12 @@ async function start(running: Running<ClusterManagerSettings>): Promise<Started>
   const store = await awaitMajority(member, () =>
     openLeaseStore({ bus, bucket: LEASE, replicas, clock, log }),
   );
+  const records = journalRecords(member.signer, member.verifier);
   const opened = await awaitMajority(member, () =>
     openJournal({
       file: join(settings.state, 'journal.sqlite'),
       jetstream: { bus, stream: COMMANDS, replicas },
-      records: journalRecords(member.signer, member.verifier),
+      records,
       clock,
       log,
     }),
@@ -129,7 +131,11 @@ async function start(running: Running<ClusterManagerSettings>): Promise<Started>
   const observer = deskObserver(metrics);
   const policy = policyOf(settings.people);
   const recentCallers = new RecentCallers(clock);
-  opened.onAccepted((entry) => recentCallers.accepted(entry));
+  const rehearsal = new Rehearsal({ member, roster, records, leads: () => succession.term !== undefined });
+  opened.onAccepted((entry) => {
+    recentCallers.accepted(entry);
+    rehearsal.accepted(entry);
+  });
   const openTerm = (epoch: Epoch): Term => {
     /** The request that asked for the hand-over, and in whose favour. */
     let handOver: { request: string | undefined; to: string } | undefined;

@@ -1,24 +1,26 @@
-// Mutations seen red: the directory asked each time, or never again; certificates that are not named, or have expired, given.
+// Mutations seen red: the directory asked each time, or never again; certificates that are not named, or have expired, given;
+// their serial numbers not asked for.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Certificate } from '@mom4c/core';
 import { NamedManagers } from './managers.ts';
 
 const certificate = (name: string, fingerprint: string, notAfter = 1e12): Certificate =>
-  ({ name, fingerprint, notAfter, role: 'cm' }) as Certificate;
+  ({ name, fingerprint, serial: fingerprint, notAfter, role: 'cm' }) as Certificate;
 
 /** A directory that holds, newest first, what is put into `held`. */
 function setUp(...held: Certificate[]) {
   let [now, asked] = [0, 0];
+  const serials: string[] = [];
   const clock = { now: () => now, monotonic: () => now, after: () => () => {} };
   const directory = {
     byAddress: async () => ((asked += 1), held),
     byRole: async () => [],
-    byIssuerAndSerial: async () => undefined,
+    byIssuerAndSerial: async (_issuer: string, serial: string) => void serials.push(serial),
   };
   const managers = new NamedManagers({ directory, service: 'cm@alpha.test', clock });
   const find = async (...named: string[]) => (await managers.find(named)).map((one) => one.fingerprint);
-  return { managers, find, held, asked: () => asked, pass: (ms: number) => (now += ms) };
+  return { managers, find, held, serials, asked: () => asked, pass: (ms: number) => (now += ms) };
 }
 
 test('the directory is asked once for those that a statement names, and again for new ones', async () => {
@@ -58,4 +60,10 @@ test('before the first statement all that the directory has are meant', async ()
     found.map(({ fingerprint }) => fingerprint),
     ['aa', 'bb'],
   );
+});
+
+test('whoever takes over has signed something that can be verified at once', async () => {
+  const { find, serials } = setUp(certificate('cm1', 'aa'), certificate('cm2', 'bb'));
+  await find('aa', 'bb');
+  assert.deepEqual(serials, ['aa', 'bb'], 'both are asked for as a signature names them');
 });

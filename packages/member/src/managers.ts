@@ -44,6 +44,14 @@ export class NamedManagers {
    *  @throws Mom4cError M4C_NO_MANAGER, M4C_DIRECTORY_UNREACHABLE */
   async find(fingerprints: readonly string[] | undefined): Promise<readonly Certificate[]> {
     if (!fingerprints) return currentManagers(this.#member);
+    const found = await this.#named(fingerprints);
+    // What one of them signs next, because it has taken over, must not wait for the directory.
+    for (const { issuer, serial } of found)
+      this.#member.directory.byIssuerAndSerial(issuer, serial).catch(() => {});
+    return found;
+  }
+
+  async #named(fingerprints: readonly string[]): Promise<readonly Certificate[]> {
     const now = this.#member.clock.now();
     const isNamed = (one: Certificate): boolean => fingerprints.includes(one.fingerprint);
     const known = this.#known.filter((one) => isNamed(one) && now < one.notAfter);
