@@ -5,8 +5,11 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 export type TakeOver = {
   /** The lease is written. */
   readonly lease: number;
-  /** A task executor has begun with a command of the new epoch. */
+  /** A task executor obeys the new epoch: it has begun with a command, or has answered one that it had done already, from its
+   *  record. */
   readonly executed: number;
+  /** One has begun with a command that it had not done yet. */
+  readonly begun: number;
   /** `cm@D/active` is claimed, and requests are taken. */
   readonly open: number;
 };
@@ -14,6 +17,8 @@ export type TakeOver = {
 type Line = {
   readonly time: string;
   readonly msg: string;
+  /** Of a command. */
+  readonly id?: string;
   readonly epoch?: string | { readonly generation: number; readonly counter: number };
 };
 
@@ -41,17 +46,24 @@ export function takeOver(
   managers: readonly Line[],
   executors: readonly Line[],
 ): TakeOver {
-  const first = (lines: readonly Line[], msg: string): number => {
-    const times = lines
-      .filter((line) => line.msg === msg && epochOf(line) === epoch)
-      .map(({ time }) => Date.parse(time));
-    if (times.length === 0) throw new Error(`no "${msg}" under ${epoch}`);
-    return Math.min(...times) - at;
+  const under = (lines: readonly Line[], msg: string): readonly Line[] =>
+    lines.filter((line) => line.msg === msg && epochOf(line) === epoch);
+  const first = (lines: readonly Line[], what: string): number => {
+    if (lines.length === 0) throw new Error(`no "${what}" under ${epoch}`);
+    return Math.min(...lines.map(({ time }) => Date.parse(time))) - at;
   };
+  const begun = under(executors, 'taken');
+  const answered = under(executors, 'asked again').flatMap((again) =>
+    executors
+      .slice(executors.indexOf(again))
+      .filter(({ id, msg }) => msg === 'answered' && id === again.id)
+      .slice(0, 1),
+  );
   return {
-    lease: first(managers, 'took the lease'),
-    executed: first(executors, 'taken'),
-    open: first(managers, 'leads'),
+    lease: first(under(managers, 'took the lease'), 'took the lease'),
+    executed: first([...begun, ...answered], 'taken'),
+    begun: first(begun, 'taken'),
+    open: first(under(managers, 'leads'), 'leads'),
   };
 }
 
