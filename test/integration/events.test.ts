@@ -28,8 +28,6 @@ import { until } from '../support/until.ts';
 import { XMPP_SERVER } from '../support/xmpp-server.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'mom4c-events-'));
-/** The program itself: who kills its launcher leaves it behind. */
-const PROGRAM = join(import.meta.dirname, '../../apps/cli/src/main.ts');
 const SERVICE = 'cm@alpha.test';
 let lab: Lab;
 let alpha: LabDomain;
@@ -151,7 +149,7 @@ test('after a hand-over the same watchers go on without a gap, and what was befo
 });
 
 test('a watcher that is killed is let go; another one goes on over a restart of the XMPP server', async () => {
-  const killed = startProgram(PROGRAM, ['--state', lab.folder, 'events', '--watch']);
+  const killed = startProgram(CLI, ['--state', lab.folder, 'events', '--watch']);
   await killed.takeError(/watching/);
   assert.equal(await watchers(), 2);
   killed.stop('SIGKILL').catch(() => {});

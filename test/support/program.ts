@@ -59,7 +59,6 @@ export function startProgram(
   });
   const ended = new Promise<Ended>((resolve, reject) => {
     const limit = setTimeout(() => {
-      // The command line's launcher passes that on; SIGKILL would leave its child behind.
       child.kill('SIGTERM');
       reject(new Error(`${args.join(' ')} did not end in ${limitMs / 1000} s:\n${stdout}\n${stderr}`));
     }, limitMs);
