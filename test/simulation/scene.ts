@@ -104,13 +104,17 @@ export class Scene implements Surroundings {
     this.witness.commands(from, order.epoch);
     const site = this.executors.find(({ machine }) => machine.name === target)!;
     this.world.say(from.name, `sends ${order.kind} ${order.id} to ${target}`);
+    // However often the answer comes, it is one.
+    const refused = Promise.withResolvers<Mom4cError>();
+    void refused.promise.then(notTaken);
     let answer: 'taken' | 'refused' | undefined;
     const arrive = (process: Process): void => {
       // No server hands over again what was answered by an error.
       if (answer === 'refused') return;
       const refusal = site.program!.obey(order, from.machine.name);
       // Of a letter that came twice the first answer counts.
-      if (refusal && answer === undefined) this.#notTaken(process, from, order.id, () => notTaken(refusal));
+      if (refusal && answer === undefined)
+        this.#notTaken(process, from, order.id, () => refused.resolve(refusal));
       answer ??= refusal ? 'refused' : 'taken';
     };
     this.wire.letter(from, () => site.machine.process, arrive);
