@@ -25,7 +25,18 @@ function mayNot(): string | false {
 export async function lose(machine: LabMachine, farewell: 'crash' | 'silence' = 'crash'): Promise<void> {
   if (farewell === 'silence') await machine.setCable(false);
   await Promise.all([machine.server, machine.manager].map((part) => part.stop({ signal: 'SIGKILL' })));
-  if (farewell === 'crash') await machine.setCable(false);
+  if (farewell === 'silence') return;
+  await until(() => isDisconnected(machine));
+  await machine.setCable(false);
+}
+
+/** In states of proc_net_tcp(5): somebody at the other end has not been told yet. */
+const OPEN = /^ *\d+: \S+ \S+ (?:01|04|08|09|0B) /m;
+
+/** Threads that still end keep the connections of their process open when that is dead already. */
+function isDisconnected({ namespace }: LabMachine): boolean {
+  const sockets = ['netns', 'exec', namespace, 'cat', '/proc/net/tcp', '/proc/net/tcp6'];
+  return !OPEN.test(execFileSync('ip', sockets, { encoding: 'utf8' }));
 }
 
 /** As after its power is back: with the disks that it had. */

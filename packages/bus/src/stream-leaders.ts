@@ -26,19 +26,25 @@ export type LeadersApart = {
 
 /** After a take-over there is more urgent work, and only then is it known of a server that it was lost with the manager before. */
 const FIRST_LOOK_MS = 5_000;
-/** An election, or a server that comes back, may put them anywhere; of two places servers choose one by chance. */
+/** After somebody has stepped down: of two places his server chooses one by chance. */
+const NEXT_LOOK_MS = 1_000;
+/** An election, or a server that comes back, may put them anywhere. */
 const LOOK_MS = 10_000;
 
 /** Keeps the leaders of the streams on one server, which is not that of this connection, wherever another one has all that it
  *  needs. */
 export function keepLeadersApart({ bus, streams, wanted, clock, log }: LeadersApartOptions): LeadersApart {
   let cancel = (): void => {};
+  let closed = false;
   const look = (): void => {
     if (!wanted()) return;
     cancel = clock.after(LOOK_MS, look);
     moveLeadersAway(bus, streams).then(
       (moved) => {
-        if (moved.length > 0) log.info({ streams: moved }, 'bus: leaders of streams asked to another server');
+        if (moved.length === 0 || closed) return;
+        log.info({ streams: moved }, 'bus: leaders of streams asked to another server');
+        cancel();
+        cancel = clock.after(NEXT_LOOK_MS, look);
       },
       (thrown: unknown) => {
         const { code, detail } = thrown as Partial<Mom4cError>;
@@ -51,7 +57,10 @@ export function keepLeadersApart({ bus, streams, wanted, clock, log }: LeadersAp
       cancel();
       cancel = clock.after(FIRST_LOOK_MS, look);
     },
-    close: () => cancel(),
+    close() {
+      closed = true;
+      cancel();
+    },
   };
 }
 
