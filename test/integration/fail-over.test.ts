@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { compareEpochs } from '@mom4c/core';
 import type { Request } from '@mom4c/member';
-import { IN_FLIGHT, openFailOverRange } from '../support/fail-over-range.ts';
+import { LIGHT_LOAD, openFailOverRange } from '../support/fail-over-range.ts';
 import type { FailOverRange } from '../support/fail-over-range.ts';
 import { handOver, leaderOf, listManagers, untilStandbys } from '../support/leader.ts';
 import { settles } from '../support/settles.ts';
@@ -13,8 +13,11 @@ import { XMPP_SERVER } from '../support/xmpp-server.ts';
 
 let range: FailOverRange;
 
+/** Of outcomes: most are of requests that nobody had sent before. */
+const MORE = 2 * LIGHT_LOAD.inFlight;
+
 before(async () => {
-  range = await openFailOverRange({ server: XMPP_SERVER, leaseSeconds: 6, relays: false, restMs: 2000 });
+  range = await openFailOverRange({ server: XMPP_SERVER, leaseSeconds: 6, relays: false, load: LIGHT_LOAD });
 });
 
 after(() => range?.close());
@@ -32,7 +35,7 @@ test('the manager that leads is killed under load, twice: every command has its 
     const before = await leaderOf(admin.requester);
     const { load, leader } = await range.begin();
     await domain.node(leader).stop({ signal: 'SIGKILL' });
-    await settles(load.progress(2 * IN_FLIGHT), 'outcomes after the take-over');
+    await settles(load.progress(MORE), 'outcomes after the take-over');
     assertNothingLost(await load.end());
     const now = await leaderOf(admin.requester);
     assert.notEqual(now.name, leader);
@@ -45,9 +48,9 @@ test('a manager that hangs is replaced when its lease has run out, and does noth
   const { domain, admin } = range;
   const { load, leader } = await range.begin();
   domain.node(leader).signal('SIGSTOP');
-  await settles(load.progress(2 * IN_FLIGHT), 'outcomes after the take-over');
+  await settles(load.progress(MORE), 'outcomes after the take-over');
   domain.node(leader).signal('SIGCONT');
-  await load.progress(2 * IN_FLIGHT);
+  await load.progress(MORE);
   assertNothingLost(await load.end());
   assert.notEqual((await leaderOf(admin.requester)).name, leader);
   await settles(untilStandbys(admin.requester, 2), 'that it stands by');
@@ -68,7 +71,7 @@ test('handing over on purpose loses nothing, and only somebody who stands by can
   const { load } = await range.begin();
   const [outcome] = (await admin.requester.send(promote(heir.name))).outcomes;
   assert.deepEqual(outcome?.result, { from: before.name, to: heir.name });
-  await settles(load.progress(2 * IN_FLIGHT), 'outcomes after the hand-over');
+  await settles(load.progress(MORE), 'outcomes after the hand-over');
   assertNothingLost(await load.end());
   // With the short lease of this test a busy machine may be too slow for the first attempt.
   await settles(handOver(admin.requester, heir.name), 'that it leads');

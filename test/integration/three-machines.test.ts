@@ -13,15 +13,14 @@ import { openAdministrator } from '../support/administrator-session.ts';
 import type { AdministratorSession } from '../support/administrator-session.ts';
 import { countedActs } from '../support/counted-acts.ts';
 import type { CountedActs } from '../support/counted-acts.ts';
+import { LIGHT_LOAD } from '../support/fail-over-range.ts';
 import { leaderOf, untilStandbys } from '../support/leader.ts';
 import { lose, noMachines, restore, streamsLeader } from '../support/lost-machines.ts';
 import { settles } from '../support/settles.ts';
 import { steadyLoad } from '../support/steady-load.ts';
 import type { SteadyLoad } from '../support/steady-load.ts';
 
-const IN_FLIGHT = 40;
-/** Milliseconds between two requests of one of those. */
-const REST = 2000;
+const { inFlight, restMs } = LIGHT_LOAD;
 const EXECUTORS = ['te1', 'te2'];
 
 suite('three machines', { skip: noMachines }, () => {
@@ -58,13 +57,13 @@ suite('three machines', { skip: noMachines }, () => {
     const active = domain.machines.find(({ manager }) => manager.name === name)!;
     const streams = await settles(streamsLeader(domain, active), "that the streams' leader is elsewhere");
     acts.forget();
-    const load = steadyLoad(admin.requester, IN_FLIGHT, () => acts.next(), REST);
-    await settles(load.progress(IN_FLIGHT), 'the first outcomes');
+    const load = steadyLoad(admin.requester, inFlight, () => acts.next(), restMs);
+    await settles(load.progress(inFlight), 'the first outcomes');
     return { load, active, streams };
   }
 
   async function finish(load: SteadyLoad): Promise<void> {
-    await settles(load.progress(2 * IN_FLIGHT), 'outcomes after the fault');
+    await settles(load.progress(2 * inFlight), 'outcomes after the fault');
     const { lost, accepted } = await load.end();
     assert.deepEqual(lost, {}, `of ${accepted} accepted`);
     assert.deepEqual(acts.twice(), [], `of ${acts.count} acts`);
@@ -84,7 +83,7 @@ suite('three machines', { skip: noMachines }, () => {
       const { load, active, streams } = await begin();
       const [lost] = choose(active, streams);
       await lose(lost!, farewell);
-      await settles(load.progress(2 * IN_FLIGHT), 'outcomes without it');
+      await settles(load.progress(2 * inFlight), 'outcomes without it');
       await restore(lost!);
       await finish(load);
     });

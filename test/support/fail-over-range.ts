@@ -18,6 +18,11 @@ import type { SteadyLoad } from './steady-load.ts';
 export const MANAGERS = ['cm1', 'cm2', 'cm3'];
 const EXECUTORS = ['te1', 'te2'];
 export const IN_FLIGHT = 40;
+/**
+ * Some ten requests a second, for tests that run beside others: a machine that is at its limit would lose leases of itself.
+ * Those that have it to themselves keep it busy with as many as IN_FLIGHT.
+ */
+export const LIGHT_LOAD: Load = { inFlight: 20, restMs: 2_000 };
 /** Milliseconds that a request's targets have: longer than any loss lasts. */
 const TIMEOUT = 15_000;
 
@@ -38,11 +43,18 @@ export type RangeOptions = {
   readonly leaseSeconds: number;
   /** Puts relays on the ways of the managers, so that they can be cut off. */
   readonly relays: boolean;
-  /** Milliseconds that each of those in flight rests before the next request; none: as fast as the machine can. */
-  readonly restMs?: number;
+  /** IN_FLIGHT as fast as the machine can, where absent. */
+  readonly load?: Load;
+};
+
+export type Load = {
+  readonly inFlight: number;
+  /** Milliseconds that each of those rests before the next request. */
+  readonly restMs: number;
 };
 
 export async function openFailOverRange(options: RangeOptions): Promise<FailOverRange> {
+  const { inFlight, restMs } = options.load ?? { inFlight: IN_FLIGHT, restMs: 0 };
   const folder = mkdtempSync(join(tmpdir(), 'mom4c-fail-over-'));
   const acts = countedActs(folder, EXECUTORS, TIMEOUT);
   const lab = await startLab({
@@ -66,8 +78,8 @@ export async function openFailOverRange(options: RangeOptions): Promise<FailOver
       await mend(domain, ways);
       await settles(untilStandbys(requester, MANAGERS.length - 1), 'all others standing by');
       const { name: leader } = await leaderOf(requester);
-      load = steadyLoad(requester, IN_FLIGHT, () => acts.next(), options.restMs);
-      await settles(load.progress(IN_FLIGHT), 'the first outcomes');
+      load = steadyLoad(requester, inFlight, () => acts.next(), restMs);
+      await settles(load.progress(inFlight), 'the first outcomes');
       return { load, leader };
     },
     async close() {

@@ -1,7 +1,7 @@
 /** Tests of three managers under load: each loss strikes twice and is mended again, and nothing that was accepted may be lost. */
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
-import { IN_FLIGHT, openFailOverRange } from './fail-over-range.ts';
+import { LIGHT_LOAD, openFailOverRange } from './fail-over-range.ts';
 import type { FailOverRange, RangeOptions } from './fail-over-range.ts';
 import type { Loss } from './losses.ts';
 import { settles } from './settles.ts';
@@ -9,7 +9,7 @@ import type { SteadyLoad } from './steady-load.ts';
 
 const ROUNDS = 2;
 /** Of outcomes: at least ten are of requests that nobody had sent before. */
-const ENOUGH = IN_FLIGHT + 10;
+const ENOUGH = LIGHT_LOAD.inFlight + 10;
 
 export type FaultRounds = {
   /** Within a test. */
@@ -41,8 +41,7 @@ export function faultRounds(
   };
 
   before(async () => {
-    // Some 20 requests a second: beside other tests a machine that is at its limit would lose leases of itself.
-    opened = await openFailOverRange({ leaseSeconds: 6, restMs: 2000, ...options });
+    opened = await openFailOverRange({ leaseSeconds: 6, load: LIGHT_LOAD, ...options });
   });
   /** A round that failed must not be told again by those after it. */
   beforeEach(() => opened?.acts.forget());
