@@ -17,6 +17,7 @@ import type { Component, Lab, LabDomain } from '@mom4c/lab';
 import type { Request } from '@mom4c/member';
 import { signGeneration } from '@mom4c/pki';
 import { joinRoom, xml } from '@mom4c/xmpp';
+import { ANY_SERVER } from '../support/any-server.ts';
 import { openAdministrator } from '../support/administrator-session.ts';
 import type { AdministratorSession } from '../support/administrator-session.ts';
 import { ask } from '../support/cli.ts';
@@ -34,7 +35,6 @@ import { leaderOf, untilStandbys } from '../support/leader.ts';
 import { openNodeLog } from '../support/node-log.ts';
 import { settles } from '../support/settles.ts';
 import { until } from '../support/until.ts';
-import { XMPP_SERVER } from '../support/xmpp-server.ts';
 
 const SIGKILL = { signal: 'SIGKILL' } as const;
 const PING: Request = { name: 'ping', args: {}, targets: ['te1'], timeout: 8_000 };
@@ -50,7 +50,7 @@ before(
     folder = mkdtempSync(join(tmpdir(), 'mom4c-generation-'));
     lab = await startLab({
       folder: join(folder, 'lab'),
-      server: XMPP_SERVER,
+      server: ANY_SERVER,
       managers: 2,
       executors: 1,
       nodeSettings: { cm: { lease: { seconds: 3 } } },

@@ -14,6 +14,7 @@ import { EXIT } from '@mom4c/core';
 import { type Lab, type PairLevel, startLab, until } from '@mom4c/lab';
 import { xml } from '@mom4c/xmpp';
 import { openThievingDoor } from '../support/agent-streams.ts';
+import { ANY_SERVER } from '../support/any-server.ts';
 import { ask } from '../support/cli.ts';
 import { openClient, stealIdentity } from '../support/hostile-client.ts';
 import { readMetric } from '../support/exposition.ts';
@@ -54,9 +55,7 @@ before(async () => {
   lab = await startLab({
     folder: join(folder, 'lab'),
     domains: DOMAINS,
-    server: Object.fromEntries(
-      DOMAINS.map((name, index) => [name, index % 2 === 0 ? 'ejabberd' : 'prosody']),
-    ),
+    server: Object.fromEntries(DOMAINS.map((name, index) => [name, index === 0 ? 'ejabberd' : ANY_SERVER])),
     executors: 0,
     idp: true,
     levels: LOWER,

@@ -23,7 +23,7 @@ import { XMPP_SERVER } from '../support/xmpp-server.ts';
 const PROPER = ['cm1', 'cm2', 'cm3'];
 const IN_FLIGHT = 4;
 /** Milliseconds between two requests of one of those. */
-const REST = 100;
+const REST = 500;
 
 let folder: string;
 let lab: Lab;

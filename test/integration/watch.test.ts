@@ -13,17 +13,17 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { startLab } from '@mom4c/lab';
 import type { Lab, LabDomain } from '@mom4c/lab';
+import { ANY_SERVER } from '../support/any-server.ts';
 import { CLI, ask } from '../support/cli.ts';
 import { startProgram } from '../support/program.ts';
 import type { Program } from '../support/program.ts';
-import { XMPP_SERVER } from '../support/xmpp-server.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'mom4c-watch-'));
 let lab: Lab;
 let alpha: LabDomain;
 
 before(async () => {
-  lab = await startLab({ folder: join(folder, 'lab'), server: XMPP_SERVER, executors: 1 });
+  lab = await startLab({ folder: join(folder, 'lab'), server: ANY_SERVER, executors: 1 });
   alpha = lab.domain('alpha.test');
 });
 after(async () => {

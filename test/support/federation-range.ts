@@ -11,13 +11,13 @@ import { startLab } from '@mom4c/lab';
 import type { LabDomain } from '@mom4c/lab';
 import { createAuthority, issueCertificate, toPem } from '@mom4c/pki';
 import { xml } from '@mom4c/xmpp';
+import { ANY_SERVER } from './any-server.ts';
 import { openClient, stealIdentity } from './hostile-client.ts';
 import type { HostileClient } from './hostile-client.ts';
 import { openNodeLog } from './node-log.ts';
 import type { Mark, NodeLog } from './node-log.ts';
 import { auth, connectByHand, connectTlsByHand, header, STARTTLS } from './s2s-by-hand.ts';
 import type { PemPair, StreamByHand } from './s2s-by-hand.ts';
-import { XMPP_SERVER } from './xmpp-server.ts';
 
 export const ALPHA = 'alpha.test';
 export const BETA = 'beta.test';
@@ -55,7 +55,7 @@ export async function openFederationRange(): Promise<FederationRange> {
   const state = join(folder, 'lab');
   const domains = [ALPHA, BETA];
   const remove = (): void => rmSync(folder, { recursive: true, force: true });
-  const lab = await startLab({ folder: state, domains, server: XMPP_SERVER, executors: 0, idp: true }).catch(
+  const lab = await startLab({ folder: state, domains, server: ANY_SERVER, executors: 0, idp: true }).catch(
     (error: unknown) => {
       remove();
       throw error;
