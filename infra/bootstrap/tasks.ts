@@ -30,7 +30,7 @@ const SECOND = 1000;
 const UNIT_TIMEOUT = 30 * SECOND;
 const SERVER_TIMEOUT = 180 * SECOND;
 /** On two cores: these wait for servers, leases and deadlines for much of their time. */
-const SERVER_CONCURRENCY = 4;
+const SERVER_CONCURRENCY = 3;
 
 type Outcome = { checked: boolean; counts: Counts };
 

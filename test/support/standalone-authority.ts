@@ -45,6 +45,8 @@ export type StandaloneAuthority = {
 const MAIN = programFile('certificate-authority');
 export const AUTHORITY_PASSWORD = 'correct horse battery staple';
 const LOG_LIMIT_MS = 30_000;
+/** Of the database: the service may be writing. */
+const LOCK_LIMIT_MS = 10_000;
 const run = promisify(execFile);
 
 /** Made (`init`), but not started. The caller removes the folder. */
@@ -159,7 +161,9 @@ export async function createStandaloneAuthority(
       }),
 
     alter(sql, ...values) {
-      const database = new DatabaseSync(join(folder, 'state', 'certificate-authority.sqlite'));
+      const database = new DatabaseSync(join(folder, 'state', 'certificate-authority.sqlite'), {
+        timeout: LOCK_LIMIT_MS,
+      });
       database.prepare(sql).run(...values);
       database.close();
     },
