@@ -28,8 +28,10 @@ import { createStream, type OnDropped, type XmlStream } from './stream.ts';
 import { tlsOptions, type ClientTls, type Endpoint } from './tls.ts';
 
 export type AccountSettings = Endpoint & {
+  /** The wanted full address; without a password its bare part must be in the certificate. */
   readonly jid: FullJid;
   readonly tls: ClientTls;
+  /** Log-in is by SASL SCRAM-SHA-256 then, and shows no certificate; without it by SASL EXTERNAL. */
   readonly password?: string | undefined;
   readonly log: Log;
   readonly clock?: Clock;

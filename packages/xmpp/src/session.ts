@@ -15,18 +15,15 @@ import {
   systemClock,
   systemRandom,
   type BareJid,
-  type Clock,
   type FairLimits,
   type FullJid,
-  type Log,
-  type Random,
 } from '@mom4c/core';
 import { MAX_STANZA_OCTETS, xml, type Child, type Element } from './element.ts';
 import { incoming, partyOf, weightOf, type Incoming } from './incoming.ts';
 import { keepAlive, type Silence } from './keep-alive.ts';
 import { createLife } from './life.ts';
 import { createListeners, type Listener, type Listeners } from './listeners.ts';
-import { freshStream, type Spare } from './log-in-ahead.ts';
+import { freshStream, type AccountSettings, type Spare } from './log-in-ahead.ts';
 import { logIn } from './login.ts';
 import { NS_PING } from './namespaces.ts';
 import { createRequests, type RequestOptions } from './requests.ts';
@@ -34,22 +31,13 @@ import { createResponder, type RequestHandler, type RequestKind } from './respon
 import { LOGIN_MS, within } from './stream-limit.ts';
 import { checkPassword } from './sasl-scram.ts';
 import type { XmlStream } from './stream.ts';
-import type { ClientTls, Endpoint } from './tls.ts';
 import { createUnseen, type DropReason, type Unseen } from './unseen.ts';
 
-export type SessionSettings = Endpoint & {
-  /** The wanted full address; without a password its bare part must be in the certificate. */
-  readonly jid: FullJid;
-  readonly tls: ClientTls;
-  /** Log-in is by SASL SCRAM-SHA-256 then, and shows no certificate; without it by SASL EXTERNAL. */
-  readonly password?: string | undefined;
+export type SessionSettings = AccountSettings & {
   /** What is made of a server that says nothing; 30 s and 10 s where absent. */
   readonly silence?: Silence | undefined;
   /** Of the same address; while it has a stream, a log-in is no more than a question for the resource. */
   readonly spare?: Spare | undefined;
-  readonly log: Log;
-  readonly clock?: Clock;
-  readonly random?: Random;
 };
 
 export type SessionEvents = {
