@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { connectBus, openJournal, type Bus, type FollowedJournal } from '@mom4c/bus';
 import type { Epoch, JournalEntry, JournalRecords, SharedJournal } from '@mom4c/core';
 import { journalEntry as entry, journalIdentities, type JournalIdentities } from './journal-identities.ts';
-import { freeze } from './processes.ts';
+import { freeze } from '../support/processes.ts';
 import { silent, startNatsDomain, type NatsDomain } from './nats-domain.ts';
 import { connectRaw, type RawNats } from './raw-nats.ts';
 

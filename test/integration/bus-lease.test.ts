@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { connectBus, openLeaseStore, type Bus } from '@mom4c/bus';
 import { epochOf, type LeaseEntry, type LeaseRecord, type LeaseStore } from '@mom4c/core';
-import { freeze } from './processes.ts';
+import { freeze } from '../support/processes.ts';
 import { silent, startNatsDomain, type NatsDomain } from './nats-domain.ts';
 import { connectRaw, type RawNats } from './raw-nats.ts';
 

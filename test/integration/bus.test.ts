@@ -23,7 +23,7 @@ import {
 import { Mom4cError, systemRandom } from '@mom4c/core';
 import { createBusAuthority, type BusAuthority } from '@mom4c/pki';
 import { silent } from './nats-domain.ts';
-import { gone } from './processes.ts';
+import { gone } from '../support/processes.ts';
 import { connectRaw, type RawNats } from './raw-nats.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'mom4c-bus-'));

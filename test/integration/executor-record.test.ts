@@ -22,7 +22,7 @@ import { makeLed } from '../support/led.ts';
 import { playManager } from '../support/hand-made-manager.ts';
 import type { HandMadeManager } from '../support/hand-made-manager.ts';
 import type { Json } from '../support/hostile-client.ts';
-import { freeze } from './processes.ts';
+import { freeze } from '../support/processes.ts';
 
 const TEST_MS = { timeout: 120_000 };
 const LAB_MS = { timeout: 170_000 };

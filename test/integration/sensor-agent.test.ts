@@ -10,7 +10,7 @@ import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
 import { startAgents, type Agents } from '@mom4c/task-executor';
 import { silent } from './nats-domain.ts';
-import { freeze, gone, isRunning } from './processes.ts';
+import { freeze, gone, isRunning } from '../support/processes.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'mom4c-sensors-'));
 const sysfs = join(folder, 'sys');

@@ -1,6 +1,6 @@
 /** `npm run test:long [-- NAME…] [--minutes N] [--rounds N]`: what takes minutes to an hour. */
 import { parseArgs } from 'node:util';
-import { failOverKills, failOverLosses } from './fail-over.ts';
+import { failOver } from './fail-over.ts';
 import { federationSoak } from './federation-soak.ts';
 import { fuzzMillion } from './fuzz-million.ts';
 import { mainJobSoak } from './main-job-soak.ts';
@@ -10,8 +10,7 @@ import { simulationTenThousand } from './simulation.ts';
 import { stanzaSoak } from './stanza-soak.ts';
 
 const PARTS: readonly Part[] = [
-  failOverKills,
-  failOverLosses,
+  ...failOver,
   federationSoak,
   fuzzMillion,
   mainJobSoak,
@@ -26,12 +25,24 @@ const { values, positionals } = parseArgs({
 });
 const minutes = Number(values.minutes);
 const rounds = values.rounds === undefined ? undefined : Number(values.rounds);
-const chosen = positionals.length === 0 ? PARTS : PARTS.filter(({ name }) => positionals.includes(name));
-if (!(minutes > 0) || !(rounds === undefined || rounds > 0) || chosen.length < positionals.length) {
+const chosen =
+  positionals.length === 0
+    ? PARTS
+    : PARTS.filter(({ name }) => positionals.some((wanted) => covers(wanted, name)));
+if (
+  !(minutes > 0) ||
+  !(rounds === undefined || rounds > 0) ||
+  positionals.some((wanted) => !PARTS.some(({ name }) => covers(wanted, name)))
+) {
   const names = PARTS.map(({ name }) => name).join(', ');
   console.error(`usage: npm run test:long [-- NAME…] [--minutes N] [--rounds N]; there are: ${names}`);
   process.exitCode = EX_USAGE;
 } else for (const part of chosen) await runPart(part);
+
+/** `fail-over` stands for all whose names begin with it. */
+function covers(wanted: string, name: string): boolean {
+  return name === wanted || name.startsWith(`${wanted}-`);
+}
 
 async function runPart(part: Part): Promise<void> {
   console.log(`\n${part.name}: ${part.what}`);

@@ -21,6 +21,8 @@ export type CountedActs = {
   /** Values that an executor was told to set and that it wrote more than once. */
   twice(): readonly string[];
   readonly count: number;
+  /** From now on whoever writes to the executor's device waits. @returns lets them go on */
+  block(executor: string): Promise<() => void>;
   close(): Promise<void>;
 };
 
@@ -59,6 +61,11 @@ export function countedActs(folder: string, executors: readonly string[], timeou
         const acts = actsOf(fifo).filter((value) => Number(value) > forgotten);
         return acts.filter((value) => seen.size === seen.add(value).size);
       });
+    },
+    async block(executor) {
+      const { fifo } = devices.get(executor)!;
+      await fifo.block();
+      return () => fifo.unblock();
     },
     async close() {
       await Promise.all([...devices.values()].map(({ fifo }) => fifo.close()));

@@ -1,9 +1,14 @@
 /** What may go wrong around three managers: each loss strikes under load, and is mended again. */
+import { openNodeLog } from './node-log.ts';
+import { freeze } from './processes.ts';
+import { until } from './until.ts';
 import { MANAGERS } from './fail-over-range.ts';
 import type { FailOverRange } from './fail-over-range.ts';
 import type { Ways } from './cut-off.ts';
 
 export type Loss = {
+  /** Short, for a table. */
+  readonly id: string;
   readonly name: string;
   /** Does somebody lead while it lasts? */
   readonly served: boolean;
@@ -14,6 +19,7 @@ export type Loss = {
 const SIGKILL = { signal: 'SIGKILL' } as const;
 
 export const kill: Loss = {
+  id: 'kills',
   name: 'the manager that leads is killed',
   served: true,
   strike: ({ domain }, leader) => killed(domain.node(leader)),
@@ -22,6 +28,7 @@ export const kill: Loss = {
 /** Those that wait for a lease, or for a server that all need. */
 export const OUTAGES: readonly Loss[] = [
   {
+    id: 'hang',
     name: 'the manager that leads hangs',
     served: true,
     async strike({ domain }, leader) {
@@ -29,34 +36,64 @@ export const OUTAGES: readonly Loss[] = [
       return async () => void domain.node(leader).signal('SIGCONT');
     },
   },
-  { name: 'the XMPP server is killed', served: false, strike: ({ domain }) => killed(domain.xmppServer) },
   {
+    id: 'xmpp-server',
+    name: 'the XMPP server is killed',
+    served: false,
+    strike: ({ domain }) => killed(domain.xmppServer),
+  },
+  {
+    id: 'nats-server',
     name: 'the NATS server is killed',
     served: false,
     strike: ({ domain }) => killed(domain.server('nats-server')),
   },
-  { name: 'the directory is away', served: true, strike: ({ domain }) => killed(domain.server('slapd')) },
+  {
+    id: 'directory',
+    name: 'the directory is away',
+    served: true,
+    strike: ({ domain }) => killed(domain.server('slapd')),
+  },
 ];
 
 /** Those of managers, and of their links: with relays. */
 export const SEPARATIONS: readonly Loss[] = [
-  cutOff('XMPP only', ['xmpp']),
-  cutOff('the bus only', ['bus']),
-  cutOff('XMPP and bus', ['xmpp', 'bus']),
+  cutOff('cut-off-xmpp', 'XMPP only', ['xmpp']),
+  cutOff('cut-off-bus', 'the bus only', ['bus']),
+  cutOff('cut-off-both', 'XMPP and bus', ['xmpp', 'bus']),
   {
+    id: 'two-managers',
     name: 'two of three managers are killed',
     served: true,
     strike: ({ domain }, leader) =>
       killed(domain.node(leader), domain.node(MANAGERS.find((name) => name !== leader)!)),
   },
   {
+    id: 'all-managers',
     name: 'all managers are killed',
     served: false,
     strike: ({ domain }) => killed(...MANAGERS.map((name) => domain.node(name))),
   },
 ];
 
-export const LOSSES: readonly Loss[] = [...OUTAGES, ...SEPARATIONS];
+/** Of one that acts: its device waits, it stands still while what was written is on its way back, and dies. */
+export const executorKilled: Loss = {
+  id: 'executor',
+  name: 'an executor is killed between act and record',
+  served: false,
+  async strike({ domain, acts }) {
+    const node = domain.node('te1');
+    const log = openNodeLog(node.process!.logFile);
+    const mark = log.mark();
+    const unblock = await acts.block('te1');
+    await log.next(mark, 'sets', ({ msg }) => msg === 'sets');
+    await freeze(node.process!.pid);
+    const acted = acts.count;
+    unblock();
+    await until(() => acts.count > acted);
+    return killed(node);
+  },
+};
 
 type Killed = Pick<ReturnType<FailOverRange['domain']['node']>, 'stop' | 'start'>;
 
@@ -66,8 +103,9 @@ async function killed(...parts: readonly Killed[]): Promise<() => Promise<void>>
 }
 
 /** Nothing passes any more, and nobody is told. */
-function cutOff(what: string, ways: readonly ('xmpp' | 'bus')[]): Loss {
+function cutOff(id: string, what: string, ways: readonly ('xmpp' | 'bus')[]): Loss {
   return {
+    id,
     name: `the manager that leads is cut off from ${what}`,
     served: true,
     async strike(range, leader) {

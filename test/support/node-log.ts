@@ -1,5 +1,6 @@
 /** The log of a node as a test reads it: what it says after a mark, awaited by the file's own events. */
-import { readFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { StringDecoder } from 'node:string_decoder';
 import { whenWritten } from '@mom4c/lab';
 
 export type LogLine = {
@@ -33,10 +34,11 @@ export type NodeLog = {
 };
 
 export function openNodeLog(file: string): NodeLog {
-  const since = (mark: Mark): readonly LogLine[] => lines(file).slice(mark);
+  const all = growingLines(file);
+  const since = (mark: Mark): readonly LogLine[] => all().slice(mark);
   return {
     since,
-    mark: () => lines(file).length,
+    mark: () => all().length,
     next: (mark, what, fits, count = 1) =>
       whenWritten(file, what, () => {
         const found = since(mark).filter(fits);
@@ -45,10 +47,29 @@ export function openNodeLog(file: string): NodeLog {
   };
 }
 
-/** Without a last line that is still being written. */
-function lines(file: string): LogLine[] {
-  return readFileSync(file, 'utf8')
-    .split('\n')
-    .slice(0, -1)
-    .map((line) => (line.startsWith('{') ? (JSON.parse(line) as LogLine) : { msg: line }));
+/** What has been added is read each time, without a last line that is still being written. */
+function growingLines(file: string): () => readonly LogLine[] {
+  const lines: LogLine[] = [];
+  const decoder = new StringDecoder('utf8');
+  let offset = 0;
+  let partial = '';
+  return () => {
+    const added = octetsFrom(file, offset);
+    offset += added.length;
+    const parts = `${partial}${decoder.write(added)}`.split('\n');
+    partial = parts.pop()!;
+    for (const line of parts)
+      lines.push(line.startsWith('{') ? (JSON.parse(line) as LogLine) : { msg: line });
+    return lines;
+  };
+}
+
+function octetsFrom(file: string, offset: number): Buffer {
+  const fd = openSync(file, 'r');
+  try {
+    const octets = Buffer.alloc(fstatSync(fd).size - offset);
+    return octets.subarray(0, readSync(fd, octets, 0, octets.length, offset));
+  } finally {
+    closeSync(fd);
+  }
 }
