@@ -3,6 +3,9 @@
  * first user, to the smallest group that needs it.
  */
 export const debianPackages = {
+  unit: {
+    openssl: 'the oracle that verifies and opens our CMS, certificates and PKCS#12',
+  },
   lab: {
     ejabberd: 'the XMPP server of a domain',
     slapd: 'the certificate directory (LDAP)',
@@ -16,7 +19,6 @@ export const debianPackages = {
   test: {
     prosody: 'the other XMPP server that a domain may run on',
     'ldap-utils': 'reads the directory as a stock client, to check ours',
-    openssl: 'the oracle that verifies and opens our CMS, certificates and PKCS#12',
     scep: "micromdm's SCEP client and server, as peers of ours",
     'strongswan-pki': "strongSwan's SCEP client, as a peer of our authority",
     'libstrongswan-extra-plugins': 'ciphers that the SCEP client of strongSwan needs',

@@ -26,6 +26,8 @@ const INSTALL = [
   'Dpkg::Options::=--force-confold',
 ];
 
+const UNATTENDED = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', NEEDRESTART_SUSPEND: '1' };
+
 /** Exit code of sysexits.h for "a service this program needs is unavailable". */
 export const EX_UNAVAILABLE = 69;
 export const DEBIAN_LOCK = '/run/lock/mom4c-debian.lock';
@@ -72,17 +74,23 @@ function install(packages) {
   }
 }
 
-/** The package lists are fetched only where there are none, or where the installation failed with those that are there. */
+/**
+ * The package lists are fetched only where there are none, or where the installation failed with those that are there; an
+ * installation that was killed half-way is finished first.
+ */
 function aptInstall(packages) {
   const args = [...INSTALL, 'install', '-y', '--no-install-recommends', ...packages];
   if (haveLists() && aptGet(args)) return true;
+  spawnSync('dpkg', ['--force-confdef', '--force-confold', '--configure', '-a'], {
+    env: UNATTENDED,
+    stdio: ['ignore', 2, 2],
+  });
   return aptGet([...APT_OPTIONS, 'update']) && aptGet(args);
 }
 
 function aptGet(args) {
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', NEEDRESTART_SUSPEND: '1' };
   // apt's chatter goes to stderr: stdout belongs to the program that is started afterwards.
-  return spawnSync('apt-get', ['-q', ...args], { env, stdio: ['ignore', 2, 2] }).status === 0;
+  return spawnSync('apt-get', ['-q', ...args], { env: UNATTENDED, stdio: ['ignore', 2, 2] }).status === 0;
 }
 
 function haveLists() {

@@ -27,20 +27,23 @@ if (!task) {
   process.exit(EX_USAGE);
 }
 
-if (task.debian) provideDebianPackages(task.debian);
-if (!modulesAreCurrent()) orExit(runLocked(MODULES_LOCK, 'modules.mjs'));
+if (task.debian) orExit(await provideDebianPackages(task.debian));
+// apt waits for network and disk much of its time, and so does npm.
+if (task.later) void provideDebianPackages(task.later);
+if (!modulesAreCurrent()) orExit(await runLocked(MODULES_LOCK, 'modules.mjs'));
 // It builds only what is older than its sources.
-if (task.debian) orExit(runLocked(MODULES_LOCK, '../build/build.mjs'));
+if (task.debian) orExit(await runLocked(MODULES_LOCK, '../build/build.mjs'));
 if (task.run) runTask(pinnedNode(), [...task.run, ...args]);
 
-function provideDebianPackages(groups) {
+/** Resolves with an exit code. */
+async function provideDebianPackages(groups) {
   const missing = Object.keys(missingPackages(groups));
   if (missing.length > 0 && !isRoot()) {
     console.error(`mom4c: install the servers first, as root: ${installCommand(missing)}`);
     process.exit(EX_UNAVAILABLE);
   }
-  if (missing.length > 0 || (isRoot() && policyLeftBehind()))
-    orExit(runLocked(DEBIAN_LOCK, 'debian.mjs', groups));
+  if (missing.length === 0 && !(isRoot() && policyLeftBehind())) return 0;
+  return runLocked(DEBIAN_LOCK, 'debian.mjs', groups);
 }
 
 function runTask(node, command) {

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { globSync } from 'node:fs';
 import { join } from 'node:path';
 import { imports } from './imports.ts';
-import { addCounts, type Counts, countsLine, noCounts, runTests } from './test-run.ts';
+import { addCounts, type Counts, countsLine, runTests, type TestFile } from './test-run.ts';
 import { runTogether } from './together.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -29,6 +29,8 @@ const CHOICE = join(root, 'test/support/xmpp-server.ts');
 const SECOND = 1000;
 const UNIT_TIMEOUT = 30 * SECOND;
 const SERVER_TIMEOUT = 180 * SECOND;
+const SETUP = join(import.meta.dirname, 'start.mjs');
+const EX_UNAVAILABLE = 69;
 /** On two cores: these wait for servers, leases and deadlines for much of their time. */
 const SERVER_CONCURRENCY = 3;
 
@@ -57,17 +59,15 @@ function runUnitTests(files = find(UNIT_TESTS)): Promise<Counts> {
   return runTogether({ files, root, concurrency: 2, timeout: UNIT_TIMEOUT });
 }
 
-async function runServerTests(): Promise<Counts> {
-  const files = find(SERVER_TESTS, UNIT_TESTS_OF_TEST);
-  let counts = noCounts;
-  for (const [index, server] of XMPP_SERVERS.entries()) {
-    console.log(`\nTests with real servers, XMPP by ${server}`);
-    const env = { ...process.env, MOM4C_TEST_SERVER: server };
-    const isDue = (file: string) => index === 0 || imports(file, CHOICE);
-    const run = { files: files.filter(isDue), concurrency: SERVER_CONCURRENCY, timeout: SERVER_TIMEOUT, env };
-    counts = addCounts(counts, await runTests(run));
-  }
-  return counts;
+/** Those of both servers side by side. */
+function runServerTests(): Promise<Counts> {
+  console.log('\nTests with real servers');
+  const files = find(SERVER_TESTS, UNIT_TESTS_OF_TEST).flatMap((path): TestFile[] =>
+    imports(path, CHOICE)
+      ? XMPP_SERVERS.map((server) => ({ path, env: { MOM4C_TEST_SERVER: server }, note: server }))
+      : [{ path }],
+  );
+  return runTests({ files, concurrency: SERVER_CONCURRENCY, timeout: SERVER_TIMEOUT });
 }
 
 async function check(): Promise<Outcome> {
@@ -78,6 +78,8 @@ const tasks: Record<string, (args: string[]) => Promise<Outcome> | boolean> = {
   check,
   async test() {
     const { checked, counts } = await check();
+    // What was begun when this was started is waited for; then there is nothing left to do.
+    if (!runTool(process.execPath, SETUP, 'setup')) process.exit(EX_UNAVAILABLE);
     return { checked, counts: addCounts(counts, await runServerTests()) };
   },
   /** `npm run unit -- packages/core` runs the unit tests below those folders or files only; none given: all. */

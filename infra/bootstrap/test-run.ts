@@ -1,16 +1,34 @@
 /** Runs test files with node:test, each in a process of its own, and counts what happened. */
 import { statSync } from 'node:fs';
 import { basename, relative } from 'node:path';
+import { Readable } from 'node:stream';
 import { type EventData, run } from 'node:test';
-import { spec } from 'node:test/reporters';
+import { spec, type TestEvent } from 'node:test/reporters';
 
 export type Counts = { passed: number; failed: number; skipped: number };
+
+export type TestFile = {
+  readonly path: string;
+  /** Of its process, beside ours. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** What it is called beside its path. */
+  readonly note?: string;
+};
+
 export type TestRun = {
-  files: string[];
-  concurrency: number /** of each test, milliseconds */;
-  timeout: number;
-  /** Of the test processes; ours by default. */
-  env?: NodeJS.ProcessEnv;
+  readonly files: readonly TestFile[];
+  /** Processes at once. */
+  readonly concurrency: number;
+  /** Of each test, milliseconds. */
+  readonly timeout: number;
+  /** Takes the report of a file, once it is done; by default to stdout. */
+  readonly print?: (report: string) => void;
+};
+
+type Done = {
+  readonly file: TestFile;
+  readonly counts: Counts /** Milliseconds. */;
+  readonly duration: number;
 };
 
 /** Of the files that took longest, so many are named, of those above that. Milliseconds. */
@@ -33,46 +51,59 @@ export function countsLine({ passed, failed, skipped }: Counts): string {
 }
 
 /**
- * The report goes to stdout. A file that does not load, and a test that was cancelled, count as failed; so does a file
- * whose tests are done but whose process does not end, since a product that leaks handles does not stop either.
+ * The longest first. A file that does not load, and a test that was cancelled, count as failed; so does a file whose tests
+ * are done but whose process does not end, since a product that leaks handles does not stop either.
  */
-export async function runTests({ files, concurrency, timeout, env = process.env }: TestRun): Promise<Counts> {
-  if (files.length === 0) return noCounts;
+export async function runTests({
+  files,
+  concurrency,
+  timeout,
+  print = (report) => process.stdout.write(report),
+}: TestRun): Promise<Counts> {
+  const waiting = longestFirst(files);
+  const done: Done[] = [];
+  const work = async (): Promise<void> => {
+    for (let file = waiting.shift(); file; file = waiting.shift())
+      done.push(await runFile(file, timeout, print));
+  };
+  await Promise.all(Array.from({ length: concurrency }, work));
+  for (const line of slowestFiles(done)) print(`${line}\n`);
+  return done.reduce((sum, { counts }) => addCounts(sum, counts), noCounts);
+}
 
-  let counts = noCounts;
-  const ordered = longestFirst(files);
-  const unfinished = new Set(ordered);
-  const durations = new Map<string, number>();
+async function runFile(file: TestFile, timeout: number, print: (report: string) => void): Promise<Done> {
+  const started = performance.now();
   const abort = new AbortController();
   const events = run({
-    files: ordered,
-    concurrency,
+    files: [file.path],
     timeout,
-    env,
+    env: { ...process.env, ...file.env },
     isolation: 'process',
     signal: abort.signal,
   });
+  let report = `\n${nameOf(file)}\n`;
+  let counts = noCounts;
   const idle = setTimeout(() => {
-    // Reports come in the order of the files, so silence is that of the first one.
-    const [file] = unfinished;
-    console.log(`\n${file} does not end: a handle is open after its tests, or a hook hangs`);
+    report += 'does not end: a handle is open after its tests, or a hook hangs\n';
     abort.abort();
   }, timeout + GRACE);
-
-  events.on('data', () => idle.refresh());
-  events.on('test:summary', (summary) => {
-    // Each file has a summary of its own; the one without a file is that of the whole run.
-    if (summary.file === undefined) {
-      counts = countsOf(summary);
-      return;
+  /** To the report. How many tests of which kind there were is said once, at the end of all. */
+  async function* told(): AsyncGenerator<TestEvent> {
+    for await (const event of events as AsyncIterable<TestEvent>) {
+      idle.refresh();
+      // That of the file has its path; the other one is that of the whole run.
+      if (event.type === 'test:summary' && event.data.file === undefined) counts = countsOf(event.data);
+      if (event.type !== 'test:diagnostic' || event.data.file !== undefined) yield event;
     }
-    unfinished.delete(summary.file);
-    durations.set(summary.file, summary.duration_ms);
-  });
-  for await (const text of events.compose(spec)) process.stdout.write(text);
+  }
+  for await (const text of Readable.from(told()).compose(spec)) report += text;
   clearTimeout(idle);
-  for (const line of slowestFiles(durations)) console.log(line);
-  return counts;
+  print(report);
+  return { file, counts, duration: performance.now() - started };
+}
+
+function nameOf({ path, note }: TestFile): string {
+  return `${relative('.', path)}${note === undefined ? '' : ` (${note})`}`;
 }
 
 /** Of those that take long, what their size does not tell; the longest first. */
@@ -87,21 +118,21 @@ const LONG = [
 ];
 
 /** So that no long one is left over for the end, when the other processes have nothing to do any more. */
-function longestFirst(files: readonly string[]): string[] {
-  const rank = (file: string): number => {
-    const place = LONG.findIndex((name) => basename(file).startsWith(`${name}.`));
-    return place < 0 ? statSync(file).size : (LONG.length - place) * HUGE;
+function longestFirst(files: readonly TestFile[]): TestFile[] {
+  const rank = ({ path }: TestFile): number => {
+    const place = LONG.findIndex((name) => basename(path).startsWith(`${name}.`));
+    return place < 0 ? statSync(path).size : (LONG.length - place) * HUGE;
   };
   const ranks = new Map(files.map((file) => [file, rank(file)]));
   return files.toSorted((a, b) => ranks.get(b)! - ranks.get(a)!);
 }
 
-function slowestFiles(durations: ReadonlyMap<string, number>): string[] {
-  const slow = [...durations].filter(([, duration]) => duration > SLOWEST.above);
+function slowestFiles(done: readonly Done[]): string[] {
+  const slow = done.filter(({ duration }) => duration > SLOWEST.above);
   return slow
-    .toSorted(([, a], [, b]) => b - a)
+    .toSorted((a, b) => b.duration - a.duration)
     .slice(0, SLOWEST.count)
-    .map(([file, duration]) => `${(duration / 1000).toFixed(0).padStart(4)} s  ${relative('.', file)}`);
+    .map(({ file, duration }) => `${(duration / 1000).toFixed(0).padStart(4)} s  ${nameOf(file)}`);
 }
 
 export function countsOf({ success, counts }: EventData.TestSummary): Counts {
