@@ -2,7 +2,8 @@
 import { ErrorCode, type JetStreamClient, type JetStreamManager, type NatsError } from 'nats';
 import { connectionOf, type Bus } from './connection.ts';
 
-/** One question. */
+/** One question, or one message until it is acknowledged. A server that is left alone says nothing for ten seconds: so a
+ *  request must be refused before who asks has given up its second try, three seconds after the first. */
 export const ANSWER_LIMIT_MS = 2000;
 
 /** Numbers of nats-server's table of errors. */

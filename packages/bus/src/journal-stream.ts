@@ -2,7 +2,7 @@
 import { nanos, RetentionPolicy, StorageType, type JetStreamManager } from 'nats';
 import { Mom4cError, type Clock, type JournalRecord, type Log } from '@mom4c/core';
 import type { Bus } from './connection.ts';
-import { API_ERROR, apiErrorOf, jetStreamOf, outageOf } from './jetstream.ts';
+import { ANSWER_LIMIT_MS, API_ERROR, apiErrorOf, jetStreamOf, outageOf } from './jetstream.ts';
 import { followStream, type Follower, type FollowerOptions } from './stream-follower.ts';
 
 export type Appended = {
@@ -27,7 +27,6 @@ export type JournalStreamOptions = {
   readonly replicas: 1 | 3;
 };
 
-const ACK_LIMIT_MS = 3000;
 /** A planned change of the stream's leader takes 0.3 s, and in it nobody answers. A repetition is dropped by its id. */
 const HAND_OVER = { retries: 4, retry_delay: 200 };
 const MAX_AGE_MS = 7 * 24 * 3_600_000;
@@ -58,7 +57,7 @@ export async function openJournalStream(
       ask(async () => {
         const ack = await client.publish(`${stream}.${kind}`, octets, {
           msgID: id,
-          timeout: ACK_LIMIT_MS,
+          timeout: ANSWER_LIMIT_MS,
           ...HAND_OVER,
           expect: { streamName: stream },
         });

@@ -275,8 +275,8 @@ export function createJournal(parts: JournalParts): FollowedJournal {
       }),
     find: (id) =>
       guard(async () => {
-        // Its caller learns why it failed; here only the row counts.
-        await accepting.get(id)?.catch(() => {});
+        // Who repeats a request hears what becomes of it, and does not begin it anew behind it.
+        await accepting.get(id);
         return file.find(id);
       }),
     unfinished: () => guard(async () => file.unfinished()),

@@ -188,6 +188,7 @@ export interface Journal {
   accept(entry: JournalEntry): Promise<boolean>;
   /** Likewise. An outcome that is there already stays. @throws as `accept` */
   finish(id: Uuid, outcome: Uint8Array): Promise<void>;
+  /** Of an id that is being accepted it waits for that. @throws as `accept` where that fails */
   find(id: Uuid): Promise<JournalState | undefined>;
   /** Accepted and without an outcome, oldest first. */
   unfinished(): Promise<readonly JournalEntry[]>;
