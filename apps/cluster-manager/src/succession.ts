@@ -3,11 +3,11 @@
  * a term for each time that it leads.
  *
  * INVARIANTS:
- * - One term at a time; the next begins when the one before is closed.
+ * - One term at a time; the next begins when the one before is closed. One that has retired counts as that.
  * - This manager stands only while it reaches room, server and bus, and has followed the journal, but for what is just being
  *   written.
  */
-import type { Candidate } from '@mom4c/cluster';
+import type { Candidate, HoldingState, LossReason } from '@mom4c/cluster';
 import type { Bus } from '@mom4c/bus';
 import type { Epoch, SharedJournal } from '@mom4c/core';
 import type { Member } from '@mom4c/member';
@@ -38,6 +38,8 @@ export class Succession {
   readonly #whenSettled = Promise.withResolvers<void>();
   readonly #listeners: (() => void)[] = [];
   #term: Term | undefined;
+  /** Says why nobody leads. */
+  #retired: Term | undefined;
   #work = Promise.resolve();
   #ready = false;
   #resting = false;
@@ -47,9 +49,13 @@ export class Succession {
     const { candidate, seat, bus, journal } = parts;
     this.#sayStanding = seat.sayStanding(() => ({ ready: this.#ready, lag: journal.lag }));
     candidate.onChange((state) => {
-      void this.#then(() => this.#turn(state.holding ? state.epoch : undefined));
+      void this.#then(() => this.#turn(state));
     });
-    bus.onConnection(() => this.consider());
+    bus.onConnection((connected) => {
+      // Who does not reach the bus knows nothing of majorities.
+      if (!connected) void this.#then(() => this.#leaveAddress());
+      this.consider();
+    });
     journal.onLag(() => this.consider());
     this.consider();
   }
@@ -120,7 +126,7 @@ export class Succession {
 
   async stop(): Promise<void> {
     await this.#parts.candidate.stop();
-    await this.#then(() => this.#turn(undefined));
+    await this.#then(() => this.#turn({ holding: false, reason: 'stopped' }));
   }
 
   /** A holder that was gone before we came is not reported any more; of our own name there is nobody but us. */
@@ -131,17 +137,32 @@ export class Succession {
     if (holder === member.settings.name || !seat.hasManager(holder)) candidate.holderGone(holder);
   }
 
-  async #turn(epoch: Epoch | undefined): Promise<void> {
+  async #turn(state: HoldingState): Promise<void> {
     const { member, candidate, openTerm } = this.#parts;
+    await this.#leaveAddress();
     const before = this.#term;
     this.#term = undefined;
-    await before?.close();
-    if (before) member.log.info({}, 'does not lead any more');
+    if (before) {
+      if (!state.holding && this.#leftAlone(state.reason)) await (this.#retired = before).retire();
+      else await before.close();
+      member.log.info({ retired: this.#retired !== undefined }, 'does not lead any more');
+    }
     // It may have been lost again meanwhile.
-    if (epoch === undefined || !candidate.holding) return this.consider();
-    this.#term = openTerm(epoch);
+    if (!state.holding || !candidate.holding) return this.consider();
+    this.#term = openTerm(state.epoch);
     for (const listener of this.#listeners) listener();
     this.#term.open.then(this.#whenSettled.resolve, () => {});
+  }
+
+  #leftAlone(reason: LossReason): boolean {
+    const { candidate, bus } = this.#parts;
+    return reason === 'lease ran out' && bus.connected && candidate.withoutMajority;
+  }
+
+  async #leaveAddress(): Promise<void> {
+    const retired = this.#retired;
+    this.#retired = undefined;
+    await retired?.close();
   }
 
   #then(step: () => Promise<void>): Promise<void> {

@@ -6,7 +6,8 @@
  * - Nothing is accepted, sent or said before the journal has the term's `lead`, nor once the lease may have run out. The
  *   address is claimed meanwhile: what arrives at it waits.
  * - What was unfinished when the term began is adopted before anything new is accepted.
- * - Losing `cm@D/active` to somebody newer ends the term; the address is never fought for.
+ * - Losing `cm@D/active` to somebody newer ends the term; the address is never fought for, and a retired term, which keeps it
+ *   to say why nobody leads, does not come back to it either.
  */
 import { Mom4cError, jitteredBackoff, pause } from '@mom4c/core';
 import type { Epoch, FullJid, SharedJournal } from '@mom4c/core';
@@ -67,6 +68,7 @@ export class Term {
   #beginning: Promise<void>;
   /** To what was adopted. */
   #answersReachUs = false;
+  #retired = false;
 
   constructor(parts: TermParts) {
     const { member, seat, epoch, stated, holds, standbys, journal, refusals } = parts;
@@ -93,7 +95,12 @@ export class Term {
     });
     this.#active.onUnseen(({ error, from }) => refusals.note(error, from));
     this.#active.onRequest({ name: 'x', xmlns: NS_ENCRYPTED }, (request) => this.#request(request));
-    this.#active.on('conflict', parts.onConflict);
+    this.#active.on('conflict', () => {
+      if (!this.#retired) parts.onConflict();
+    });
+    this.#active.on('offline', () => {
+      if (this.#retired) void this.close();
+    });
     this.#active.on('fatal', ({ error }) => parts.onFatal(error));
     // Before `active` is claimed the server hands what is for it to the other sessions of its address.
     for (const session of [this.#active, seat.service])
@@ -123,6 +130,18 @@ export class Term {
 
   /** What is under way stays in the journal. */
   async close(): Promise<void> {
+    await Promise.all([this.#end(), this.#active.stop()]);
+  }
+
+  /** The lease has run out, and without a majority nobody can take it: whoever asks is told so, until somebody else has the
+   *  address. */
+  async retire(): Promise<void> {
+    this.#retired = true;
+    // Who comes back to the address might take it from whoever leads by then.
+    await (this.#active.online ? this.#end() : this.close());
+  }
+
+  async #end(): Promise<void> {
     if (this.#ended.signal.aborted) return;
     this.#ended.abort();
     this.#whenOpen.reject(new Mom4cError('M4C_STOPPED'));
@@ -130,7 +149,7 @@ export class Term {
     this.desk.stop();
     this.subscriptions.stop();
     this.#parts.events.end();
-    await Promise.all([this.lectern.stop(), this.#active.stop()]);
+    await this.lectern.stop();
   }
 
   /** @throws Mom4cError what the journal throws */
@@ -189,18 +208,24 @@ export class Term {
   async #request({ from, element }: IncomingRequest): Promise<Element> {
     const { member, letters } = this.#parts;
     try {
-      this.#leadership.check();
+      this.#check();
       const received = await letters.open(element, ['request', 'permissions', 'join', 'subscribe'], from);
       const { type } = received.payload;
       if (type === 'request' || type === 'subscribe') this.#callers.greet(from as FullJid);
       await this.#beginning;
-      this.#leadership.check();
+      this.#check();
       const answer = await this.#answer(received, from);
       const [letter] = lettersElements(await member.postbox.sealTo(answer, [received.signer]));
       return letter!;
     } catch (thrown) {
       throw letters.refused(thrown, from);
     }
+  }
+
+  /** @throws Mom4cError M4C_NO_MANAGER; M4C_NO_QUORUM: nobody can lead */
+  #check(): void {
+    if (this.#retired) throw new Mom4cError('M4C_NO_QUORUM');
+    this.#leadership.check();
   }
 
   async #answer(

@@ -91,6 +91,12 @@ export class Candidate {
     return { holder, epoch: epochOf(entry.record), successor, ageMs: this.#now() - seenAt };
   }
 
+  /** As the store has answered last: then nobody can take the lease. */
+  get withoutMajority(): boolean {
+    const { failure } = this.#access;
+    return failure instanceof Mom4cError && failure.code === 'M4C_NO_QUORUM';
+  }
+
   onChange(listener: (state: HoldingState) => void): () => void {
     return this.#tenure.onChange(listener);
   }
