@@ -13,6 +13,7 @@ import { Mom4cError, authorise, bareJid, findCommand, parseArguments, parseLabel
 import type { Certificate, FullJid, Journal, JournalEntry, JournalState, Uuid } from '@mom4c/core';
 import { MAX_PAYLOAD, encodePayload } from '@mom4c/messaging';
 import type { Outcome, Payload, PayloadOf, Received } from '@mom4c/messaging';
+import { askTheNext } from './ask-the-next.ts';
 import { Deliveries } from './deliveries.ts';
 import { Dispatch } from './dispatch.ts';
 import type { DispatchParts, Work } from './dispatch.ts';
@@ -74,8 +75,8 @@ export class CommandDesk {
       return { type: 'accepted', ...head, epoch: leadership.epoch, targets: [...targets], deadline };
     } catch (thrown) {
       const error = member.errorOf(thrown, { id: payload.id });
-      // Somebody else leads by now: he is to be asked, and nothing is wrong with the request.
-      if (error.code === 'M4C_EPOCH') throw new Mom4cError('M4C_NO_MANAGER', undefined, { cause: error });
+      const elsewhere = askTheNext(error);
+      if (elsewhere !== error) throw elsewhere;
       this.#parts.observer.rejected();
       member.log.info(
         {

@@ -9,14 +9,15 @@
  * - Losing `cm@D/active` to somebody newer ends the term; the address is never fought for, and a retired term, which keeps it
  *   to say why nobody leads, does not come back to it either.
  */
-import { Mom4cError, jitteredBackoff, pause } from '@mom4c/core';
+import { Mom4cError } from '@mom4c/core';
 import type { Epoch, FullJid, SharedJournal } from '@mom4c/core';
-import { NS_ENCRYPTED, SERVICE_RESOURCE, lettersElements } from '@mom4c/member';
+import { NS_ENCRYPTED, SERVICE_RESOURCE } from '@mom4c/member';
 import type { Refusals } from '@mom4c/member';
 import { newSessionKey } from '@mom4c/messaging';
-import type { Payload, Received } from '@mom4c/messaging';
-import type { Element, Incoming, IncomingRequest, XmppSession } from '@mom4c/xmpp';
+import type { Payload } from '@mom4c/messaging';
+import type { Incoming, XmppSession } from '@mom4c/xmpp';
 import { admit } from './admission.ts';
+import { Beginning } from './beginning.ts';
 import { Callers } from './callers.ts';
 import { CommandDesk } from './command-desk.ts';
 import type { DeskParts } from './command-desk.ts';
@@ -26,6 +27,8 @@ import { openLectern } from './lectern.ts';
 import type { Lectern } from './lectern.ts';
 import type { Letters } from './letters.ts';
 import { outboxOf } from './outbox.ts';
+import { reception } from './reception.ts';
+import type { Question } from './reception.ts';
 import type { Seat } from './seat.ts';
 import { Subscriptions } from './subscriptions.ts';
 
@@ -51,8 +54,6 @@ export type TermParts = Omit<DeskParts, 'outbox' | 'leadership' | 'eventsPort'> 
   readonly onFatal: (error: Mom4cError) => void;
 };
 
-const RETRY = { baseMs: 50, capMs: 2_000 };
-
 export class Term {
   readonly desk: CommandDesk;
   readonly lectern: Lectern;
@@ -64,8 +65,7 @@ export class Term {
   readonly #ended = new AbortController();
   readonly #unsubscribe: (() => void)[] = [];
   readonly #whenOpen = Promise.withResolvers<void>();
-  /** The latest try to begin: rejects if it fails. */
-  #beginning: Promise<void>;
+  readonly #beginning: Beginning;
   /** To what was adopted. */
   #answersReachUs = false;
   #retired = false;
@@ -74,7 +74,14 @@ export class Term {
     const { member, seat, epoch, stated, holds, standbys, journal, refusals } = parts;
     this.#parts = parts;
     // First of all: everything waits for it, and it is on its way while the rest is made.
-    const led = journal.lead(epoch);
+    this.#beginning = new Beginning({
+      ...{ epoch, journal, clock: member.clock, random: member.random, ended: this.#ended.signal },
+      adopt: () => this.#adopt(),
+      onFailed(thrown) {
+        const { code, detail } = member.errorOf(thrown);
+        member.log.warn({ epoch, code, detail }, 'the journal does not take the new epoch, trying on');
+      },
+    });
     const roomKey = seat.roomKey ?? newSessionKey(member.random);
     seat.roomKey = roomKey;
     this.#leadership = new Leadership(member, { epoch, stated, roomKey, holds, standbys });
@@ -94,7 +101,13 @@ export class Term {
       if (type === 'unavailable' || type === 'error') this.subscriptions.gone(from);
     });
     this.#active.onUnseen(({ error, from }) => refusals.note(error, from));
-    this.#active.onRequest({ name: 'x', xmlns: NS_ENCRYPTED }, (request) => this.#request(request));
+    const answering = reception({
+      ...{ letters: parts.letters, postbox: member.postbox, beginning: this.#beginning },
+      check: () => this.#check(),
+      onCaller: (caller) => this.#callers.greet(caller),
+      answer: (question, from) => this.#answer(question, from),
+    });
+    this.#active.onRequest({ name: 'x', xmlns: NS_ENCRYPTED }, answering);
     this.#active.on('conflict', () => {
       if (!this.#retired) parts.onConflict();
     });
@@ -111,7 +124,6 @@ export class Term {
     this.#whenOpen.promise.catch(() => {});
     this.#active.on('online', () => this.#callers.greet(...parts.recentCallers()));
     const claimed = this.#active.start(this.#ended.signal);
-    this.#beginning = this.#begin(led);
     void this.#open(claimed);
   }
 
@@ -143,7 +155,7 @@ export class Term {
 
   async #end(): Promise<void> {
     if (this.#ended.signal.aborted) return;
-    this.#ended.abort();
+    this.#ended.abort(new Mom4cError(this.#retired ? 'M4C_NO_QUORUM' : 'M4C_NO_MANAGER'));
     this.#whenOpen.reject(new Mom4cError('M4C_STOPPED'));
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
     this.desk.stop();
@@ -153,27 +165,9 @@ export class Term {
   }
 
   /** @throws Mom4cError what the journal throws */
-  async #begin(led: Promise<void>): Promise<void> {
-    await led;
+  async #adopt(): Promise<void> {
     this.#answersReachUs = this.#active.online;
     await this.desk.adopt(await this.#parts.journal.unfinished());
-  }
-
-  /** Tries until it has begun, or the term has ended. */
-  async #untilBegun(): Promise<void> {
-    const { member, journal, epoch } = this.#parts;
-    const { signal } = this.#ended;
-    const backoff = jitteredBackoff({ ...RETRY, random: member.random });
-    while (!signal.aborted) {
-      try {
-        return await this.#beginning;
-      } catch (thrown) {
-        const { code, detail } = member.errorOf(thrown);
-        member.log.warn({ epoch, code, detail }, 'the journal does not take the new epoch, trying on');
-        await pause(backoff.next(), member.clock, signal);
-        if (!signal.aborted) this.#beginning = this.#begin(journal.lead(epoch));
-      }
-    }
   }
 
   /** @param claimed rejects if the address cannot be claimed */
@@ -181,7 +175,7 @@ export class Term {
     const { member, epoch } = this.#parts;
     const { signal } = this.#ended;
     claimed.catch(() => {});
-    await this.#untilBegun();
+    await this.#beginning.settled;
     if (signal.aborted) return;
     this.lectern.begin();
     try {
@@ -204,46 +198,25 @@ export class Term {
     this.subscriptions.publish();
   }
 
-  /** A request, a question about rights, a wish to join or to be told of events; answered by a letter sealed to the sender. */
-  async #request({ from, element }: IncomingRequest): Promise<Element> {
-    const { member, letters } = this.#parts;
-    try {
-      this.#check();
-      const received = await letters.open(element, ['request', 'permissions', 'join', 'subscribe'], from);
-      const { type } = received.payload;
-      if (type === 'request' || type === 'subscribe') this.#callers.greet(from as FullJid);
-      await this.#beginning;
-      this.#check();
-      const answer = await this.#answer(received, from);
-      const [letter] = lettersElements(await member.postbox.sealTo(answer, [received.signer]));
-      return letter!;
-    } catch (thrown) {
-      throw letters.refused(thrown, from);
-    }
-  }
-
   /** @throws Mom4cError M4C_NO_MANAGER; M4C_NO_QUORUM: nobody can lead */
   #check(): void {
-    if (this.#retired) throw new Mom4cError('M4C_NO_QUORUM');
+    this.#ended.signal.throwIfAborted();
     this.#leadership.check();
   }
 
-  async #answer(
-    received: Received<'request' | 'permissions' | 'join' | 'subscribe'>,
-    from: string,
-  ): Promise<Payload> {
-    const { payload } = received;
+  async #answer(question: Question, from: FullJid): Promise<Payload> {
+    const { payload } = question;
     const { member, seat, roster } = this.#parts;
     switch (payload.type) {
       case 'request':
-        return this.desk.request({ ...received, payload }, from as FullJid);
+        return this.desk.request({ ...question, payload }, from);
       case 'permissions':
-        return this.desk.permissions({ ...received, payload });
+        return this.desk.permissions({ ...question, payload });
       case 'subscribe':
-        return this.subscriptions.subscribe({ ...received, payload }, from as FullJid);
+        return this.subscriptions.subscribe({ ...question, payload }, from);
       case 'join':
-        if (received.signer.role === 'te') roster.heard({ ...received, payload });
-        return admit({ ...received, payload }, { member, room: seat.room, leadership: this.#leadership });
+        if (question.signer.role === 'te') roster.heard({ ...question, payload });
+        return admit({ ...question, payload }, { member, room: seat.room, leadership: this.#leadership });
     }
   }
 
