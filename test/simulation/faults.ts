@@ -1,6 +1,7 @@
 /** What goes wrong, and how it is mended. */
 import { emptyFile } from './scene.ts';
 import type { ExecutorSite, ManagerSite, Scene } from './scene.ts';
+import type { Machine } from './world.ts';
 
 type Site = ManagerSite | ExecutorSite;
 /** To one of these, chosen anew each time. */
@@ -14,11 +15,14 @@ export class Faults {
   /** Of this run: all, or some, which then meet the more often. */
   readonly #kinds: readonly Kind[];
   readonly #mostApartMs: number;
+  /** For whoever begins a term next. */
+  #ambush: ((manager: ManagerSite) => void) | undefined;
   #over = false;
 
   constructor(scene: Scene) {
     this.#scene = scene;
     const { world } = scene;
+    scene.onTerm = ({ machine }) => this.#onTerm(machine);
     const share = world.random.pick([0.5, 1]);
     const some = this.#all().filter(() => world.chance(share));
     this.#kinds = some.length > 0 ? some : this.#all();
@@ -82,7 +86,32 @@ export class Faults {
       (manager) => this.#handOver(manager),
       () => this.#newGeneration(),
       () => this.#lastWritesLost(),
+      () => this.#lieInWait(),
+      () => this.#lieInWait(),
     ];
+  }
+
+  /** For whoever takes over next, between the lease and what follows: the address claimed, `lead` in the log. */
+  #lieInWait(): void {
+    const { world } = this.#scene;
+    this.#ambush = world.random.pick<(manager: ManagerSite) => void>([
+      (manager) => this.#crash(manager, world.between(50, 5_000)),
+      (manager) => this.#pause(manager, world.between(100, 20_000), world.chance(0.4)),
+      (manager) => this.#cut(manager, 'xmpp', world.between(100, 10_000)),
+      (manager) => this.#cut(manager, 'bus', world.between(100, 10_000)),
+      () => this.#noQuorum(world.between(100, 10_000)),
+      () => this.#newGeneration(),
+    ]);
+  }
+
+  #onTerm(machine: Machine): void {
+    const { world, managers } = this.#scene;
+    const ambush = this.#ambush;
+    this.#ambush = undefined;
+    if (!ambush || this.#over) return;
+    world.after(world.between(0, world.random.pick([5, 50])), () => {
+      if (!this.#over) ambush(managers.find((site) => site.machine === machine)!);
+    });
   }
 
   #start(site: Site): void {

@@ -43,6 +43,8 @@ export class SimulatedJournal {
   readonly #manager: string;
   readonly #waiting = new Map<JournalRecord, (counts: boolean) => void>();
   readonly advance: () => void;
+  /** Tries of this process. */
+  #leads = 0;
   onAdopted = (_entry: JournalEntry): void => {};
   onFollowed = (): void => {};
 
@@ -63,9 +65,15 @@ export class SimulatedJournal {
     return this.#log.records.length - this.file.state.position;
   }
 
-  /** @throws Mom4cError M4C_EPOCH */
+  /** One try. @throws Mom4cError M4C_EPOCH, and what the log throws: it may have it all the same */
   async lead(epoch: Epoch): Promise<void> {
-    await this.#append(`lead ${text(epoch)}`, { ...this.#under(epoch), kind: 'lead' });
+    const { led } = this.file.state;
+    if (led && compareEpochs(epoch, led.epoch) < 0) throw new Mom4cError('M4C_EPOCH');
+    const record = { ...this.#under(epoch), kind: 'lead' } as const;
+    const seen = this.#seen(record);
+    this.#leads += 1;
+    await this.#log.append(this.#process, `lead ${text(epoch)} ${this.#leads}`, record);
+    await seen;
     this.#check(epoch);
   }
 
@@ -104,7 +112,7 @@ export class SimulatedJournal {
 
   /** Until it is acknowledged and has come back. @returns does it count? */
   async #append(messageId: string, record: JournalRecord): Promise<boolean> {
-    const seen = new Promise<boolean>((resolve) => this.#waiting.set(record, resolve));
+    const seen = this.#seen(record);
     for (;;) {
       try {
         await this.#log.append(this.#process, messageId, record);
@@ -114,6 +122,11 @@ export class SimulatedJournal {
       }
     }
     return seen;
+  }
+
+  /** It has come back. @returns does it count? */
+  #seen(record: JournalRecord): Promise<boolean> {
+    return new Promise((resolve) => this.#waiting.set(record, resolve));
   }
 
   #follow(record: JournalRecord): void {

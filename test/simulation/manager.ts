@@ -1,7 +1,10 @@
-/** A cluster manager: the product's candidate and pending commands, and by the product's rules the desk between them. */
+/** A cluster manager: the product's candidate, beginning of a term and pending commands, and by the product's rules the desk
+ *  between them. */
 import { Candidate } from '@mom4c/cluster';
 import { Mom4cError, silentLog } from '@mom4c/core';
 import type { Epoch, JournalEntry, Uuid } from '@mom4c/core';
+import { askTheNext } from '../../apps/cluster-manager/src/ask-the-next.ts';
+import { Beginning } from '../../apps/cluster-manager/src/beginning.ts';
 import { Deliveries } from '../../apps/cluster-manager/src/deliveries.ts';
 import { PendingCommand } from '../../apps/cluster-manager/src/pending-command.ts';
 import { INQUIRY_MS, timeLeft } from '../../apps/cluster-manager/src/time-left.ts';
@@ -47,6 +50,7 @@ export class Manager {
         scene.world.say(process.name, `holds ${text(state.epoch)}`);
         scene.witness.acquired(process, state.epoch);
         this.#term = new Term(this, scene, state.epoch);
+        scene.onTerm(process);
       } else scene.world.say(process.name, `does not hold: ${state.reason}`);
     });
     this.candidate.start();
@@ -94,33 +98,73 @@ export class Term {
   readonly #manager: Manager;
   readonly #scene: Surroundings;
   readonly #works = new Map<Uuid, Work>();
-  #open = false;
-  #closed = false;
+  readonly #ended = new AbortController();
+  readonly #beginning: Beginning;
+  #begun = false;
+  #claimed = false;
 
   constructor(manager: Manager, scene: Surroundings, epoch: Epoch) {
     this.#manager = manager;
     this.#scene = scene;
     this.epoch = epoch;
-    void this.#begin();
+    const { process, journal } = manager;
+    const { world } = scene;
+    this.#beginning = new Beginning({
+      ...{ epoch, journal, clock: process.clock, ended: this.#ended.signal },
+      random: { bytes: (count) => world.random.octets(count) },
+      adopt: async () => this.#adopt(),
+      onFailed(thrown) {
+        if (!(thrown instanceof Mom4cError)) throw thrown;
+        world.say(process.name, `cannot lead under ${text(epoch)}: ${thrown.code}`);
+      },
+    });
+    this.claim();
   }
 
-  /** Takes requests. */
+  /** Takes requests, and answers them. */
   get open(): boolean {
-    return this.#open && !this.#closed;
+    return this.#begun && this.#claimed && !this.#closed;
   }
 
+  /** Whatever the journal says meanwhile. */
   claim(): void {
-    if (this.open) this.#scene.server.claim(this.#manager.process);
+    this.#scene.server.claim(this.#manager.process);
+  }
+
+  /** Answers reach it from now on; those to what was sent before did not. */
+  claimed(): void {
+    if (this.#closed || this.#claimed) return;
+    this.#claimed = true;
+    for (const work of this.#works.values())
+      for (const target of work.entry.targets) if (work.pending.awaits(target)) this.#send(work, target);
+  }
+
+  get #closed(): boolean {
+    return this.#ended.signal.aborted;
   }
 
   close(): void {
-    this.#closed = true;
+    this.#ended.abort(new Mom4cError('M4C_NO_MANAGER'));
     for (const { pending } of this.#works.values()) pending.abandon();
     this.#scene.server.release(this.#manager.process);
   }
 
+  /** What comes before the term has begun waits. @throws Mom4cError */
   async request(request: Request): Promise<'accepted' | undefined> {
-    if (!this.open || !this.#holds()) return undefined;
+    if (!this.#holds()) return undefined;
+    const { witness } = this.#scene;
+    const waits = !this.#begun;
+    try {
+      await this.#beginning.wait();
+    } catch (thrown) {
+      witness.counts.turnedAway += 1;
+      throw thrown;
+    }
+    if (waits) witness.counts.waited += 1;
+    return this.#holds() ? this.#accept(request) : undefined;
+  }
+
+  async #accept(request: Request): Promise<'accepted' | undefined> {
     const { journal, process } = this.#manager;
     const { id, targets, timeout } = request;
     const known = journal.file.state.entries.get(id);
@@ -140,8 +184,8 @@ export class Term {
     };
     try {
       if (!(await journal.accept(this.epoch, entry))) return undefined;
-    } catch {
-      return undefined;
+    } catch (thrown) {
+      throw askTheNext(thrown);
     }
     if (this.#closed) return undefined;
     this.#carryOut(entry, false);
@@ -149,7 +193,7 @@ export class Term {
   }
 
   adopt(entry: JournalEntry): void {
-    if (this.#open) this.#carryOut(entry, true);
+    if (this.#begun) this.#carryOut(entry, true);
   }
 
   result(id: Uuid, answer: Answer): void {
@@ -161,21 +205,12 @@ export class Term {
     for (const work of this.#works.values()) if (work.pending.awaits(target)) this.#send(work, target);
   }
 
-  async #begin(): Promise<void> {
-    const { journal, process } = this.#manager;
-    const { world } = this.#scene;
-    try {
-      await journal.lead(this.epoch);
-    } catch (thrown) {
-      if (!(thrown instanceof Mom4cError)) throw thrown;
-      world.say(process.name, `cannot lead under ${text(this.epoch)}: ${thrown.code}`);
-      return;
-    }
+  #adopt(): void {
     if (this.#closed) return;
-    world.say(process.name, `leads under ${text(this.epoch)}`);
-    this.#open = true;
+    const { journal, process } = this.#manager;
+    this.#scene.world.say(process.name, `leads under ${text(this.epoch)}`);
+    this.#begun = true;
     for (const entry of journal.unfinished()) this.#carryOut(entry, true);
-    this.claim();
     this.#state();
   }
 

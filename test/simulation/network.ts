@@ -84,9 +84,11 @@ export class XmppServer {
   readonly #wire: Wire;
   readonly #managers: readonly Machine[];
   readonly #present = new Map<Machine, Process>();
+  readonly #claims = new Map<Process, object>();
   active: Process | undefined;
   /** Called at a process. */
   onGone = (_at: Process, _name: string): void => {};
+  onClaimed = (_at: Process): void => {};
   onConflict = (_at: Process): void => {};
 
   constructor(wire: Wire, managers: readonly Machine[]) {
@@ -118,15 +120,33 @@ export class XmppServer {
     }
   }
 
+  /** On a connection that is logged in ahead, or on one that is made now; a claim counts when it comes, also if who made it has
+   *  died since and the server does not know yet. */
   claim(process: Process): void {
+    const { world } = this.#wire;
+    const claim = {};
+    this.#claims.set(process, claim);
+    const way = this.#wire.delay() + (world.chance(0.7) ? 0 : world.between(20, 1_000));
+    world.after(way, () => {
+      if (this.#claims.get(process) !== claim) return;
+      this.#claims.delete(process);
+      if (process.machine.links.xmpp && this.#present.get(process.machine) === process) this.#give(process);
+    });
+  }
+
+  #give(process: Process): void {
     const before = this.active;
     this.active = process;
     this.#wire.world.say(process.name, 'has the service address');
+    this.#wire.tell(process, () => {
+      if (this.active === process) this.onClaimed(process);
+    });
     if (before && before !== process) this.#wire.tell(before, () => this.onConflict(before));
   }
 
   /** It asks for nothing more under the service address. */
   release(process: Process): void {
+    this.#claims.delete(process);
     if (process.machine.links.xmpp && this.active === process) this.active = undefined;
   }
 }

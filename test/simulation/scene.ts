@@ -1,5 +1,6 @@
 /** Three managers, two task executors and one that never comes, one requester, and the servers between them. */
-import type { Epoch, Mom4cError, Uuid } from '@mom4c/core';
+import { Mom4cError } from '@mom4c/core';
+import type { Epoch, Uuid } from '@mom4c/core';
 import { Executor } from './executor.ts';
 import type { ExecutorDisk } from './executor.ts';
 import { JournalState } from './journal.ts';
@@ -30,6 +31,8 @@ export class Scene implements Surroundings {
   /** Enrolled, and never there. */
   readonly absent: ExecutorSite;
   generation = 1;
+  /** A manager begins a term. */
+  onTerm = (_process: Process): void => {};
 
   constructor(world: World) {
     this.world = world;
@@ -38,6 +41,7 @@ export class Scene implements Surroundings {
     this.lease = new LeaseService(this.wire);
     this.lease.onAcknowledged = (process, record, begun) => this.witness.acknowledged(process, record, begun);
     this.log = new LogService(this.wire);
+    this.log.onRecord = (record) => this.witness.recorded(record);
     const site = <Disk>(name: string, disk: Disk) => ({
       machine: new Machine(world, name),
       disk,
@@ -56,6 +60,7 @@ export class Scene implements Surroundings {
       world.say(at.name, `hears that ${name} is gone`);
       this.#managerAt(at)?.candidate.holderGone(name);
     };
+    this.server.onClaimed = (at) => this.#managerAt(at)?.term?.claimed();
     this.server.onConflict = (at) =>
       void this.#managerAt(at)
         ?.candidate.resign()
@@ -82,17 +87,24 @@ export class Scene implements Surroundings {
     wire.letter(
       undefined,
       () => server.active,
-      (process) => {
-        void this.#managerAt(process)
-          ?.term?.request(request)
-          .then((answer) => {
-            if (answer === undefined || !process.alive) return;
-            world.say(process.name, `accepted ${request.id}`);
-            witness.accepted.add(request.id);
-          });
-      },
+      (process) => void this.#ask(process, request),
     );
     world.after(ASK_AGAIN_MS, () => this.request(request, until));
+  }
+
+  async #ask(process: Process, request: Request): Promise<void> {
+    const { world, witness } = this;
+    const term = this.#managerAt(process)?.term;
+    try {
+      const answer = await term?.request(request);
+      if (!term || answer === undefined || !process.alive) return;
+      world.say(process.name, `accepted ${request.id}`);
+      witness.accepts(process, request.id, term.epoch);
+    } catch (thrown) {
+      if (!(thrown instanceof Mom4cError)) throw thrown;
+      world.say(process.name, `does not take ${request.id}: ${thrown.code}`);
+      witness.turnedAway(request.id, thrown);
+    }
   }
 
   reported(process: Process, id: Uuid, outcome: string): void {

@@ -88,6 +88,8 @@ export class LogService {
   readonly #wire: Wire;
   readonly #ids = new Set<string>();
   readonly #followers = new Set<() => void>();
+  /** Told of each, in order. */
+  onRecord = (_record: JournalRecord): void => {};
 
   constructor(wire: Wire) {
     this.#wire = wire;
@@ -99,6 +101,7 @@ export class LogService {
       if (this.#ids.has(messageId)) return;
       this.#ids.add(messageId);
       this.records.push(record);
+      this.onRecord(record);
       this.#wire.world.say('log', `${this.records.length}: ${messageId} by ${process.name}`);
       for (const advance of this.#followers) advance();
     });

@@ -18,14 +18,16 @@ const FOUND = new Map([
 for (let first = 1; first <= SEEDS; first += PER_TEST)
   test(`seeds ${first} to ${first + PER_TEST - 1}: no rule is broken, and in the end one manager leads`, async () => {
     const lines: string[] = [];
-    let epochs = 0;
+    let [epochs, waited] = [0, 0];
     for (let seed = first; seed < first + PER_TEST; seed++) {
       const { faults, counts } = await simulate(seed);
       epochs += counts.epochs!;
+      waited += counts.waited!;
       for (const fault of faults) lines.push(`node test/simulation/replay.ts ${seed} # ${fault}`);
     }
     assert.deepEqual(lines, []);
     assert.ok(epochs > 2 * PER_TEST, 'it is about fail-over');
+    assert.ok(waited > PER_TEST / 2, 'and about who asks while it is under way');
   });
 
 for (const [seed, what] of FOUND)

@@ -29,6 +29,8 @@ export interface Surroundings {
   readonly server: XmppServer;
   /** What the authority has stated by now. */
   readonly generation: number;
+  /** A term begins. */
+  onTerm(process: Process): void;
   /** Its requester gets it; that it is lost on the way shows nothing. */
   reported(process: Process, id: Uuid, outcome: string): void;
   /** @param notTaken called when the target says so */

@@ -1,9 +1,11 @@
 /** What the witness lets pass and what not, where an executor may say two things about a command. */
 // Mutations seen red: only the last answer counts ("what may be done twice"); any answer is one to what must not be done
 // twice ("one answer"); what this run did is forgotten ("in the same run"); an outcome that nobody answered passes;
-// so does `refused` of what was done, if some letter about it was not taken.
+// so does `refused` of what was done, if some letter about it was not taken; any lead opens an epoch, for anybody; any error is one
+// after which one asks again.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Mom4cError } from '@mom4c/core';
 import type { Uuid } from '@mom4c/core';
 import { Witness } from './witness.ts';
 import { Machine, Process, World } from './world.ts';
@@ -65,6 +67,30 @@ test('what was not taken is refused, unless the target has acted on it by anothe
   witness.answered(process, 'r2' as Uuid, true, 'ok');
   witness.outcome('r2' as Uuid, outcomeOf('refused'));
   assert.deepEqual(witness.faults, ['outcome refused of r2 at te1, which answered ok']);
+});
+
+test('nothing is said under an epoch before the log has opened it for who says it', () => {
+  const { witness, machine } = scene();
+  const [manager, epoch] = [new Process(machine), { generation: 1, counter: 2 }];
+  witness.recorded({ kind: 'lead', manager: 'te1', epoch });
+  witness.accepts(manager, ID, epoch);
+  assert.deepEqual(witness.faults, []);
+  witness.recorded({ kind: 'lead', manager: 'te1', epoch: { generation: 1, counter: 1 } });
+  witness.accepts(manager, ID, { generation: 1, counter: 1 });
+  witness.recorded({ kind: 'lead', manager: 'te2', epoch: { generation: 1, counter: 3 } });
+  witness.accepts(manager, 'r2' as Uuid, { generation: 1, counter: 3 });
+  assert.deepEqual(witness.faults, [
+    'te1.1 accepts r1 before the log has its lead',
+    'te1.1 accepts r2 before the log has its lead',
+  ]);
+});
+
+test('nobody is turned away for good because somebody else leads', () => {
+  const { witness } = scene();
+  witness.turnedAway(ID, new Mom4cError('M4C_NO_MANAGER'));
+  assert.deepEqual(witness.faults, []);
+  witness.turnedAway(ID, new Mom4cError('M4C_EPOCH'));
+  assert.deepEqual(witness.faults, ['r1 is turned away for good by M4C_EPOCH']);
 });
 
 function scene(): { witness: Witness; machine: Machine } {

@@ -1,6 +1,6 @@
 /** Sees everything, and says what must not be. */
 import { compareEpochs } from '@mom4c/core';
-import type { Epoch, LeaseRecord, Uuid } from '@mom4c/core';
+import type { Epoch, JournalRecord, LeaseRecord, Mom4cError, Uuid } from '@mom4c/core';
 import { text } from './journal.ts';
 import type { Process, World } from './world.ts';
 
@@ -12,6 +12,10 @@ export class Witness {
   readonly #world: World;
   /** Epoch → who commanded under it. */
   readonly #epochs = new Map<string, string>();
+  /** The highest epoch that the log has opened. */
+  #led: Epoch | undefined;
+  /** Manager and epoch that the log has opened for it. */
+  readonly #opened = new Set<string>();
   readonly #last = new Map<string, Epoch>();
   /** Process → when it began the last write of the lease that was acknowledged, on the clock that stands still with it. */
   readonly #renewed = new Map<string, number>();
@@ -26,7 +30,16 @@ export class Witness {
   readonly #notTaken = new Set<string>();
   readonly accepted = new Set<Uuid>();
   readonly outcomes = new Map<Uuid, string>();
-  readonly counts = { epochs: 0, acts: 0, answers: 0, refused: 0, unknown: 0, notTaken: 0 };
+  readonly counts = {
+    epochs: 0,
+    acts: 0,
+    answers: 0,
+    refused: 0,
+    unknown: 0,
+    notTaken: 0,
+    waited: 0,
+    turnedAway: 0,
+  };
 
   constructor(world: World) {
     this.#world = world;
@@ -51,9 +64,27 @@ export class Witness {
     if (holder !== undefined) this.#renewed.set(process.name, Math.max(before, begun));
   }
 
+  /** In the order of the log. */
+  recorded({ kind, manager, epoch }: JournalRecord): void {
+    if (kind !== 'lead' || (this.#led && compareEpochs(epoch, this.#led) <= 0)) return;
+    this.#led = epoch;
+    this.#opened.add(`${manager} ${text(epoch)}`);
+  }
+
+  accepts(process: Process, id: Uuid, epoch: Epoch): void {
+    this.#isOpened(process, epoch, `accepts ${id}`);
+    this.accepted.add(id);
+  }
+
+  /** Whoever asked asks again, unless it is told that this would change nothing. */
+  turnedAway(id: Uuid, { code, retryable }: Mom4cError): void {
+    if (!retryable) this.fault(`${id} is turned away for good by ${code}`);
+  }
+
   /** Anything that is said under an epoch. */
   commands(process: Process, epoch: Epoch): void {
     this.#isOf(process, epoch);
+    this.#isOpened(process, epoch, 'commands');
     this.#epochs.set(text(epoch), process.name);
     const age = this.#world.time - process.machine.suspendedFor - (this.#renewed.get(process.name) ?? 0);
     if (age * process.machine.rate > LONGEST_HOLD_MS)
@@ -115,6 +146,11 @@ export class Witness {
       if (state !== 'no-answer' && !answers.has(state) && !isRefused)
         this.fault(`outcome ${state} of ${id} at ${target}, which answered ${[...answers].join()}`);
     }
+  }
+
+  #isOpened(process: Process, epoch: Epoch, what: string): void {
+    if (!this.#opened.has(`${process.machine.name} ${text(epoch)}`))
+      this.fault(`${process.name} ${what} before the log has its lead`);
   }
 
   #isOf(process: Process, epoch: Epoch): void {
