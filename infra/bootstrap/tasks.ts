@@ -22,9 +22,11 @@ const UNIT_TESTS = [
 ];
 const SERVER_TESTS = ['test/**/*.test.ts'];
 
-/** What imports CHOICE runs on each of them, all else once. */
+/** What imports BOTH runs on each of them, all else once. */
 const XMPP_SERVERS = ['ejabberd', 'prosody'];
-const CHOICE = join(root, 'test/support/xmpp-server.ts');
+const BOTH = join(root, 'test/support/xmpp-server.ts');
+/** What imports ANY runs on Prosody, which costs less. */
+const ANY = join(root, 'test/support/any-server.ts');
 
 const SECOND = 1000;
 const UNIT_TIMEOUT = 30 * SECOND;
@@ -62,11 +64,26 @@ function runUnitTests(files = find(UNIT_TESTS)): Promise<Counts> {
 /** Those of both servers side by side. */
 function runServerTests(): Promise<Counts> {
   console.log('\nTests with real servers');
-  const files = find(SERVER_TESTS, UNIT_TESTS_OF_TEST).flatMap((path): TestFile[] =>
-    imports(path, CHOICE)
-      ? XMPP_SERVERS.map((server) => ({ path, env: { MOM4C_TEST_SERVER: server }, note: server }))
-      : [{ path }],
+  return runWithServers(
+    serverTests().flatMap((path): TestFile[] =>
+      imports(path, BOTH)
+        ? XMPP_SERVERS.map((server) => ({ path, env: { MOM4C_TEST_SERVER: server }, note: server }))
+        : [{ path }],
+    ),
   );
+}
+
+/** On ejabberd what runs on Prosody only. */
+function runOnOtherServer(): Promise<Counts> {
+  const paths = serverTests().filter((path) => imports(path, ANY) && !imports(path, BOTH));
+  return runWithServers(paths.map((path) => ({ path, env: { MOM4C_ANY_SERVER: 'ejabberd' } })));
+}
+
+function serverTests(): string[] {
+  return find(SERVER_TESTS, UNIT_TESTS_OF_TEST);
+}
+
+function runWithServers(files: readonly TestFile[]): Promise<Counts> {
   return runTests({ files, concurrency: SERVER_CONCURRENCY, timeout: SERVER_TIMEOUT });
 }
 
@@ -82,6 +99,8 @@ const tasks: Record<string, (args: string[]) => Promise<Outcome> | boolean> = {
     if (!runTool(process.execPath, SETUP, 'setup')) process.exit(EX_UNAVAILABLE);
     return { checked, counts: addCounts(counts, await runServerTests()) };
   },
+  /** Part of `npm run test:long`. */
+  'other-server': async () => ({ checked: true, counts: await runOnOtherServer() }),
   /** `npm run unit -- packages/core` runs the unit tests below those folders or files only; none given: all. */
   async unit(paths) {
     return {

@@ -11,7 +11,6 @@ import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
 import { familyOf } from '@mom4c/lab';
 import { xml } from '@mom4c/xmpp';
-import { ANY_SERVER } from '../support/any-server.ts';
 import { doorsOf } from '../support/attack-doors.ts';
 import type { Doors } from '../support/attack-doors.ts';
 import { DOMAIN, OWNER_NICK, ROOM, openRange } from '../support/attack-range.ts';
@@ -50,7 +49,7 @@ before(async () => {
       te2: { actuators: { lamp: { led: 'lamp', max: 200, safe: 20 } }, safeAfter: 1 },
     };
   };
-  range = await openRange({ server: ANY_SERVER, devices });
+  range = await openRange({ devices });
   doors = doorsOf(range);
 }, LAB_MS);
 

@@ -11,6 +11,7 @@ import { startLab } from '@mom4c/lab';
 import type { Lab, LabDomain } from '@mom4c/lab';
 import type { Request } from '@mom4c/member';
 import type { Outcome } from '@mom4c/messaging';
+import { ANY_SERVER } from '../support/any-server.ts';
 import { openAdministrator } from '../support/administrator-session.ts';
 import type { AdministratorSession } from '../support/administrator-session.ts';
 import { ask } from '../support/cli.ts';
@@ -18,7 +19,6 @@ import { leaderOf, listManagers, untilStandbys } from '../support/leader.ts';
 import { settles } from '../support/settles.ts';
 import { steadyLoad } from '../support/steady-load.ts';
 import { until } from '../support/until.ts';
-import { XMPP_SERVER } from '../support/xmpp-server.ts';
 
 const PROPER = ['cm1', 'cm2', 'cm3'];
 const IN_FLIGHT = 4;
@@ -34,7 +34,7 @@ before(async () => {
   folder = mkdtempSync(join(tmpdir(), 'mom4c-polymorphic-'));
   lab = await startLab({
     folder: join(folder, 'lab'),
-    server: XMPP_SERVER,
+    server: ANY_SERVER,
     managers: PROPER.length,
     executors: 3,
     eligible: { te3: 'cm4' },

@@ -4,6 +4,7 @@ import { failOver } from './fail-over.ts';
 import { federationSoak } from './federation-soak.ts';
 import { fuzzMillion } from './fuzz-million.ts';
 import { mainJobSoak } from './main-job-soak.ts';
+import { otherServer } from './other-server.ts';
 import type { Part, PartResult } from './part.ts';
 import { commitOf, keepResult } from './results.ts';
 import { simulationTenThousand } from './simulation.ts';
@@ -14,6 +15,7 @@ const PARTS: readonly Part[] = [
   federationSoak,
   fuzzMillion,
   mainJobSoak,
+  otherServer,
   simulationTenThousand,
   stanzaSoak,
 ];

@@ -10,6 +10,7 @@ import type { PayloadOf } from '@mom4c/messaging';
 import type { Keystore } from '@mom4c/pki';
 import { joinRoom } from '@mom4c/xmpp';
 import type { Room } from '@mom4c/xmpp';
+import { ANY_SERVER } from './any-server.ts';
 import { newId, openClient, sealTo, sign, silent, stealIdentity } from './hostile-client.ts';
 import type { HostileClient } from './hostile-client.ts';
 import { openNodeLog } from './node-log.ts';
@@ -64,7 +65,7 @@ export type Devices = (sysfs: string) => LabOptions['nodeSettings'];
 export type Admission = { readonly key: SessionKey; readonly epoch: Epoch };
 
 export type RangeOptions = {
-  /** XMPP_SERVER of xmpp-server.ts, where it matters which one it is. */
+  /** XMPP_SERVER of xmpp-server.ts, where it matters which one it is; else ANY_SERVER. */
   readonly server?: XmppServerKind;
   /** Makes more devices in the tree of sysfs, and gives the executors' settings for them. */
   readonly devices?: Devices;
@@ -86,7 +87,7 @@ export async function openRange(options: RangeOptions): Promise<Range> {
 }
 
 async function openIn(folder: string, options: RangeOptions): Promise<Range> {
-  const { server, devices = () => ({}), showStanzas = false } = options;
+  const { server = ANY_SERVER, devices = () => ({}), showStanzas = false } = options;
   const sysfs = makeSensor(join(folder, 'sys'));
   const lab = await startLab({
     folder: join(folder, 'lab'),

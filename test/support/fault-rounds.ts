@@ -1,6 +1,7 @@
 /** Tests of three managers under load: each loss strikes twice and is mended again, and nothing that was accepted may be lost. */
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
+import { ANY_SERVER } from './any-server.ts';
 import { LIGHT_LOAD, openFailOverRange } from './fail-over-range.ts';
 import type { FailOverRange, RangeOptions } from './fail-over-range.ts';
 import type { Loss } from './losses.ts';
@@ -21,10 +22,7 @@ export type FaultRounds = {
 };
 
 /** @param options of the range */
-export function faultRounds(
-  losses: readonly Loss[],
-  options: Pick<RangeOptions, 'relays' | 'server'>,
-): FaultRounds {
+export function faultRounds(losses: readonly Loss[], options: Pick<RangeOptions, 'relays'>): FaultRounds {
   let opened: FailOverRange | undefined;
   const rounds: FaultRounds = {
     get range() {
@@ -41,7 +39,10 @@ export function faultRounds(
   };
 
   before(async () => {
-    opened = await openFailOverRange({ leaseSeconds: 6, load: LIGHT_LOAD, ...options });
+    opened = await openFailOverRange({
+      ...{ server: ANY_SERVER, leaseSeconds: 6, load: LIGHT_LOAD },
+      ...options,
+    });
   });
   /** A round that failed must not be told again by those after it. */
   beforeEach(() => opened?.acts.forget());
