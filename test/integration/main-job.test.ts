@@ -8,29 +8,22 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { statfs } from 'node:fs/promises';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { connect as connectTcp } from 'node:net';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import type { TLSSocket } from 'node:tls';
 import { promisify } from 'node:util';
 import * as z from 'zod';
-import { familyOf, isAlive, isPortTaken, openLab, startLab, until } from '@mom4c/lab';
-import type { Component, DomainDescription, Lab, LabDomain } from '@mom4c/lab';
+import { familyOf, isAlive, isPortTaken, openLab, until } from '@mom4c/lab';
+import type { Component, DomainDescription, LabDomain } from '@mom4c/lab';
+import { json, presence, states } from '../support/answers.ts';
 import { ask, enrolToken, mom4c } from '../support/cli.ts';
 import { STARTED, makeNode, startTaskExecutor } from '../support/hand-made-node.ts';
 import { openNodeLog } from '../support/node-log.ts';
+import { createOpensslAuthority } from '../support/openssl-authority.ts';
 import type { Ended } from '../support/program.ts';
 import { XMPP_SERVER } from '../support/xmpp-server.ts';
 
@@ -63,21 +56,6 @@ const described = z.strictObject({
     }),
   ),
 });
-const answered = z.strictObject({
-  id: z.uuidv7(),
-  command: z.string(),
-  outcomes: z.array(
-    z.strictObject({
-      target: z.string(),
-      state: z.enum(['ok', 'refused', 'failed', 'no-answer']),
-      result: z.unknown().optional(),
-      error: z.object({ code: z.string(), detail: z.string().optional() }).optional(),
-    }),
-  ),
-});
-type Answer = z.infer<typeof answered>;
-type Reading = { n: string; u?: string; v?: number; t?: number; error?: { code: string } };
-
 const folder = mkdtempSync(join(tmpdir(), 'mom4c-main-job-'));
 const state = join(folder, 'lab');
 /** For whatever the programs make of their own; must stay empty. */
@@ -85,36 +63,22 @@ const temporary = join(folder, 'tmp');
 let up: Ended;
 let domain: DomainDescription;
 let alpha: LabDomain;
-let second: Lab | undefined;
 
 before(async () => {
   // Servers that run under users of their own must get to their folders below.
   for (const made of [folder, temporary]) mkdirSync(made, { recursive: true });
   await promisify(execFile)('chmod', ['711', folder]);
-  // Both at the same time, side by side.
-  const [first, other] = await Promise.allSettled([
-    mom4c(['lab', 'up', '--state', state, '--server', XMPP_SERVER, '--executors', '3', '--json'], {
-      env: { TMPDIR: temporary },
-      limitMs: 150_000,
-    }),
-    startLab({
-      folder: join(folder, 'second'),
-      server: XMPP_SERVER,
-      executors: 1,
-      sensors: makeTrees(join(folder, 'trees')),
-    }),
-  ]);
-  if (other.status === 'fulfilled') second = other.value;
-  if (first.status === 'rejected') throw first.reason;
-  if (other.status === 'rejected') throw other.reason;
-  up = first.value;
+  up = await mom4c(['lab', 'up', '--state', state, '--server', XMPP_SERVER, '--executors', '3', '--json'], {
+    env: { TMPDIR: temporary },
+    limitMs: 150_000,
+  });
   assert.equal(up.code, 0, up.stderr);
   domain = JSON.parse(up.stdout.trimEnd().split('\n').at(-1)!).domains[0];
   alpha = openLab(state)!.domain(DOMAIN);
 });
 
 after(async () => {
-  await Promise.all([second?.down(), openLab(state)?.down()]);
+  await openLab(state)?.down();
   rmSync(folder, { recursive: true });
 });
 
@@ -140,7 +104,7 @@ test('lab up prints one document of the documented shape to stdout, and all else
 
 test('the named authority, and no other, verifies every server under the name of the domain', async () => {
   const ca = readFileSync(domain.caCertificate);
-  const stranger = readFileSync(second!.domain(DOMAIN).describe().caCertificate);
+  const stranger = createOpensslAuthority(folder).issue('nobody', `DNS:${DOMAIN}`).ca;
   const ports = [domain.xmpp.port, portOf(domain.ldap.url), portOf(domain.nats.url)];
   for (const each of ports) {
     const certificate = await certificateAt(each, ca);
@@ -181,116 +145,6 @@ test('lab status tells what runs, and a second lab on the same state is refused'
   assert.equal(again.stdout, '');
   assert.match(again.stderr, /^M4C_LAB: .*runs in .* already/m);
   assert.match((await mom4c(['lab', 'status', '--state', folder])).stderr, /M4C_NO_PROFILE/);
-});
-
-test('the second lab reads its own devices; one that cannot be read is an entry with its error', async () => {
-  const [table, { outcomes }] = await Promise.all([
-    ask(second!.folder, 'listsensors', 0),
-    json(second!.folder, 'listsensors', 0),
-  ]);
-  assert.deepEqual(states(outcomes), [['te1', 'ok']]);
-  const readings = readingsOf(outcomes[0]);
-  const device = (name: string): Reading | undefined => readings.find(({ n }) => n === name);
-  const value = (name: string) => [device(name)?.v, device(name)?.u];
-  assert.deepEqual(value('hwmon/0-lm75/temp1'), [21.5, 'Cel']);
-  assert.deepEqual(value('hwmon/0-lm75/fan1'), [20, '1/s']);
-  assert.deepEqual(value('thermal/zone0-cpu-thermal'), [48.312, 'Cel']);
-  assert.deepEqual(value('iio/0-bme280/pressure'), [101_325, 'Pa']);
-  assert.deepEqual(value('host/memory-total'), [1024 * 1000, 'B']);
-  assert.deepEqual(value('host/uptime'), [4711.25, 's']);
-  const broken = device('w1/28-0000075a1b2c/temperature');
-  assert.deepEqual(Object.keys(broken ?? {}).sort(), ['error', 'n']);
-  assert.equal(broken?.error?.code, 'M4C_SENSOR_UNREADABLE');
-  assert.match(table.stdout, /^te1 +w1\/28-0000075a1b2c\/temperature +M4C_SENSOR_UNREADABLE: the checksum/m);
-  assert.match(table.stdout, /^te1 +hwmon\/0-lm75\/temp1 +21\.5 +Cel$/m);
-});
-
-test('listsensors as a table, as JSON and as YAML, with the values of procfs in SenML units', async () => {
-  const [table, yaml, answer] = await Promise.all([
-    ask(state, 'listsensors', 0),
-    ask(state, 'listsensors -o yaml', 0),
-    json(state, 'listsensors', 0),
-  ]);
-  assert.equal(answer.command, 'listsensors');
-  assert.deepEqual(states(answer.outcomes), [
-    ['te1', 'ok'],
-    ['te2', 'ok'],
-    ['te3', 'ok'],
-  ]);
-  assert.match(table.stdout, /^NODE +SENSOR +VALUE +UNIT +ERROR$/m);
-  assert.equal(table.stderr, '');
-  assert.match(yaml.stdout, /^command: listsensors$/m);
-  const total = 1024 * Number(/^MemTotal:\s+(\d+) kB$/m.exec(readFileSync('/proc/meminfo', 'utf8'))![1]);
-  const disk = await statfs('/');
-  for (const outcome of answer.outcomes) {
-    const readings = readingsOf(outcome);
-    const { v: at } = Object.fromEntries(readings.map((one) => [one.n, one]))['host/uptime']!;
-    const uptime = Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]);
-    assert.ok(at! <= uptime && at! > uptime - 60, `uptime ${at}, now ${uptime}`);
-    const fixed = (name: string) => readings.find(({ n }) => n === name);
-    assert.deepEqual([fixed('host/memory-total')?.v, fixed('host/memory-total')?.u], [total, 'B']);
-    assert.equal(fixed('host/disk-total')?.v, disk.blocks * disk.bsize);
-    assert.ok(fixed('host/memory-available')!.v! < total);
-    for (const { n, u, v, t, error } of readings) {
-      // RFC 8428 §4.5.1
-      assert.match(n, /^[A-Za-z0-9][A-Za-z0-9:._/-]*$/);
-      assert.match(table.stdout, new RegExp(`^${outcome.target} +${n} `, 'm'));
-      assert.match(yaml.stdout, new RegExp(`^ +(- )?"n": "?${n}"?$`, 'm'));
-      if (error) continue;
-      assert.match(u ?? '', /^(%RH|\/|1\/s|A|B|Cel|J|Ohm|Pa|T|V|W|lx|m|m\/s2|rad\/s|s)$/);
-      assert.ok(Number.isFinite(v), n);
-      assert.ok(Math.abs(t! - Date.now() / 1000) < 60, `time of ${n}`);
-    }
-  }
-});
-
-test('targets: some, one, and the other commands', async () => {
-  const [two, one, load, pinged, listed] = await Promise.all([
-    json(state, 'listsensors --target te1,te2', 0),
-    json(state, 'listsensors --target te1', 0),
-    json(state, 'readsensor host/load1', 0),
-    json(state, 'ping', 0),
-    json(state, 'nodes', 0),
-  ]);
-  assert.deepEqual(states(two.outcomes), [
-    ['te1', 'ok'],
-    ['te2', 'ok'],
-  ]);
-  assert.deepEqual(states(one.outcomes), [['te1', 'ok']]);
-  assert.equal(load.outcomes.length, 3);
-  for (const { result } of load.outcomes) assert.equal((result as Reading).n, 'host/load1');
-  for (const { target, result } of pinged.outcomes) assert.equal((result as { node: string }).node, target);
-  assert.deepEqual(presence(listed), { cm1: true, te1: true, te2: true, te3: true });
-});
-
-test('what a user may get wrong has its exit code and says so', async () => {
-  const empty = join(folder, 'empty');
-  mkdirSync(empty);
-  const [away, target, sensor, ...usage] = await Promise.all([
-    ask(state, 'ping', 7, { env: { MOM4C_XMPP_PORT: '1' } }),
-    ask(state, 'ping --target te1,te77', 6),
-    json(state, 'readsensor host/no-such', 3),
-    ask(state, 'ping --timeout 5', 2),
-    ask(state, 'ping --timeout 1h', 2),
-    ask(state, 'ping -o xml', 2),
-    ask(state, 'ping --target Te1', 2),
-    ask(state, 'pong', 2),
-    ask(state, 'readsensor', 2),
-    // It runs on the manager.
-    ask(state, 'nodes --target te1', 2),
-  ]);
-  assert.match(away.stderr, /^mom4c: M4C_XMPP_UNREACHABLE: .* 127\.0\.0\.1:1\n/);
-  assert.match(target.stderr, /^mom4c: M4C_UNKNOWN_TARGET: .*te77\n {2}→ /);
-  assert.equal(target.stdout, '');
-  for (const { state: outcome, error } of sensor.outcomes)
-    assert.deepEqual([outcome, error?.code], ['failed', 'M4C_SENSOR_UNKNOWN']);
-  for (const { stdout, stderr } of usage) {
-    assert.equal(stdout, '');
-    assert.match(stderr, /^error: /);
-  }
-  const nowhere = await mom4c(['nodes'], { cwd: empty });
-  assert.equal(nowhere.code, 9);
-  assert.match(nowhere.stderr, /M4C_NO_PROFILE/);
 });
 
 test('te3 dies in the middle of a command: its line says no-answer, the others did it', async () => {
@@ -456,25 +310,6 @@ test('lab down leaves no process, no port and no file', async () => {
   assert.equal((await mom4c(['lab', 'status', '--state', state])).code, 9);
 });
 
-async function json(of: string, line: string, expected: number): Promise<Answer> {
-  const { stdout } = await ask(of, `${line} -o json`, expected);
-  return answered.parse(JSON.parse(stdout));
-}
-
-function states(outcomes: Answer['outcomes']): [string, string][] {
-  return outcomes.map(({ target, state: outcome }) => [target, outcome]);
-}
-
-function readingsOf(outcome: Answer['outcomes'][number] | undefined): Reading[] {
-  assert.ok(outcome);
-  return (outcome.result as { sensors: Reading[] }).sensors;
-}
-
-function presence({ outcomes }: Answer): Record<string, boolean> {
-  const { nodes } = outcomes[0]!.result as { nodes: { name: string; present: boolean }[] };
-  return Object.fromEntries(nodes.map(({ name, present }) => [name, present]));
-}
-
 const isTaken = ({ msg }: { msg: string }): boolean => msg === 'taken';
 
 function portOf(url: string): number {
@@ -507,7 +342,7 @@ async function allHealthy(nodes: readonly Component[]): Promise<boolean> {
 }
 
 /** What the server at this port shows to a client that trusts `ca` only. Rejects if that does not verify it. */
-async function certificateAt(at: number, ca: Buffer): Promise<X509Certificate> {
+async function certificateAt(at: number, ca: Buffer | string): Promise<X509Certificate> {
   const tcp = connectTcp({ host: '127.0.0.1', port: at });
   // NATS greets in the clear, and then both sides change to TLS.
   if (at === portOf(domain.nats.url)) await new Promise((resolve) => tcp.once('data', resolve));
@@ -522,27 +357,4 @@ async function certificateAt(at: number, ca: Buffer): Promise<X509Certificate> {
     socket.on('error', () => {});
     socket.destroy();
   }
-}
-
-/** A device tree as drivers write it, one thermometer of which delivers a wrong checksum; and a small host. */
-function makeTrees(root: string): { sysfs: string; procfs: string } {
-  const files = {
-    'sys/class/hwmon/hwmon0/name': 'lm75',
-    'sys/class/hwmon/hwmon0/temp1_input': '21500',
-    'sys/class/hwmon/hwmon0/fan1_input': '1200',
-    'sys/class/thermal/thermal_zone0/type': 'cpu-thermal',
-    'sys/class/thermal/thermal_zone0/temp': '48312',
-    'sys/bus/iio/devices/iio:device0/name': 'bme280',
-    'sys/bus/iio/devices/iio:device0/in_pressure_input': '101.325',
-    'sys/bus/w1/devices/28-0000075a1b2c/w1_slave':
-      '72 01 4b 46 7f ff 0e 10 57 : crc=57 NO\n72 01 4b 46 7f ff 0e 10 57 t=23125',
-    'proc/loadavg': '0.10 0.20 0.30 1/100 4711',
-    'proc/meminfo': 'MemTotal:           1000 kB\nMemFree:             500 kB\nMemAvailable:        600 kB',
-    'proc/uptime': '4711.25 9000.00',
-  };
-  for (const [name, text] of Object.entries(files)) {
-    mkdirSync(dirname(join(root, name)), { recursive: true });
-    writeFileSync(join(root, name), `${text}\n`);
-  }
-  return { sysfs: join(root, 'sys'), procfs: join(root, 'proc') };
 }
