@@ -15,9 +15,8 @@ const [name = '', ...args] = process.argv.slice(2);
 if (benches.includes(name)) {
   // A process of its own: nothing of this one is in the figures.
   const child = spawn(process.execPath, [join(folder, name + SUFFIX), ...args], { stdio: 'inherit' });
-  for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
-  // A terminal sends Ctrl-C to both; the benchmark takes down what it has started, then we end with it.
-  process.on('SIGINT', () => {});
+  // It takes down what it has started, once, however often it is told; then we end with it.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
   child.on('exit', (code) => (process.exitCode = code ?? 1));
 } else {
   console.error(`usage: npm run bench -- NAME [arguments…]; there are: ${benches.toSorted().join(', ')}`);

@@ -4,14 +4,14 @@
  * How long nobody commands: from SIGKILL, and from SIGSTOP, of the manager that leads until a task executor obeys the next
  * epoch, with commands under way all the time. What counts is said in docs/benchmark-fail-over.md.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startLab, xmppServerKind } from '@mom4c/lab';
 import type { LabDomain } from '@mom4c/lab';
 import { openAdministrator } from '../support/administrator-session.ts';
 import { leaderOf, untilStandbys } from '../support/leader.ts';
+import { makeRunFolder } from '../support/run-folder.ts';
 import { steadyLoad } from '../support/steady-load.ts';
 import { percentile } from './common/figures.ts';
 import { about, headOf, placed, table } from './common/report.ts';
@@ -52,9 +52,9 @@ const WAYS: readonly Way[] = [
   { name: 'SIGSTOP', signal: 'SIGSTOP', rounds: Number(values.hangs) },
 ];
 
-const folder = mkdtempSync(join(tmpdir(), 'mom4c-bench-'));
+const folder = makeRunFolder('bench');
 const lab = await startLab({
-  ...{ folder: join(folder, 'lab'), server, managers: MANAGERS.length, executors: EXECUTORS.length },
+  ...{ ...folder.lab, server, managers: MANAGERS.length, executors: EXECUTORS.length },
   nodeSettings: { cm: { lease: { seconds: lease } } },
 });
 try {
@@ -76,7 +76,7 @@ try {
   }
 } finally {
   await lab.down();
-  rmSync(folder, { recursive: true, force: true });
+  folder.remove();
 }
 
 async function once(

@@ -5,11 +5,11 @@
  * server. In turn, log-in by log-in and second by second, so that a machine that slows down slows all of them down;
  * compare ratios, not figures of two runs.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startLab, xmppServerKind } from '@mom4c/lab';
+import { makeRunFolder } from '../support/run-folder.ts';
 import { figureOf, pooled } from './common/figures.ts';
 import type { Figure, Usage } from './common/figures.ts';
 import type { Measured } from './common/closed-loop.ts';
@@ -43,17 +43,14 @@ const seconds = Number(values.seconds);
 const server = xmppServerKind(values.server);
 const levels = values.levels.split(',').map(Number);
 
-const abort = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => abort.abort());
-const logIns = logInFigures(await measureLogIns(Number(values['log-ins']), progress, abort.signal));
+const logIns = logInFigures(await measureLogIns(Number(values['log-ins']), progress));
 const figures = await measureWays();
-if (!abort.signal.aborted) publish({ ...about(), server, secondsEach: seconds, logIns, ways: figures });
+publish({ ...about(), server, secondsEach: seconds, logIns, ways: figures });
 
 async function measureWays(): Promise<Figure[]> {
-  const folder = mkdtempSync(join(tmpdir(), 'mom4c-bench-'));
+  const folder = makeRunFolder('bench');
   const lab = await startLab({
-    ...{ folder: join(folder, 'lab'), domains: [NEAR, FAR], server, executors: 0, idp: true },
-    signal: abort.signal,
+    ...{ ...folder.lab, domains: [NEAR, FAR], server, executors: 0, idp: true },
   });
   try {
     const opened = await openWays(lab, lab.domain(NEAR), lab.domain(FAR));
@@ -63,15 +60,14 @@ async function measureWays(): Promise<Figure[]> {
         await way.load({ inFlight: WARM_UP_IN_FLIGHT, seconds: Number(values['warm-up']) });
       }
       const found: Figure[] = [];
-      for (const inFlight of levels)
-        if (!abort.signal.aborted) found.push(...(await level(opened, inFlight)));
+      for (const inFlight of levels) found.push(...(await level(opened, inFlight)));
       return found;
     } finally {
       await opened.stop();
     }
   } finally {
     await lab.down();
-    rmSync(folder, { recursive: true, force: true });
+    folder.remove();
   }
 }
 

@@ -5,11 +5,11 @@
  * product, with 1 to 40 of them in flight. Level by level through all paths, so that a machine that slows down slows
  * all of them down; compare ratios, not figures of two runs.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startLab, xmppServerKind } from '@mom4c/lab';
+import { makeRunFolder } from '../support/run-folder.ts';
 import { figureOf } from './common/figures.ts';
 import type { Figure } from './common/figures.ts';
 import { about, placed } from './common/report.ts';
@@ -39,29 +39,24 @@ const seconds = Number(values.seconds);
 const server = xmppServerKind(values.server);
 const levels = values.levels.split(',').map(Number);
 
-const abort = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => abort.abort());
-const folder = mkdtempSync(join(tmpdir(), 'mom4c-bench-'));
-const state = join(folder, 'lab');
-const lab = await startLab({ folder: state, domains: [DOMAIN], server, executors: 1, signal: abort.signal });
+const folder = makeRunFolder('bench');
+const lab = await startLab({ ...folder.lab, domains: [DOMAIN], server, executors: 1 });
 try {
-  const paths = await openPaths(state, lab.domain(DOMAIN));
+  const paths = await openPaths(folder, lab.domain(DOMAIN));
   try {
     const figures: Figure[] = [];
     for (const path of paths.all) {
       progress(`warming up: ${path.name}`);
       await path.load({ ...WARM_UP, seconds: Number(values['warm-up']) });
     }
-    for (const inFlight of levels)
-      for (const path of paths.all) if (!abort.signal.aborted) figures.push(await point(path, inFlight));
-    if (!abort.signal.aborted)
-      publish({ ...about(), server, secondsEach: seconds, resultOctets: paths.resultOctets, figures });
+    for (const inFlight of levels) for (const path of paths.all) figures.push(await point(path, inFlight));
+    publish({ ...about(), server, secondsEach: seconds, resultOctets: paths.resultOctets, figures });
   } finally {
     await paths.stop();
   }
 } finally {
   await lab.down();
-  rmSync(folder, { recursive: true, force: true });
+  folder.remove();
 }
 
 async function point(path: Path, inFlight: number): Promise<Figure> {

@@ -5,14 +5,14 @@
  * Three machines, each with a manager and a NATS server, under a steady load: what the loss of one whole machine is, by what
  * was on it and by whether it said goodbye.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startLab, xmppServerKind } from '@mom4c/lab';
 import { openAdministrator } from '../support/administrator-session.ts';
 import { countedActs } from '../support/counted-acts.ts';
 import { noMachines } from '../support/lost-machines.ts';
+import { makeRunFolder } from '../support/run-folder.ts';
 import { percentile } from './common/figures.ts';
 import { about, headOf, placed, table } from './common/report.ts';
 import { loseMachine } from './fail-over/machine-loss.ts';
@@ -54,10 +54,10 @@ const [rounds, inFlight, rest, away, lease] = (['losses', 'in-flight', 'rest', '
   (name) => Number(values[name]),
 ) as [number, number, number, number, number];
 
-const folder = mkdtempSync(join(tmpdir(), 'mom4c-bench-'));
-const acts = countedActs(folder, EXECUTORS, TIMEOUT_MS);
+const folder = makeRunFolder('bench');
+const acts = countedActs(folder.path, EXECUTORS, TIMEOUT_MS);
 const lab = await startLab({
-  ...{ folder: join(folder, 'lab'), server, managers: 3, machines: 3, executors: EXECUTORS.length },
+  ...{ ...folder.lab, server, managers: 3, machines: 3, executors: EXECUTORS.length },
   nodeSettings: { ...acts.nodeSettings, cm: { lease: { seconds: lease } } },
 });
 try {
@@ -88,7 +88,7 @@ try {
 } finally {
   await lab.down();
   await acts.close();
-  rmSync(folder, { recursive: true, force: true });
+  folder.remove();
 }
 
 function classes(): [Role, Farewell][] {

@@ -4,8 +4,7 @@
  * What a thousand task executors' directed presence costs server and manager; how soon the loss of one of them is noticed; and when
  * the next manager has all of them.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { EventRecord } from '@mom4c/core';
@@ -18,6 +17,7 @@ import { cuttableProxy } from '../support/cuttable-proxy.ts';
 import { parseExposition } from '../support/exposition.ts';
 import { stealIdentity } from '../support/hostile-client.ts';
 import { leaderOf, untilStandbys } from '../support/leader.ts';
+import { makeRunFolder } from '../support/run-folder.ts';
 import { percentile, round } from './common/figures.ts';
 import { startForked } from './common/forked.ts';
 import { processUsage } from './common/process-usage.ts';
@@ -54,8 +54,8 @@ const note = (what: string, figure: string): void => {
   console.error(`${what}: ${figure}`);
 };
 
-const folder = mkdtempSync(join(tmpdir(), 'mom4c-bench-'));
-const lab = await startLab({ folder: join(folder, 'lab'), server, managers: 2, executors: 0 });
+const folder = makeRunFolder('bench');
+const lab = await startLab({ ...folder.lab, server, managers: 2, executors: 0 });
 const crowd = startForked<ToCrowd, FromCrowd>(join(import.meta.dirname, 'presence/crowd.ts'));
 const relays: Awaited<ReturnType<typeof cuttableProxy>>[] = [];
 try {
@@ -70,7 +70,7 @@ try {
   await crowd.stop();
   await lab.down();
   await Promise.all(relays.map((relay) => relay.close()));
-  rmSync(folder, { recursive: true, force: true });
+  folder.remove();
 }
 publish();
 

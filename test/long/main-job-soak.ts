@@ -1,13 +1,13 @@
 /** The main job for an hour: one lab, a steady load, and nothing may be lost or grow. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Mom4cError } from '@mom4c/core';
 import { familyOf, isAlive, startLab, type Lab, type LabDomain, type ProcessIdentity } from '@mom4c/lab';
 import type { Requester } from '@mom4c/member';
 import { createLogger } from '@mom4c/runtime';
 import { openAdministrator } from '../support/administrator-session.ts';
+import { makeRunFolder } from '../support/run-folder.ts';
 import { type MemoryWatch, watchMemory } from './memory.ts';
 import type { Options, Part, PartResult } from './part.ts';
 
@@ -24,9 +24,9 @@ export const mainJobSoak: Part = {
     'one lab with three executors under a steady load of five requests a second, an hour by default: everything that was accepted ' +
     'has its outcome, every target has one, no process grows or ends, none is left afterwards',
   async run(options) {
-    const folder = mkdtempSync(join(tmpdir(), 'mom4c-soak-'));
+    const folder = makeRunFolder('soak');
     try {
-      const lab = await startLab({ folder: join(folder, 'lab'), executors: EXECUTORS });
+      const lab = await startLab({ ...folder.lab, executors: EXECUTORS });
       const family = processesOf(lab.domains[0]!);
       let result: PartResult;
       try {
@@ -37,7 +37,7 @@ export const mainJobSoak: Part = {
       const ghosts = family.filter(isAlive);
       return { ...result, faults: [...result.faults, ...ghosts.map(({ pid }) => `process ${pid} is left`)] };
     } finally {
-      rmSync(folder, { recursive: true, force: true });
+      folder.remove();
     }
   },
 };

@@ -1,5 +1,6 @@
 /** `npm run test:long [-- NAME…] [--minutes N] [--rounds N]`: what takes minutes to an hour. */
 import { parseArgs } from 'node:util';
+import { interrupted } from '../support/interruption.ts';
 import { failOver } from './fail-over.ts';
 import { federationSoak } from './federation-soak.ts';
 import { fuzzMillion } from './fuzz-million.ts';
@@ -39,7 +40,7 @@ if (
   const names = PARTS.map(({ name }) => name).join(', ');
   console.error(`usage: npm run test:long [-- NAME…] [--minutes N] [--rounds N]; there are: ${names}`);
   process.exitCode = EX_USAGE;
-} else for (const part of chosen) await runPart(part);
+} else for (const part of chosen) if (!interrupted.aborted) await runPart(part);
 
 /** `fail-over` stands for all whose names begin with it. */
 function covers(wanted: string, name: string): boolean {
@@ -51,6 +52,7 @@ async function runPart(part: Part): Promise<void> {
   const [commit, date, start] = [commitOf(), new Date().toISOString(), performance.now()];
   const say = (line: string): void => console.log(`  ${line}`);
   const result = await part.run({ minutes, rounds, say }).catch(failure);
+  if (interrupted.aborted) return;
   const seconds = Math.round((performance.now() - start) / 1000);
   keepResult(part, { ...result, commit, date, seconds }, PARTS);
   for (const [what, count] of Object.entries(result.counts)) console.log(`  ${what}: ${count}`);
@@ -59,6 +61,6 @@ async function runPart(part: Part): Promise<void> {
 }
 
 function failure(thrown: unknown): PartResult {
-  console.error(thrown);
+  if (!interrupted.aborted) console.error(thrown);
   return { counts: {}, faults: [thrown instanceof Error ? thrown.message : String(thrown)] };
 }

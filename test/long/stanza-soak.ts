@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import type { Log } from '@mom4c/core';
 import { startXmppServer } from '@mom4c/lab';
 import { connect, textOf, xml, type Incoming, type XmppSession } from '@mom4c/xmpp';
+import { endIfInterrupted } from '../support/interruption.ts';
 import { createOpensslAuthority } from '../support/openssl-authority.ts';
 import { type Relay, startRelay } from './chopping-relay.ts';
 import type { Options, Part, PartResult } from './part.ts';
@@ -39,6 +40,8 @@ export const stanzaSoak: Part = {
       tls,
       managers: ['cm'],
     });
+    const remove = (): void => rmSync(folder, { recursive: true, force: true });
+    const forget = endIfInterrupted(() => server.stop().then(remove));
     const relays = [await startRelay(server.port), await startRelay(server.port)] as const;
     const sessions = [SENDER, RECEIVER].map((jid, index) => {
       const name = jid.slice(0, jid.indexOf('@'));
@@ -52,7 +55,8 @@ export const stanzaSoak: Part = {
       await Promise.all(sessions.map((session) => session.stop()));
       await Promise.all(relays.map((relay) => relay.close()));
       await server.stop();
-      rmSync(folder, { recursive: true, force: true });
+      remove();
+      forget();
     }
   },
 };

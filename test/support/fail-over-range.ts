@@ -1,7 +1,4 @@
 /** Three managers, each behind relays, two executors whose acts are counted, and an administrator who keeps asking. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { startLab } from '@mom4c/lab';
 import type { Component, LabDomain, XmppServerKind } from '@mom4c/lab';
 import { openAdministrator } from './administrator-session.ts';
@@ -11,6 +8,7 @@ import type { CountedActs } from './counted-acts.ts';
 import { putBehindRelays } from './cut-off.ts';
 import type { Ways } from './cut-off.ts';
 import { leaderOf, untilStandbys } from './leader.ts';
+import { makeRunFolder } from './run-folder.ts';
 import { settles } from './settles.ts';
 import { steadyLoad } from './steady-load.ts';
 import type { SteadyLoad } from './steady-load.ts';
@@ -55,10 +53,10 @@ export type Load = {
 
 export async function openFailOverRange(options: RangeOptions): Promise<FailOverRange> {
   const { inFlight, restMs } = options.load ?? { inFlight: IN_FLIGHT, restMs: 0 };
-  const folder = mkdtempSync(join(tmpdir(), 'mom4c-fail-over-'));
-  const acts = countedActs(folder, EXECUTORS, TIMEOUT);
+  const folder = makeRunFolder('fail-over');
+  const acts = countedActs(folder.path, EXECUTORS, TIMEOUT);
   const lab = await startLab({
-    folder: join(folder, 'lab'),
+    ...folder.lab,
     server: options.server,
     managers: MANAGERS.length,
     executors: EXECUTORS.length,
@@ -72,7 +70,7 @@ export async function openFailOverRange(options: RangeOptions): Promise<FailOver
   const { requester } = admin;
   let load: SteadyLoad | undefined;
   return {
-    ...{ folder, domain, admin, acts, ways },
+    ...{ folder: folder.path, domain, admin, acts, ways },
     async begin() {
       void load?.end();
       await mend(domain, ways);
@@ -87,7 +85,7 @@ export async function openFailOverRange(options: RangeOptions): Promise<FailOver
       await lab.down();
       await acts.close();
       await Promise.all([...ways.values()].map((way) => way.close()));
-      rmSync(folder, { recursive: true, force: true });
+      folder.remove();
     },
   };
 }

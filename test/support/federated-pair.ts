@@ -3,9 +3,6 @@
  * way; in each domain a room of its manager, and a node of the other domain to be in it. Nobody comes back into a room
  * by himself: who is in after a fault is a ghost.
  */
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { startLab } from '@mom4c/lab';
 import type { Lab, LabDomain } from '@mom4c/lab';
 import { connect, joinRoom, xml } from '@mom4c/xmpp';
@@ -13,6 +10,7 @@ import type { Element, Room, XmppSession } from '@mom4c/xmpp';
 import { cuttableProxy } from './cuttable-proxy.ts';
 import { readMetric } from './exposition.ts';
 import { pemOf, silent, stealIdentity } from './hostile-client.ts';
+import { makeRunFolder } from './run-folder.ts';
 
 export const DOMAINS = ['alpha.test', 'beta.test'] as const;
 export type Name = (typeof DOMAINS)[number];
@@ -56,10 +54,9 @@ export type Pair = {
 };
 
 export async function openPair(): Promise<Pair> {
-  const folder = mkdtempSync(join(tmpdir(), 'mom4c-pair-'));
-  chmodSync(folder, 0o711);
+  const folder = makeRunFolder('pair');
   const lab = await startLab({
-    folder: join(folder, 'lab'),
+    ...folder.lab,
     domains: DOMAINS,
     server: { 'alpha.test': 'ejabberd', 'beta.test': 'prosody' },
     executors: 0,
@@ -72,7 +69,7 @@ export async function openPair(): Promise<Pair> {
       await relay.close();
     }
     await lab.down();
-    rmSync(folder, { recursive: true, force: true });
+    folder.remove();
   };
   try {
     for (const name of DOMAINS) sides.set(name, await openSide(lab, name));

@@ -7,6 +7,7 @@ import { systemClock as clock, systemRandom as random } from '@mom4c/core';
 import { connectS2s, xml } from '@mom4c/xmpp';
 import { createAgentRange } from '../../support/agent-range.ts';
 import type { AgentRange } from '../../support/agent-range.ts';
+import { endIfInterrupted } from '../../support/interruption.ts';
 import { monotonicMs } from '../../support/range-agent.ts';
 import type { RangeAgent } from '../../support/range-agent.ts';
 import { startForked } from '../common/forked.ts';
@@ -32,18 +33,15 @@ type Party = {
 };
 
 /** @returns one of each kind for each round, in the order in which they were made */
-export async function measureLogIns(
-  rounds: number,
-  progress: (line: string) => void,
-  signal: AbortSignal,
-): Promise<LogIn[]> {
+export async function measureLogIns(rounds: number, progress: (line: string) => void): Promise<LogIn[]> {
   const range = await createAgentRange([ALPHA, BETA]);
+  const forget = endIfInterrupted(() => range.stop());
   const forked = startForked<ToParty, FromParty>(PARTY);
   try {
     const ports = await forked.call({ type: 'start', plan: range.planOf(BETA) }, 'ready');
     const party = { process: forked, ...ports };
     const found: LogIn[] = [];
-    for (let round = -WARM_UP_ROUNDS; round < rounds && !signal.aborted; round += 1) {
+    for (let round = -WARM_UP_ROUNDS; round < rounds; round += 1) {
       const made = await oneOfEach(range, party);
       if (round >= 0) found.push(...made);
       progress(made.map(({ kind, total }) => `${kind} ${total.toFixed(1)} ms`).join(', '));
@@ -52,6 +50,7 @@ export async function measureLogIns(
   } finally {
     await forked.stop();
     await range.stop();
+    forget();
   }
 }
 

@@ -1,10 +1,8 @@
 /** The ways that are compared, and the processes on each of them. */
-import { rmSync, mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { DomainDescription, LabDomain } from '@mom4c/lab';
 import { enrolToken } from '../../support/cli.ts';
 import { makeNode } from '../../support/hand-made-node.ts';
+import type { RunFolder } from '../../support/run-folder.ts';
 import type { Load, Measured } from '../common/closed-loop.ts';
 import type { Usage } from '../common/figures.ts';
 import { processUsage } from '../common/process-usage.ts';
@@ -25,20 +23,16 @@ export type Paths = { readonly all: readonly Path[]; readonly resultOctets: numb
 const KEYS: readonly KeyKind[] = ['P-256', 'RSA-2048'];
 
 /** The product first: what it answers is what the other paths carry. */
-export async function openPaths(state: string, domain: LabDomain): Promise<Paths> {
-  const folder = mkdtempSync(join(tmpdir(), 'mom4c-bench-'));
+export async function openPaths(folder: RunFolder, domain: LabDomain): Promise<Paths> {
   const serverUsage = () => ({ server: { cpu: processUsage(domain.xmppServer.process!.pid) } });
   const product = await startProduct(domain);
   const { result } = product;
-  const stops: (() => Promise<void> | void)[] = [
-    () => rmSync(folder, { recursive: true, force: true }),
-    () => product.stop(),
-  ];
+  const stops: (() => Promise<void> | void)[] = [() => product.stop()];
 
   const startTrio = async (key: KeyKind) => {
     const description = domain.describe();
     const hop = async (role: 'client' | 'manager' | 'executor', next?: string) => {
-      const config = await makeMember(state, folder, description, role, key);
+      const config = await makeMember(folder.lab.folder, folder.path, description, role, key);
       const started = await startHop({ role, key, config, next, result });
       stops.push(() => started.stop());
       return started;
