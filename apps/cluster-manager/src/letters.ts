@@ -1,16 +1,22 @@
 /** Letters that arrive at a manager's doors: opened for its addresses, and what is refused is counted. */
-import { Mom4cError, parseJid } from '@mom4c/core';
+import { Mom4cError, Turns, parseJid } from '@mom4c/core';
 import type { BareJid } from '@mom4c/core';
 import { letterIn } from '@mom4c/member';
 import type { Member, Refusals } from '@mom4c/member';
 import type { PayloadType, Received } from '@mom4c/messaging';
 import type { Element } from '@mom4c/xmpp';
 
-export class Letters {
-  readonly #member: Member;
-  readonly #refusals: Refusals;
+export type LetterParts = Pick<Member, 'service' | 'address' | 'postbox' | 'errorOf'> & {
+  readonly settings: Pick<Member['settings'], 'name' | 'domain'>;
+};
 
-  constructor(member: Member, refusals: Refusals) {
+export class Letters {
+  readonly #member: LetterParts;
+  readonly #refusals: Refusals;
+  /** To open a letter and check its signature is the most that anybody can make a manager do unasked. */
+  readonly #turns = new Turns();
+
+  constructor(member: LetterParts, refusals: Refusals) {
     this.#member = member;
     this.#refusals = refusals;
   }
@@ -23,6 +29,7 @@ export class Letters {
   ): Promise<Received<T>> {
     const { service, address, settings, postbox } = this.#member;
     const sender = this.#senderOf(from);
+    await this.#turns.take(sender);
     const letter = letterIn(element);
     if (!letter) throw new Mom4cError('M4C_NOT_SIGNED');
     const audience = { addresses: [service, address], rooms: [], name: settings.name };

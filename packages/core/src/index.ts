@@ -21,4 +21,5 @@ export * from './ports.ts';
 export * from './printable.ts';
 export * from './random.ts';
 export * from './table.ts';
+export * from './turns.ts';
 export * from './version.ts';

@@ -39,7 +39,7 @@ export const REQUEST_LIMITS: FairLimits = {
   running: 128,
   runningPerParty: 32,
   perParty: { pieces: 128, octets: 8 * MAX_STANZA_OCTETS },
-  total: { pieces: 1024, octets: 128 * MAX_STANZA_OCTETS },
+  total: { pieces: 8192, octets: 128 * MAX_STANZA_OCTETS },
 };
 
 export function createResponder(

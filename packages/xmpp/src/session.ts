@@ -87,19 +87,19 @@ export type XmppSession = {
   shareByOccupant(room: BareJid): () => void;
 };
 
-/** Messages that listeners work on, and that wait for their turn; more is dropped. */
+/** Messages that listeners work on, and that wait for their turn; more is dropped. All that a domain has may answer at once. */
 const MESSAGE_LIMITS: FairLimits = {
   running: 128,
   runningPerParty: 32,
   perParty: { pieces: 256, octets: 8 * MAX_STANZA_OCTETS },
-  total: { pieces: 2048, octets: 128 * MAX_STANZA_OCTETS },
+  total: { pieces: 8192, octets: 128 * MAX_STANZA_OCTETS },
 };
 /** Presences never wait: what was said before a connection was lost must not be heard after. */
 const PRESENCE_LIMITS: FairLimits = {
-  running: 1024,
+  running: 8192,
   runningPerParty: 64,
   perParty: { pieces: 64, octets: 2 * MAX_STANZA_OCTETS },
-  total: { pieces: 1024, octets: 128 * MAX_STANZA_OCTETS },
+  total: { pieces: 8192, octets: 128 * MAX_STANZA_OCTETS },
 };
 
 /** Makes a session; `start` logs it in. @throws Mom4cError M4C_MALFORMED, M4C_CONFIG (address, password) */
