@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import { Mom4cError, systemClock, systemRandom, uuidv7 } from '@mom4c/core';
 import type { Certificate, ErrorCode, Log, SessionKey } from '@mom4c/core';
 import type { LabDomain } from '@mom4c/lab';
@@ -28,6 +29,9 @@ export type HostileClient = {
   open(letter: Element, known: readonly Certificate[], keys?: readonly SessionKey[]): Promise<Json>;
   stop(): Promise<void>;
 };
+
+/** Of an XMPP server. */
+export type Endpoint = { readonly host: string; readonly port: number; readonly domain: string };
 
 export type Json = Record<string, unknown>;
 
@@ -100,12 +104,30 @@ export async function signedInTheClear(as: Identity, content: Json): Promise<[El
   ];
 }
 
+/** What writes itself into a stream: no library looks at it. */
+export type RawStream = {
+  readonly socket: TLSSocket;
+  /** Of what the server has said; forgotten when something that was waited for has come. */
+  readonly heard: string;
+  /** @throws Error if the server closes the connection before */
+  until(pattern: RegExp): Promise<void>;
+  readonly closed: Promise<void>;
+};
+
 /** Logs in by hand, sends this text, whatever it is, and waits for the server to end the stream.
  *  @returns what the server said after the log-in */
 export async function sendRaw(domain: LabDomain, own: Keystore, bare: string, text: string): Promise<string> {
+  const stream = await openRaw(endpointOf(domain), own, bare);
+  stream.socket.write(text);
+  await stream.closed;
+  return stream.heard;
+}
+
+/** Logs in by hand, under whatever resource the server gives. */
+export async function openRaw(to: Endpoint, own: Keystore, bare: string): Promise<RawStream> {
   const { ca, cert, key } = pemOf(own);
-  const { host, port } = domain.describe().xmpp;
-  const socket = connectTls({ host, port, servername: domain.name, ca, cert, key });
+  const { host, port, domain } = to;
+  const socket = connectTls({ host, port, servername: domain, ca, cert, key });
   let heard = '';
   let wake = (): void => {};
   socket.setEncoding('utf8').on('data', (octets: string) => {
@@ -114,31 +136,34 @@ export async function sendRaw(domain: LabDomain, own: Keystore, bare: string, te
   });
   // A server that has said why it ends the stream may reset the connection under what we are still sending.
   const closed = new Promise<void>((resolve) => socket.on('error', () => {}).once('close', () => resolve()));
-  const until = async (pattern: string): Promise<void> => {
-    while (!heard.includes(pattern)) {
+  const until = async (pattern: RegExp): Promise<void> => {
+    while (!pattern.test(heard)) {
       if (socket.destroyed) throw new Error(`the server closed the connection: ${heard.slice(-500)}`);
       await Promise.race([closed, new Promise<void>((resolve) => (wake = resolve))]);
     }
     heard = '';
   };
-  const header = `<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='${domain.name}' version='1.0'>`;
+  const header = `<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='${domain}' version='1.0'>`;
   const authzid = Buffer.from(bare).toString('base64');
   socket.write(header);
-  await until('</stream:features>');
+  await until(/<\/stream:features>/);
   socket.write(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='EXTERNAL'>${authzid}</auth>`);
-  await until('<success');
+  await until(/<success/);
   socket.write(header);
-  await until('</stream:features>');
-  socket.write("<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>");
-  await until("id='b'");
-  socket.write(text);
-  await closed;
-  return heard;
+  await until(/<\/stream:features>/);
+  socket.write("<iq type='set' id='bound'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>");
+  await until(/<iq [^>]*id=['"]bound/);
+  return {
+    ...{ socket, until, closed },
+    get heard() {
+      return heard;
+    },
+  };
 }
 
 export const newId = (): string => uuidv7(systemClock, systemRandom);
 
-function endpointOf(domain: LabDomain): { host: string; port: number; domain: string } {
+export function endpointOf(domain: LabDomain): Endpoint {
   const { host, port } = domain.describe().xmpp;
   return { host, port, domain: domain.name };
 }
