@@ -5,7 +5,8 @@
 // a lease taken though not wanted any more; five sixths → six; end of the lease ten per cent early; old writes seen as new;
 // what the store has lost never corrected; a higher epoch in the log, or the own one of somebody else, not noticed; another record of
 // the same revision no news; epochs counted without the log (it never ends), without those seen before, beyond what can be
-// counted, on from another generation; an empty store that was not empty taken, or not seen as empty.
+// counted, on from another generation; an empty store that was not empty taken, or not seen as empty; every failure taken for a lost
+// majority.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { silentLog } from '@mom4c/core';
@@ -237,6 +238,22 @@ test('a renewal counts from before its write, too', async () => {
   await time.advance(1);
   assert.equal(cm1.candidate.holding, false);
 });
+
+for (const [fate, withoutMajority] of [
+  ['not done', true],
+  ['held back', false],
+] as const)
+  test(`whoever loses the lease knows whether it was for want of a majority: ${fate}`, async () => {
+    const { time, store, cm1 } = await threeManagers();
+    for (const name of ['cm1', 'cm2', 'cm3']) store.fates.set(name, fate);
+    await time.advance((LEASE * 5) / 6);
+    assert.deepEqual(cm1.states.at(-1), { holding: false, reason: 'lease ran out' });
+    assert.equal(cm1.candidate.withoutMajority, withoutMajority);
+    store.fates.clear();
+    store.release();
+    await time.advance(LEASE);
+    assert.equal(cm1.candidate.withoutMajority, false);
+  });
 
 test('a renewal that is never answered is tried again in time', async () => {
   const { time, store, cm1 } = await threeManagers();
