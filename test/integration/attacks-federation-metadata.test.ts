@@ -33,7 +33,6 @@ let edition = 0;
 before(async () => {
   folder = mkdtempSync(join(tmpdir(), 'mom4c-metadata-attacks-'));
   // By ejabberd, where one connection carries all hosts: the gateway is told of partners here whom its server does not know.
-  // Partners come and go without a change to the server's configuration, as they do on ejabberd alone.
   lab = await startLab({ folder, domains: [ALPHA, BETA], server: 'ejabberd', idp: true, executors: 0 });
   await lab.domain(ALPHA).gateway.stop();
   log = openNodeLog(lab.domain(BETA).gateway.process!.logFile);
