@@ -92,7 +92,8 @@ export function observabilityPage(): string {
     ),
     '## Metrics',
     `All names begin with \`${METRIC_PREFIX}\`, and all series have the label \`app\`. The standard metrics of processes ` +
-      '(`process_*`) and of Node (`nodejs_*`, the delay of the event loop among them) are there as well.',
+      '(`process_*`) and of Node (`nodejs_*`) are there as well. `nodejs_eventloop_lag_*` but for `nodejs_eventloop_lag_seconds` are times between ' +
+      'two looks that are a second apart: 1 s means that nothing was late.',
     ...GROUPS.flatMap(({ title, about, metrics }) => [
       `### ${title}`,
       about,
