@@ -87,11 +87,12 @@ export type XmppSession = {
   shareByOccupant(room: BareJid): () => void;
 };
 
-/** Messages that listeners work on, and that wait for their turn; more is dropped. All that a domain has may answer at once. */
+/** Messages that listeners work on, and that wait for their turn; more is dropped. All that a domain has may answer at once, and one
+ *  node may answer all that a manager has under way: 1,000 commands. */
 const MESSAGE_LIMITS: FairLimits = {
   running: 128,
   runningPerParty: 32,
-  perParty: { pieces: 256, octets: 8 * MAX_STANZA_OCTETS },
+  perParty: { pieces: 1024, octets: 16 * MAX_STANZA_OCTETS },
   total: { pieces: 8192, octets: 128 * MAX_STANZA_OCTETS },
 };
 /** Presences never wait: what was said before a connection was lost must not be heard after. */
