@@ -206,7 +206,6 @@ export class Term {
   }
 
   #adopt(): void {
-    if (this.#closed) return;
     const { journal, process } = this.#manager;
     this.#scene.world.say(process.name, `leads under ${text(this.epoch)}`);
     this.#begun = true;

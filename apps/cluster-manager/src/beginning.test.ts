@@ -1,6 +1,6 @@
 // Mutations seen red: nobody waits; who waits for a try that fails goes on; M4C_EPOCH told as it is, or every error as M4C_NO_MANAGER;
 // `lead` or what is adopted not awaited; nothing adopted; waiting does not end with the term; tried again at once, after the term,
-// or never; the end of the term told as a failure; who comes after the end goes on.
+// or never; adopted after the term; the end of the term told as a failure; who comes after the end goes on.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Mom4cError } from '@mom4c/core';
@@ -68,6 +68,15 @@ test('nobody waits for longer than the term, whatever the journal does, and hear
   await assert.rejects(beginning.wait(), { code: 'M4C_NO_QUORUM' });
   time.pass(10_000);
   assert.deepEqual([said, leads.length], [[], 1]);
+});
+
+test('nothing is adopted if `lead` is acknowledged after the term has ended', async () => {
+  const { beginning, leads, steps, term } = begin();
+  term.abort(new Mom4cError('M4C_NO_QUORUM'));
+  await beginning.settled;
+  leads[0]!.resolve();
+  await new Promise(setImmediate);
+  assert.deepEqual(steps, ['lead 1.7']);
 });
 
 test('it is not tried again once the term has ended', async () => {

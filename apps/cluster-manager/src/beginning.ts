@@ -5,7 +5,7 @@
  *
  * INVARIANTS:
  * - Nobody who waits goes on before a try has succeeded: with one that fails whoever waits for it is refused.
- * - Nobody waits for longer than the term.
+ * - Nobody waits for longer than the term, and nothing is adopted after it.
  */
 import { jitteredBackoff, pause } from '@mom4c/core';
 import type { Clock, Epoch, Random, SharedJournal } from '@mom4c/core';
@@ -72,8 +72,10 @@ export class Beginning {
   }
 
   async #leadAndAdopt(): Promise<void> {
-    const { journal, epoch, adopt } = this.#parts;
+    const { journal, epoch, adopt, ended } = this.#parts;
     await journal.lead(epoch);
+    // Acknowledged too late: whoever leads next adopts.
+    ended.throwIfAborted();
     await adopt();
   }
 }

@@ -195,6 +195,7 @@ export class CommandDesk {
       member.log.info({ id, command: command.name, late: left.late }, 'adopted');
       this.#begin(entry, signer, { command, args: payload.args, having, adopted: true }, left);
     } catch (thrown) {
+      if (this.#stopped) return;
       const error = member.errorOf(thrown, { id });
       if (error.retryable) return this.#adoptLater(entry, error);
       // Its requester's certificate is revoked, say: whether targets had it before is not known.

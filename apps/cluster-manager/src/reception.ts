@@ -2,8 +2,8 @@
  * Who arrives at `cm@D/active` with a question: a letter, answered by a letter sealed to whoever signed it.
  *
  * INVARIANTS:
- * - Nothing is answered before the term has begun, nor once it has ended or its lease may have run out: until then it waits, and then it
- *   is refused.
+ * - Nothing is begun before the term has begun, nor once it has ended or its lease may have run out: until then it waits, and then it
+ *   is refused. What was begun before that is answered.
  * - What is no letter for us is refused at once, before it waits.
  */
 import type { FullJid } from '@mom4c/core';
