@@ -29,7 +29,7 @@ if (!task) {
 
 if (task.debian) orExit(await provideDebianPackages(task.debian));
 // apt waits for network and disk much of its time, and so does npm.
-if (task.later) void provideDebianPackages(task.later);
+if (task.later) provideDebianPackages(task.later).catch(() => {}); // `setup` tries again, and says why
 if (!modulesAreCurrent()) orExit(await runLocked(MODULES_LOCK, 'modules.mjs'));
 // It builds only what is older than its sources.
 if (task.debian) orExit(await runLocked(MODULES_LOCK, '../build/build.mjs'));

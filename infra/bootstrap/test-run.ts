@@ -27,7 +27,8 @@ export type TestRun = {
 
 type Done = {
   readonly file: TestFile;
-  readonly counts: Counts /** Milliseconds. */;
+  readonly counts: Counts;
+  /** Milliseconds. */
   readonly duration: number;
 };
 

@@ -3,7 +3,8 @@
  * Honest messages go the same way before and after each attack.
  */
 // Mutations seen red, one each: everybody in the room read; depth not limited; size not limited; every message that cannot be
-// opened makes its receiver ask for the key; no limit of lines about one sender; log lines written as pino makes them.
+// opened makes its receiver ask for the key; no limit of lines about one sender; log lines written as pino makes them. Honest requests only take longer in the flood, which
+// no test asks, if letters are opened as they come (red: letters.test.ts of the manager), or without the limit of ejabberd.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';

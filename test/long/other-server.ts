@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { endIfInterrupted } from '../support/interruption.ts';
 import type { Part, PartResult } from './part.ts';
 
 const TASKS = join(import.meta.dirname, '../../infra/bootstrap/tasks.ts');
@@ -14,6 +15,10 @@ export const otherServer: Part = {
   async run({ say }) {
     const child = spawn(process.execPath, [TASKS, 'other-server'], { stdio: ['ignore', 'pipe', 'inherit'] });
     const ended = once(child, 'close');
+    const forget = endIfInterrupted(async () => {
+      child.kill();
+      await ended;
+    });
     let counts: PartResult['counts'] = {};
     for await (const line of createInterface({ input: child.stdout })) {
       say(line);
@@ -21,6 +26,7 @@ export const otherServer: Part = {
       if (passed !== undefined) counts = { passed, failed: failed!, skipped: skipped! };
     }
     const [code] = await ended;
+    forget();
     return { counts, faults: code === 0 ? [] : ['see what it says above'] };
   },
 };

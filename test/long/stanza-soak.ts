@@ -34,14 +34,15 @@ export const stanzaSoak: Part = {
     const folder = mkdtempSync(join(tmpdir(), 'mom4c-stanzas-'));
     const authority = createOpensslAuthority(folder);
     const { files: tls } = authority.issue('server', `DNS:${DOMAIN},DNS:conference.${DOMAIN},IP:127.0.0.1`);
-    const server = await startXmppServer('ejabberd', {
+    const starting = startXmppServer('ejabberd', {
       folder: join(folder, 'xmpp'),
       domain: DOMAIN,
       tls,
       managers: ['cm'],
     });
     const remove = (): void => rmSync(folder, { recursive: true, force: true });
-    const forget = endIfInterrupted(() => server.stop().then(remove));
+    const forget = endIfInterrupted(() => starting.then((server) => server.stop()).then(remove));
+    const server = await starting;
     const relays = [await startRelay(server.port), await startRelay(server.port)] as const;
     const sessions = [SENDER, RECEIVER].map((jid, index) => {
       const name = jid.slice(0, jid.indexOf('@'));

@@ -21,6 +21,8 @@ export type CountedActs = {
   /** Values that an executor was told to set and that it wrote more than once. */
   twice(): readonly string[];
   readonly count: number;
+  /** Of one of them. */
+  countOf(executor: string): number;
   /** From now on whoever writes to the executor's device waits. @returns lets them go on */
   block(executor: string): Promise<() => void>;
   close(): Promise<void>;
@@ -50,8 +52,9 @@ export function countedActs(folder: string, executors: readonly string[], timeou
       return { name: 'setactuator', args, targets: [target], timeout };
     },
     get count() {
-      return [...devices.values()].reduce((sum, { fifo }) => sum + actsOf(fifo).length, 0);
+      return executors.reduce((sum, name) => sum + this.countOf(name), 0);
     },
+    countOf: (executor) => actsOf(devices.get(executor)!.fifo).length,
     forget() {
       forgotten = number;
     },

@@ -76,7 +76,7 @@ export const SEPARATIONS: readonly Loss[] = [
   },
 ];
 
-/** Of one that acts: its device waits, it stands still while what was written is on its way back, and dies. */
+/** Its device waits, so an act is under way; it stands still before that is written, and dies before it can know. */
 export const executorKilled: Loss = {
   id: 'executor',
   name: 'an executor is killed between act and record',
@@ -84,13 +84,13 @@ export const executorKilled: Loss = {
   async strike({ domain, acts }) {
     const node = domain.node('te1');
     const log = openNodeLog(node.process!.logFile);
-    const mark = log.mark();
     const unblock = await acts.block('te1');
+    const mark = log.mark();
     await log.next(mark, 'sets', ({ msg }) => msg === 'sets');
     await freeze(node.process!.pid);
-    const acted = acts.count;
+    const acted = acts.countOf('te1');
     unblock();
-    await until(() => acts.count > acted);
+    await until(() => acts.countOf('te1') > acted);
     return killed(node);
   },
 };

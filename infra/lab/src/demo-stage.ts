@@ -26,7 +26,7 @@ const WIDTH = 110;
 /** Takes everything down in the end, and says whether the play did all that it states. */
 export async function perform(play: (stage: Stage) => Promise<void>): Promise<void> {
   const abort = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => abort.abort());
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => abort.abort());
   const folder = mkdtempSync(join(tmpdir(), 'mom4c-demo-'));
   let lab: Lab | undefined;
   const bringUp: Stage['bringUp'] = async (options) =>
