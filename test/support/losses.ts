@@ -1,5 +1,6 @@
 /** What may go wrong around three managers: each loss strikes under load, and is mended again. */
 import { openNodeLog } from './node-log.ts';
+import type { LogLine } from './node-log.ts';
 import { freeze } from './processes.ts';
 import { until } from './until.ts';
 import { MANAGERS } from './fail-over-range.ts';
@@ -86,7 +87,9 @@ export const executorKilled: Loss = {
     const log = openNodeLog(node.process!.logFile);
     const unblock = await acts.block('te1');
     const mark = log.mark();
-    await log.next(mark, 'sets', ({ msg }) => msg === 'sets');
+    // One sets it now, or is refused because of one that did just before.
+    const isHeld = ({ msg, code }: LogLine): boolean => msg === 'sets' || code === 'M4C_ACTUATOR_FAILED';
+    await log.next(mark, 'an act under way', isHeld);
     await freeze(node.process!.pid);
     const acted = acts.countOf('te1');
     unblock();
