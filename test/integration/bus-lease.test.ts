@@ -1,6 +1,6 @@
 // Mutation seen red, each in the test named: (1) no expected revision in a write ("one of several", "of two processes"); (2) unknown
 // fields let through ("what is not a lease"); (3) a lease that was deleted never written again ("a lease that was deleted");
-// (4) no new beginning after a loss ("a watch goes on").
+// (4) no new beginning after a loss ("a watch goes on"); (5) two seconds whatever is waited for ("a server that stands still").
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
@@ -30,6 +30,9 @@ after(async () => {
 
 const open = (bucket: string, over = bus): Promise<LeaseStore> =>
   openLeaseStore({ bus: over, bucket, replicas: 1, log: silent });
+/** As if it were one of three. */
+const openHasty = (bucket: string): Promise<LeaseStore> =>
+  openLeaseStore({ bus, bucket, replicas: 3, answerMs: 200, log: silent });
 const lease = (fields: Partial<LeaseRecord> = {}): LeaseRecord => ({
   holder: 'cm1',
   instance: 'abc',
@@ -193,17 +196,24 @@ test('a watch goes on over a restart of the server, and tells what stands there 
   watched.end();
 });
 
-test('a server that stands still is unreachable within two seconds', { timeout: 60_000 }, async () => {
+test('a server that stands still is unreachable within two seconds; one of three has no majority, within what is waited for', {
+  timeout: 60_000,
+}, async () => {
   const store = await open('FROZEN');
+  const hasty = await openHasty('FROZEN');
   const revision = (await store.write(lease(), 0))!;
   await freeze(domain.server.pid!);
   try {
     const begun = performance.now();
-    const calls = await Promise.allSettled([store.read(), store.write(lease(), revision)]);
+    const all = Promise.allSettled([store.read(), store.write(lease(), revision)]);
+    const few = Promise.allSettled([hasty.read(), hasty.write(lease(), revision)]);
+    const first = await Promise.race([all, few]);
+    const calls = await all;
     const took = performance.now() - begun;
     for (const call of calls)
       assert.equal(call.status === 'rejected' && call.reason.code, 'M4C_BUS_UNREACHABLE');
     assert.ok(took < 3000, `${took} ms`);
+    for (const call of first) assert.equal(call.status === 'rejected' && call.reason.code, 'M4C_NO_QUORUM');
   } finally {
     process.kill(domain.server.pid!, 'SIGCONT');
   }

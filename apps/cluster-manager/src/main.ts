@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { policyOf } from '@mom4c/access';
 import { connectBus, keepLeadersApart, openJournal, openLeaseStore } from '@mom4c/bus';
-import { Candidate } from '@mom4c/cluster';
+import { Candidate, storeLimitMs } from '@mom4c/cluster';
 import { VERSION } from '@mom4c/core';
 import type { Epoch, SharedJournal } from '@mom4c/core';
 import { journalRecords } from '@mom4c/messaging';
@@ -42,10 +42,11 @@ async function start(running: Running<ClusterManagerSettings>): Promise<Started>
   const { clock, random } = member;
   const started = clock.now();
   const { replicas } = settings.nats;
+  const leaseMs = settings.lease.seconds * 1000;
   const bus = await connectBus({ url: settings.nats.url, name: settings.name, tls: member.tls, log });
   onStop('bus', () => bus.close());
   const store = await awaitMajority(member, () =>
-    openLeaseStore({ bus, bucket: LEASE, replicas, clock, log }),
+    openLeaseStore({ bus, bucket: LEASE, replicas, answerMs: storeLimitMs(leaseMs), clock, log }),
   );
   const records = journalRecords(member.signer, member.verifier);
   const opened = await awaitMajority(member, () =>
@@ -80,7 +81,6 @@ async function start(running: Running<ClusterManagerSettings>): Promise<Started>
   const roster = new Roster(member, own, memory, events.rosterWatch);
   const standbys = new Standbys(settings.name, clock);
   const pings = metrics.counter(clusterManagerMetrics.pings);
-  const leaseMs = settings.lease.seconds * 1000;
   const generation = new Generation(join(settings.state, 'generation'), member, () => succession.consider());
   const candidate = new Candidate({
     name: settings.name,

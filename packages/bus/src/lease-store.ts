@@ -29,6 +29,8 @@ export type LeaseStoreOptions = {
   /** Made if missing. */
   readonly bucket: string;
   readonly replicas: 1 | 3;
+  /** Whoever reads and writes waits for no longer. More than two seconds are not waited for in any case. */
+  readonly answerMs?: number;
   readonly clock?: Clock;
   readonly log: Log;
 };
@@ -49,14 +51,15 @@ const leaseSchema: z.ZodType<LeaseRecord> = z.strictObject({
 /** @throws Mom4cError M4C_NO_QUORUM, M4C_BUS_UNREACHABLE */
 export async function openLeaseStore(options: LeaseStoreOptions): Promise<LeaseStore> {
   const { bus, bucket, replicas, log, clock = systemClock } = options;
+  const answerMs = Math.min(options.answerMs ?? ANSWER_LIMIT_MS, ANSWER_LIMIT_MS);
   const stream = `KV_${bucket}`;
   const subject = `$KV.${bucket}.${KEY}`;
 
   /** In bounded time, and with errors of the catalogue only. */
-  const ask = async <Value>(work: () => Promise<Value>): Promise<Value> => {
+  const ask = async <Value>(work: () => Promise<Value>, limitMs = answerMs): Promise<Value> => {
     if (!bus.connected) throw new Mom4cError('M4C_BUS_UNREACHABLE', 'no connection');
     const late = Promise.withResolvers<never>();
-    const cancel = clock.after(ANSWER_LIMIT_MS, () => late.reject({ code: 'TIMEOUT' }));
+    const cancel = clock.after(limitMs, () => late.reject({ code: 'TIMEOUT' }));
     try {
       return await Promise.race([work(), late.promise]);
     } catch (error) {
@@ -75,7 +78,7 @@ export async function openLeaseStore(options: LeaseStoreOptions): Promise<LeaseS
       maxValueSize: MAX_OCTETS,
       allow_direct: false,
     });
-  const kv = await ask(openBucket);
+  const kv = await ask(openBucket, ANSWER_LIMIT_MS);
 
   /** Also a mark that it was deleted. */
   const lastWrite = async (): Promise<StoredMsg | undefined> => {

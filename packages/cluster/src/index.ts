@@ -1,2 +1,3 @@
 export * from './candidate.ts';
+export { storeLimitMs } from './store-access.ts';
 export type { HoldingState, LossReason } from './tenure.ts';

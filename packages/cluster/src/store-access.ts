@@ -9,6 +9,11 @@ export type StoreAccessOptions = {
   leaseMs: number;
 };
 
+/** How long a candidate waits for an answer of its store: there is time for a second try. */
+export function storeLimitMs(leaseMs: number): number {
+  return leaseMs / 6;
+}
+
 export class StoreAccess {
   readonly #options: StoreAccessOptions;
   /** What stands there may differ from what is known. */
@@ -65,10 +70,11 @@ export class StoreAccess {
     this.notBefore = clock.monotonic() + leaseMs / 24;
   }
 
-  /** A store that does not answer at all is as one that cannot be reached: there is time for a second try. */
+  /** A store that does not answer at all is as one that cannot be reached. One that knows what silence means says so first: it
+   *  has the same limit, and sets it before. */
   #bounded<Value>(work: Promise<Value>): Promise<Value> {
     return new Promise((resolve, reject) => {
-      const limit = this.#options.leaseMs / 6;
+      const limit = storeLimitMs(this.#options.leaseMs);
       const cancel = this.#options.clock.after(limit, () =>
         reject(new Mom4cError('M4C_BUS_UNREACHABLE', `no answer about the lease within ${limit} ms`)),
       );
