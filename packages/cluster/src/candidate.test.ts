@@ -6,7 +6,8 @@
 // what the store has lost never corrected; a higher epoch in the log, or the own one of somebody else, not noticed; another record of
 // the same revision no news; epochs counted without the log (it never ends), without those seen before, beyond what can be
 // counted, on from another generation; an empty store that was not empty taken, or not seen as empty; every failure taken for a lost
-// majority.
+// majority; a majority believed in after a read, or after a refusal; somebody else's write no sign of one; one that may not stand, or
+// whose generation is outdated, writes no more; nobody told of the majority; the limit of a call set before that of the store.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { silentLog } from '@mom4c/core';
@@ -14,6 +15,7 @@ import type { Epoch } from '@mom4c/core';
 import fc from 'fast-check';
 import { Candidate } from './candidate.ts';
 import type { CandidateOptions } from './candidate.ts';
+import { storeLimitMs } from './store-access.ts';
 import type { HoldingState } from './tenure.ts';
 import { FakeLeaseStore, FakeTime, settle } from './test-fakes.ts';
 
@@ -23,7 +25,7 @@ type Manager = { candidate: Candidate; states: HoldingState[] };
 
 function setUp() {
   const time = new FakeTime();
-  const store = new FakeLeaseStore();
+  const store = new FakeLeaseStore(time, storeLimitMs(LEASE));
   const authority = { generation: 1 };
   let instances = 0;
   const stand = (name: string, options: Partial<CandidateOptions> = {}): Manager => {
@@ -241,6 +243,8 @@ test('a renewal counts from before its write, too', async () => {
 
 for (const [fate, withoutMajority] of [
   ['not done', true],
+  ['silent', true],
+  ['left alone', true],
   ['held back', false],
 ] as const)
   test(`whoever loses the lease knows whether it was for want of a majority: ${fate}`, async () => {
@@ -254,6 +258,62 @@ for (const [fate, withoutMajority] of [
     await time.advance(LEASE);
     assert.equal(cm1.candidate.withoutMajority, false);
   });
+
+/** cm1 has lost the lease for want of a majority, and nobody stands. @returns how often it was told of a majority */
+async function withoutMajority() {
+  const range = await threeManagers();
+  const { time, store, cm1, cm2, cm3 } = range;
+  let told = 0;
+  cm1.candidate.onMajority(() => (told += 1));
+  for (const name of ['cm1', 'cm2', 'cm3']) store.fates.set(name, 'left alone');
+  await time.advance((LEASE * 5) / 6);
+  for (const { candidate } of [cm1, cm2, cm3]) candidate.setEligible(false);
+  return { ...range, told: () => told };
+}
+
+test('whoever may not stand learns of a majority by giving back what has run out, and not before that is done', async () => {
+  const { time, store, cm1, told } = await withoutMajority();
+  await time.advance(5 * LEASE);
+  assert.deepEqual([cm1.candidate.withoutMajority, told()], [true, 0]);
+  store.fates.clear();
+  await time.advance(LEASE / 3);
+  assert.deepEqual([cm1.candidate.withoutMajority, told()], [false, 1]);
+  assert.equal(store.entry?.record.holder, undefined);
+  const { length } = store.writes;
+  await time.advance(5 * LEASE);
+  assert.equal(store.writes.length, length);
+});
+
+test('that a write was refused shows no majority', async () => {
+  const { time, store, cm1, told } = await withoutMajority();
+  store.fates.set('cm1', 'refused');
+  await time.advance(5 * LEASE);
+  assert.deepEqual([cm1.candidate.withoutMajority, told()], [true, 0]);
+});
+
+test("somebody else's write shows that there is a majority", async () => {
+  const { time, store, cm1, cm2, told } = await withoutMajority();
+  store.fates.delete('cm2');
+  cm2.candidate.setEligible(true);
+  await time.advance(LEASE / 6);
+  assert.equal(cm2.candidate.holding, true);
+  assert.deepEqual([cm1.candidate.withoutMajority, told()], [false, 1]);
+});
+
+test('whoever may not take the lease under its generation learns of a majority, too', async () => {
+  const { time, store, stand } = setUp();
+  const log: { led?: { epoch: Epoch; manager: string } } = {};
+  const { candidate } = stand('cm1', { opened: () => log.led });
+  await time.advance(0);
+  store.fates.set('cm1', 'left alone');
+  await time.advance((LEASE * 5) / 6);
+  log.led = { epoch: { generation: 2, counter: 1 }, manager: 'cm2' };
+  await time.advance(LEASE);
+  assert.equal(candidate.withoutMajority, true);
+  store.fates.clear();
+  await time.advance(LEASE / 3);
+  assert.deepEqual([candidate.withoutMajority, candidate.holding], [false, false]);
+});
 
 test('a renewal that is never answered is tried again in time', async () => {
   const { time, store, cm1 } = await threeManagers();

@@ -62,6 +62,8 @@ export class Candidate {
   #leave: Leave | undefined;
   #saidOutdated: number | undefined;
   #busy = false;
+  #wasWithoutMajority = false;
+  readonly #majorityListeners = new Set<() => void>();
   #cancelStep = (): void => {};
   #unwatch = (): void => {};
 
@@ -91,10 +93,16 @@ export class Candidate {
     return { holder, epoch: epochOf(entry.record), successor, ageMs: this.#now() - seenAt };
   }
 
-  /** As the store has answered last: then nobody can take the lease. */
+  /** This one had the lease last, and nobody can take it: there is no majority. Over when it is known that somebody could write. */
   get withoutMajority(): boolean {
-    const { failure } = this.#access;
-    return failure instanceof Mom4cError && failure.code === 'M4C_NO_QUORUM';
+    const { entry } = this.#view;
+    return this.#access.withoutMajority && entry !== undefined && this.#view.isOwn(entry.record);
+  }
+
+  /** Calls back when `withoutMajority` is over. */
+  onMajority(listener: () => void): () => void {
+    this.#majorityListeners.add(listener);
+    return () => this.#majorityListeners.delete(listener);
   }
 
   onChange(listener: (state: HoldingState) => void): () => void {
@@ -162,6 +170,7 @@ export class Candidate {
 
   /** One thing at a time: whatever happens leads here, and what is to be done follows from what is known. */
   #step(): void {
+    this.#tellMajority();
     this.#cancelStep();
     if (this.#busy) return;
     this.#endLost();
@@ -188,6 +197,12 @@ export class Candidate {
       });
   }
 
+  #tellMajority(): void {
+    const was = this.#wasWithoutMajority;
+    this.#wasWithoutMajority = this.withoutMajority;
+    if (was && !this.#wasWithoutMajority) for (const listener of this.#majorityListeners) listener();
+  }
+
   #endLost(): void {
     const { held } = this.#tenure;
     if (!held) return;
@@ -203,11 +218,13 @@ export class Candidate {
     if (unread) return { at: notBefore, run: () => this.#read() };
     const { held } = this.#tenure;
     if (held) return { at: Math.max(held.renewAt, notBefore), run: () => this.#renew(held.epoch) };
-    if (this.#wanted)
+    // Only a write shows that there is a majority again; whoever may not take the lease gives it back.
+    const { withoutMajority } = this;
+    if (this.#wanted && !(withoutMajority && this.#view.isOutdated))
       return { at: Math.max(this.#view.takeAt(this.#standbys), notBefore), run: () => this.#take() };
     const { entry, seenAt } = this.#view;
     if (!entry || !this.#view.isOwn(entry.record)) return undefined;
-    if (!this.#leave && this.#now() >= seenAt! + this.#leaseMs) return undefined;
+    if (!this.#leave && !withoutMajority && this.#now() >= seenAt! + this.#leaseMs) return undefined;
     return { at: notBefore, run: () => this.#giveBack(entry) };
   }
 

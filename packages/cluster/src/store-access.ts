@@ -22,6 +22,9 @@ export class StoreAccess {
   notBefore = Number.NEGATIVE_INFINITY;
   /** Of the last call, if it failed. */
   failure: unknown;
+  /** A call failed for want of one, and no write has been done since. That something was read, or a write refused, shows no
+   *  majority: a leader that is left alone answers from its own copy for a while. */
+  withoutMajority = false;
   /** Over which a write was refused. */
   #refused: number | undefined;
 
@@ -49,6 +52,7 @@ export class StoreAccess {
     const revision = await this.#bounded(this.#options.store.write(record, expected));
     this.unread = revision === undefined;
     if (this.unread) this.#refused = expected;
+    else this.withoutMajority = false;
     return revision;
   }
 
@@ -62,6 +66,7 @@ export class StoreAccess {
     if (this.failure === undefined || code === 'M4C_INTERNAL')
       this.#options.log.warn({ code, detail, err: thrown }, 'the lease cannot be reached');
     this.failure = thrown;
+    if (code === 'M4C_NO_QUORUM') this.withoutMajority = true;
     this.postpone();
   }
 

@@ -56,10 +56,21 @@ export function settle(): Promise<void> {
   });
 }
 
-/** What becomes of one call. Of what is held back, `release` lets it be done, or lets the answer come. */
-export type Fate = 'answered' | 'answer lost' | 'answer held back' | 'not done' | 'held back';
+/** What becomes of one call. Of what is held back, `release` lets it be done, or lets the answer come. `left alone`: a leader without
+ *  a majority, which reads from its own copy and is silent about a write; `refused`: one that says that another is under way. */
+export type Fate =
+  | 'answered'
+  | 'answer lost'
+  | 'answer held back'
+  | 'not done'
+  | 'held back'
+  | 'silent'
+  | 'left alone'
+  | 'refused';
 
 export class FakeLeaseStore {
+  readonly #time: FakeTime;
+  readonly #limitMs: number;
   entry: LeaseEntry | undefined;
   #revision = 0;
   #heldBack: (() => void)[] = [];
@@ -70,12 +81,21 @@ export class FakeLeaseStore {
   readonly deaf = new Set<string>();
   readonly writes: { by: string; record: LeaseRecord; expected: number }[] = [];
 
+  /** @param limitMs whoever asks hears after so long what silence means */
+  constructor(time: FakeTime, limitMs: number) {
+    this.#time = time;
+    this.#limitMs = limitMs;
+  }
+
   /** The view that one manager has of it. */
   portOf(by: string): LeaseStore {
     return {
       read: () => this.#call(by, () => this.entry),
       write: (record, expected) => {
         this.writes.push({ by, record, expected });
+        const fate = this.fates.get(by);
+        if (fate === 'left alone') return this.#silence();
+        if (fate === 'refused') return Promise.resolve(undefined);
         return this.#call(by, () => this.#compareAndSet(record, expected));
       },
       watch: (listener) => {
@@ -117,9 +137,16 @@ export class FakeLeaseStore {
     });
   }
 
+  #silence(): Promise<never> {
+    return new Promise((_, reject) => {
+      this.#time.after(this.#limitMs, () => reject(new Mom4cError('M4C_NO_QUORUM')));
+    });
+  }
+
   async #call<Value>(by: string, work: () => Value): Promise<Value> {
     const fate = this.fates.get(by) ?? 'answered';
     if (fate === 'held back') await this.#released();
+    if (fate === 'silent') return this.#silence();
     if (fate === 'not done') throw new Mom4cError('M4C_NO_QUORUM');
     const value = work();
     if (fate === 'answer held back') await this.#released();
