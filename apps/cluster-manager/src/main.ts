@@ -167,8 +167,10 @@ async function start(running: Running<ClusterManagerSettings>): Promise<Started>
           settle: settings.standbys.settle * 1000,
           handOver: (to) => candidate.handOver(to),
         }),
-      onConflict: () => void candidate.resign().catch(() => {}),
-      onFatal: (error) => void app.fail(error),
+      addressEvents: {
+        onConflict: () => void candidate.resign().catch(() => {}),
+        onFatal: (error) => void app.fail(error),
+      },
       onReported(request) {
         if (handOver?.request === request)
           candidate.handOver(handOver.to).catch((thrown: unknown) => {
@@ -178,7 +180,7 @@ async function start(running: Running<ClusterManagerSettings>): Promise<Started>
       },
     });
   };
-  const succession = new Succession({ member, candidate, seat, standbys, bus, journal, openTerm });
+  const succession = new Succession({ name: settings.name, member, candidate, seat, bus, journal, openTerm });
   onStop('succession', () => succession.stop());
   opened.onFileFault(() => succession.journalFault());
   if (replicas === 3) {

@@ -3,27 +3,36 @@
  * a term for each time that it leads.
  *
  * INVARIANTS:
- * - One term at a time; the next begins when the one before is closed. One that has retired counts as that.
+ * - One term at a time; the next begins when the one before is closed, also if it had retired.
+ * - A term retires only for want of a majority, and for no longer than that lasts as far as this manager knows: one that leads no
+ *   more keeps the address for nothing else.
  * - This manager stands only while it reaches room, server and bus, and has followed the journal, but for what is just being
  *   written.
  */
-import type { Candidate, HoldingState, LossReason } from '@mom4c/cluster';
+import type { Candidate, HoldingState } from '@mom4c/cluster';
 import type { Bus } from '@mom4c/bus';
 import type { Epoch, SharedJournal } from '@mom4c/core';
 import type { Member } from '@mom4c/member';
 import type { PayloadOf } from '@mom4c/messaging';
 import type { Seat } from './seat.ts';
-import type { Standbys } from './standbys.ts';
 import type { Term } from './term.ts';
 
-export type SuccessionParts = {
-  readonly member: Member;
-  readonly candidate: Candidate;
-  readonly seat: Seat;
-  readonly standbys: Standbys;
-  readonly bus: Bus;
-  readonly journal: SharedJournal;
-  readonly openTerm: (epoch: Epoch) => Term;
+type CandidatePort = Pick<
+  Candidate,
+  | ('holding' | 'lease' | 'withoutMajority' | 'onChange' | 'onMajority')
+  | ('setEligible' | 'setStandbys' | 'holderGone' | 'stop')
+>;
+export type TermPort = Pick<Term, 'open' | 'close' | 'retire' | 'standbysChanged'>;
+
+/** @typeParam Held a term, as whoever asks for it needs it */
+export type SuccessionParts<Held extends TermPort> = {
+  readonly name: string;
+  readonly member: Pick<Member, 'clock' | 'signal' | 'log' | 'errorOf'>;
+  readonly candidate: CandidatePort;
+  readonly seat: Pick<Seat, 'connected' | 'hasManager' | 'sayStanding'>;
+  readonly bus: Pick<Bus, 'connected' | 'onConnection'>;
+  readonly journal: Pick<SharedJournal, 'lag' | 'onLag'>;
+  readonly openTerm: (epoch: Epoch) => Held;
 };
 
 /** Records that are applied well within a second: so far behind one may be who stands by, and who is about to. Whoever takes
@@ -32,30 +41,27 @@ export type SuccessionParts = {
 const MAX_LAG = { ready: 1000, unready: 100 } as const;
 const REST_MS = 5_000;
 
-export class Succession {
-  readonly #parts: SuccessionParts;
+export class Succession<Held extends TermPort = Term> {
+  readonly #parts: SuccessionParts<Held>;
   readonly #sayStanding: () => void;
   readonly #whenSettled = Promise.withResolvers<void>();
   readonly #listeners: (() => void)[] = [];
-  #term: Term | undefined;
+  #term: Held | undefined;
   /** Says why nobody leads. */
-  #retired: Term | undefined;
+  #retired: Held | undefined;
   #work = Promise.resolve();
   #ready = false;
   #resting = false;
 
-  constructor(parts: SuccessionParts) {
+  constructor(parts: SuccessionParts<Held>) {
     this.#parts = parts;
     const { candidate, seat, bus, journal } = parts;
     this.#sayStanding = seat.sayStanding(() => ({ ready: this.#ready, lag: journal.lag }));
     candidate.onChange((state) => {
       void this.#then(() => this.#turn(state));
     });
-    bus.onConnection((connected) => {
-      // Who does not reach the bus knows nothing of majorities.
-      if (!connected) void this.#then(() => this.#leaveAddress());
-      this.consider();
-    });
+    candidate.onMajority(() => this.consider());
+    bus.onConnection(() => this.consider());
     journal.onLag(() => this.consider());
     this.consider();
   }
@@ -65,7 +71,7 @@ export class Succession {
     this.#listeners.push(listener);
   }
 
-  get term(): Term | undefined {
+  get term(): Held | undefined {
     return this.#term;
   }
 
@@ -74,9 +80,10 @@ export class Succession {
     return this.#whenSettled.promise;
   }
 
-  /** Something has changed that decides whether this manager may stand. */
+  /** Something has changed that decides whether this manager may stand, or stay retired. */
   consider(): void {
-    const { candidate, seat, bus, journal, member } = this.#parts;
+    const { name, candidate, seat, bus, journal } = this.#parts;
+    if (this.#retired && !this.#withoutMajority) void this.#then(() => this.#leaveAddress());
     // What a holder writes itself it need not wait for.
     const followed = journal.lag !== undefined && journal.lag <= MAX_LAG[this.#ready ? 'ready' : 'unready'];
     const follows = this.#term !== undefined || followed;
@@ -90,7 +97,7 @@ export class Succession {
     if (ready) this.#lookForHolder();
     const holder = candidate.lease?.holder;
     // Another one leads, and this one could take over.
-    const another = holder !== undefined && holder !== member.settings.name && seat.hasManager(holder);
+    const another = holder !== undefined && holder !== name && seat.hasManager(holder);
     if (ready && another) this.#whenSettled.resolve();
   }
 
@@ -120,8 +127,7 @@ export class Succession {
 
   /** Managers have come, become ready, or gone. */
   standbysChanged(): void {
-    this.#term?.lectern.amend();
-    this.#term?.subscriptions.publish();
+    this.#term?.standbysChanged();
   }
 
   async stop(): Promise<void> {
@@ -131,10 +137,10 @@ export class Succession {
 
   /** A holder that was gone before we came is not reported any more; of our own name there is nobody but us. */
   #lookForHolder(): void {
-    const { candidate, seat, member } = this.#parts;
+    const { name, candidate, seat } = this.#parts;
     const holder = candidate.lease?.holder;
     if (holder === undefined || candidate.holding) return;
-    if (holder === member.settings.name || !seat.hasManager(holder)) candidate.holderGone(holder);
+    if (holder === name || !seat.hasManager(holder)) candidate.holderGone(holder);
   }
 
   async #turn(state: HoldingState): Promise<void> {
@@ -143,7 +149,8 @@ export class Succession {
     const before = this.#term;
     this.#term = undefined;
     if (before) {
-      if (!state.holding && this.#leftAlone(state.reason)) await (this.#retired = before).retire();
+      const leftAlone = !state.holding && state.reason === 'lease ran out' && this.#withoutMajority;
+      if (leftAlone && (await before.retire())) this.#retired = before;
       else await before.close();
       member.log.info({ retired: this.#retired !== undefined }, 'does not lead any more');
     }
@@ -154,9 +161,10 @@ export class Succession {
     this.#term.open.then(this.#whenSettled.resolve, () => {});
   }
 
-  #leftAlone(reason: LossReason): boolean {
+  /** Who does not reach the bus knows nothing of majorities. */
+  get #withoutMajority(): boolean {
     const { candidate, bus } = this.#parts;
-    return reason === 'lease ran out' && bus.connected && candidate.withoutMajority;
+    return bus.connected && candidate.withoutMajority;
   }
 
   async #leaveAddress(): Promise<void> {

@@ -6,8 +6,7 @@
  * - Nothing is accepted, sent or said before the journal has the term's `lead`, nor once the lease may have run out. The
  *   address is claimed meanwhile: what arrives at it waits.
  * - What was unfinished when the term began is adopted before anything new is accepted.
- * - Losing `cm@D/active` to somebody newer ends the term; the address is never fought for, and a retired term, which keeps it
- *   to say why nobody leads, does not come back to it either.
+ * - Losing `cm@D/active` to somebody newer ends the term; the address is never fought for.
  */
 import { Mom4cError } from '@mom4c/core';
 import type { Epoch, FullJid, SharedJournal } from '@mom4c/core';
@@ -16,6 +15,8 @@ import type { Refusals } from '@mom4c/member';
 import { newSessionKey } from '@mom4c/messaging';
 import type { Payload } from '@mom4c/messaging';
 import type { Incoming, XmppSession } from '@mom4c/xmpp';
+import { ActiveAddress } from './active-address.ts';
+import type { ActiveAddressEvents } from './active-address.ts';
 import { admit } from './admission.ts';
 import { Beginning } from './beginning.ts';
 import { Callers } from './callers.ts';
@@ -46,21 +47,19 @@ export type TermParts = Omit<DeskParts, 'outbox' | 'leadership' | 'eventsPort'> 
   readonly managersHere: () => readonly string[];
   /** Keeps the standbys that are wanted, until it is ended. */
   readonly keepReserve: (desk: CommandDesk) => () => void;
-  /** Somebody newer has the address: this term is over, whatever the lease says. */
-  readonly onConflict: () => void;
+  readonly addressEvents: ActiveAddressEvents;
   /** Who asked for something a short while ago, the latest last. */
   readonly recentCallers: () => readonly FullJid[];
-  /** The server refuses this manager the address. */
-  readonly onFatal: (error: Mom4cError) => void;
 };
 
 export class Term {
   readonly desk: CommandDesk;
-  readonly lectern: Lectern;
+  readonly #lectern: Lectern;
   readonly subscriptions: Subscriptions;
   readonly #parts: TermParts;
   readonly #leadership: Leadership;
   readonly #active: XmppSession;
+  readonly #address: ActiveAddress;
   readonly #callers: Callers;
   readonly #ended = new AbortController();
   readonly #unsubscribe: (() => void)[] = [];
@@ -68,7 +67,6 @@ export class Term {
   readonly #beginning: Beginning;
   /** To what was adopted. */
   #answersReachUs = false;
-  #retired = false;
 
   constructor(parts: TermParts) {
     const { member, seat, epoch, stated, holds, standbys, journal, refusals } = parts;
@@ -89,7 +87,7 @@ export class Term {
     const { log } = parts.events;
     const desk = { ...parts, leadership: this.#leadership, outbox, eventsPort: log };
     this.desk = new CommandDesk(desk);
-    this.lectern = openLectern(member, seat.room, this.#leadership);
+    this.#lectern = openLectern(member, seat.room, this.#leadership);
     const { silence, spare } = seat;
     this.#active = member.session(SERVICE_RESOURCE, { address: member.service, silence, spare });
     this.#callers = new Callers(this.#active);
@@ -108,18 +106,12 @@ export class Term {
       answer: (question, from) => this.#answer(question, from),
     });
     this.#active.onRequest({ name: 'x', xmlns: NS_ENCRYPTED }, answering);
-    this.#active.on('conflict', () => {
-      if (!this.#retired) parts.onConflict();
-    });
-    this.#active.on('offline', () => {
-      if (this.#retired) void this.close();
-    });
-    this.#active.on('fatal', ({ error }) => parts.onFatal(error));
+    this.#address = new ActiveAddress(this.#active, parts.addressEvents);
     // Before `active` is claimed the server hands what is for it to the other sessions of its address.
     for (const session of [this.#active, seat.service])
       this.#unsubscribe.push(session.onMessage((message) => this.#message(message)));
     // After an outage whoever is here says so again.
-    this.#unsubscribe.push(seat.service.on('online', () => this.lectern.restate()));
+    this.#unsubscribe.push(seat.service.on('online', () => this.#lectern.restate()));
     this.#unsubscribe.push(journal.onAdopted((entry) => void this.desk.adopt([entry])));
     this.#whenOpen.promise.catch(() => {});
     this.#active.on('online', () => this.#callers.greet(...parts.recentCallers()));
@@ -142,26 +134,32 @@ export class Term {
 
   /** What is under way stays in the journal. */
   async close(): Promise<void> {
-    await Promise.all([this.#end(), this.#active.stop()]);
+    await Promise.all([this.#end('M4C_NO_MANAGER'), this.#address.leave()]);
   }
 
-  /** The lease has run out, and without a majority nobody can take it: whoever asks is told so, until somebody else has the
-   *  address. */
-  async retire(): Promise<void> {
-    this.#retired = true;
-    // Who comes back to the address might take it from whoever leads by then.
-    await (this.#active.online ? this.#end() : this.close());
+  /** The lease has run out, and without a majority nobody can take it: whoever asks is told so, until the term is closed or
+   *  somebody else has the address. @returns false: it has lost the address as well, and is closed */
+  async retire(): Promise<boolean> {
+    await Promise.all([this.#end('M4C_NO_QUORUM'), this.#address.keep()]);
+    return this.online;
   }
 
-  async #end(): Promise<void> {
+  /** Managers have come, become ready, or gone. */
+  standbysChanged(): void {
+    this.#lectern.amend();
+    this.subscriptions.publish();
+  }
+
+  /** @param code what whoever asks is told from now on */
+  async #end(code: 'M4C_NO_MANAGER' | 'M4C_NO_QUORUM'): Promise<void> {
     if (this.#ended.signal.aborted) return;
-    this.#ended.abort(new Mom4cError(this.#retired ? 'M4C_NO_QUORUM' : 'M4C_NO_MANAGER'));
+    this.#ended.abort(new Mom4cError(code));
     this.#whenOpen.reject(new Mom4cError('M4C_STOPPED'));
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
     this.desk.stop();
     this.subscriptions.stop();
     this.#parts.events.end();
-    await this.lectern.stop();
+    await this.#lectern.stop();
   }
 
   /** @throws Mom4cError what the journal throws */
@@ -177,7 +175,7 @@ export class Term {
     claimed.catch(() => {});
     await this.#beginning.settled;
     if (signal.aborted) return;
-    this.lectern.begin();
+    this.#lectern.begin();
     try {
       await claimed;
       if (!this.#answersReachUs) this.desk.sendAgain();
