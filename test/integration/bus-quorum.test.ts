@@ -1,7 +1,8 @@
 /**
  * Three NATS servers that hold the log and the lease together: what goes on when one is lost, and what stops when two are.
  *
- * Mutation seen red: routes that any certificate of the domain opens (`verify` in place of the check of names).
+ * Mutations seen red: routes that any certificate of the domain opens (`verify` in place of the check of names); a majority believed
+ * in after a read; two seconds waited for an answer whatever the lease.
  */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -10,11 +11,16 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import { connectBus, openJournal, openLeaseStore, type Bus, type FollowedJournal } from '@mom4c/bus';
+import { Candidate, storeLimitMs } from '@mom4c/cluster';
+import type { HoldingState } from '@mom4c/cluster';
+import { systemClock } from '@mom4c/core';
 import type { LeaseStore } from '@mom4c/core';
 import { settled, startNatsCluster, type NatsCluster } from '../support/nats-cluster.ts';
+import { settles } from '../support/settles.ts';
 import type { Issued } from '../support/small-authority.ts';
 import { journalEntry as entry, journalIdentities } from './journal-identities.ts';
 import { silent } from './nats-domain.ts';
+import { connectRaw } from './raw-nats.ts';
 
 const key = new Uint8Array();
 
@@ -86,6 +92,57 @@ test('one lost server of three stops nothing for longer than an election', { tim
   assert.ok(renewed === undefined || renewed > revision);
 });
 
+test('whoever has the lease knows that it ran out for want of a majority, though the server that is left answers reads', {
+  timeout: 120_000,
+}, async () => {
+  await lead(0, 'KV_LEASE');
+  const leaseMs = 6000;
+  const answerMs = storeLimitMs(leaseMs);
+  const store = await openLeaseStore({ bus, bucket: 'LEASE', replicas: 3, answerMs, log: silent });
+  let alone = false;
+  let reads = 0;
+  const candidate = new Candidate({
+    ...{ name: 'cm1', instance: 'c', clock: systemClock, log: silent, leaseMs },
+    ...{ generation: () => 1, opened: () => undefined },
+    store: {
+      ...store,
+      async read() {
+        const entry = await store.read();
+        if (alone) reads += 1;
+        return entry;
+      },
+    },
+  });
+  const next = (holding: boolean): Promise<HoldingState> =>
+    new Promise((resolve) => {
+      const end = candidate.onChange((state) => {
+        if (state.holding !== holding) return;
+        end();
+        resolve(state);
+      });
+    });
+  try {
+    const held = next(true);
+    candidate.setEligible(true);
+    candidate.start();
+    candidate.holderGone('cm1');
+    await settles(held, 'the lease');
+    const lost = next(false);
+    await cluster.kill(1);
+    alone = true;
+    assert.deepEqual(await settles(lost, 'its end'), { holding: false, reason: 'lease ran out' });
+    assert.equal(candidate.withoutMajority, true);
+    assert.ok(reads > 0);
+    const majority = new Promise<void>((resolve) => candidate.onMajority(resolve));
+    candidate.setEligible(false);
+    await cluster.start(1);
+    await settles(majority, 'a write of the lease');
+    assert.equal((await settled(() => store.read()))?.record.holder, undefined);
+  } finally {
+    await candidate.stop();
+  }
+});
+
 test('without a majority nothing is accepted, in bounded time, and all goes on when it returns', {
   timeout: 120_000,
 }, async () => {
@@ -110,3 +167,18 @@ test('without a majority nothing is accepted, in bounded time, and all goes on w
   assert.equal((await journal.find(accepted.id))?.state, 'finished');
   assert.equal(journal.skipped, 0);
 });
+
+/** @param i number of the server that shall lead the stream, where one more is there */
+async function lead(i: number, stream: string): Promise<void> {
+  const raw = await connectRaw(cluster.urls[0]!, await cluster.authority.issue('cm1', 'cm'));
+  try {
+    for (;;) {
+      const info = await raw.request(`$JS.API.STREAM.INFO.${stream}`, '');
+      const { cluster: found } = JSON.parse(info) as { cluster?: { leader?: string } };
+      if (found?.leader === cluster.name(i)) return;
+      if (found?.leader !== undefined) await raw.request(`$JS.API.STREAM.LEADER.STEPDOWN.${stream}`, '');
+    }
+  } finally {
+    raw.close();
+  }
+}
