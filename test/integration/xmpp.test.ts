@@ -546,14 +546,14 @@ test('who floods a room waits for himself, and what is too much is dropped and c
     if (nick === 'te2') return gate.promise;
     return fromManager.resolve();
   });
-  const said = nextMessage(te2, ({ element }) => bodyOf(element) === '299');
-  for (let count = 0; count < 300; count += 1) await room2.say(xml('body', {}, String(count)));
+  const said = nextMessage(te2, ({ element }) => bodyOf(element) === '1099');
+  for (let count = 0; count < 1100; count += 1) await room2.say(xml('body', {}, String(count)));
   await said;
-  // The room keeps the order: te1 has got the 300 when it gets this.
+  // The room keeps the order: te1 has got the 1100 when it gets this.
   await managed.say(xml('body', {}, 'after'));
   await fromManager.promise;
   assert.deepEqual(begun, { cm1: 1, te2: 32 });
-  assert.equal(te1.dropped['too many at once'], 300 - 256);
+  assert.equal(te1.dropped['too many at once'], 1100 - 1024);
   gate.resolve();
 });
 
