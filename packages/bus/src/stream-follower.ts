@@ -51,8 +51,8 @@ const HEARTBEAT_MS = 1000;
 /** The server forgets a consumer whose follower went without a word. */
 const FORGOTTEN_MS = 30_000;
 const RETRY = { baseMs: 100, capMs: 2000 };
-/** Servers choose by chance; of three, one of so many is the one that is wanted, in 99 of 100 cases. */
-const PLACING_TRIES = 12;
+/** Servers choose by chance; of three, one of so many is the one that is wanted, but for one in ten million cases. */
+const PLACING_TRIES = 40;
 
 export function followStream(options: FollowerOptions): Follower {
   const { bus, clock, log, stream } = options;
