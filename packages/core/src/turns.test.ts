@@ -1,4 +1,4 @@
-// Mutations seen red: no line, each at once; one line for all; the next piece in the same turn of the loop.
+// Mutations seen red: no line, each at once; one line for all; the next pieces in the same turn of the loop.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
@@ -16,10 +16,10 @@ function take(turns: Turns, names: string): string[] {
   return taken;
 }
 
-test('each turn of the event loop has one piece, whatever that awaits without leaving it', async () => {
-  const taken = take(new Turns(), 'aaa');
+test('each turn of the event loop has eight pieces, whatever they await without leaving it', async () => {
+  const taken = take(new Turns(), 'a'.repeat(24));
   for (let step = 0; step < 100; step++) await Promise.resolve();
-  for (let count = 1; count <= 3; count++) {
+  for (let count = 8; count <= 24; count += 8) {
     assert.equal(taken.length, count);
     await turnOfTheLoop();
   }
@@ -27,9 +27,10 @@ test('each turn of the event loop has one piece, whatever that awaits without le
 
 test('whoever comes late has its turn before the second of whoever came first', async () => {
   const turns = new Turns();
-  const taken = take(turns, 'aaaabbc');
-  while (taken.length < 7) await turnOfTheLoop();
-  assert.equal(taken.join(''), 'aabcaba');
+  const [full, late] = ['a'.repeat(8), 'aaabbc'];
+  const taken = take(turns, full + late);
+  while (taken.length < full.length + late.length) await turnOfTheLoop();
+  assert.equal(taken.join(''), `${full}abcaba`);
 });
 
 test('who is alone does not wait', async () => {
