@@ -1,13 +1,22 @@
 // Mutation seen red: a domain's folder taken over if it is there; the abort signal not listened to; a dead process
-// taken for a running one.
+// taken for a running one; a process taken for dead when its first thread is.
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { programFile } from '@mom4c/build';
-import { familyOf, isAlive, isPortTaken, openLab, startLab, until } from '@mom4c/lab';
+import { familyOf, identify, isAlive, isPortTaken, openLab, startLab, until } from '@mom4c/lab';
 import type { LabDescription } from '@mom4c/lab';
 
 const MAIN = programFile('lab');
@@ -126,6 +135,24 @@ test('without a lab there is no status, and a wrong line is a matter of usage', 
   ])
     assert.equal((await lab(...args, '--state', none)).exitCode, EXIT.usage, args.join(' '));
   assert.equal(existsSync(none), false);
+});
+
+test('a process whose first thread has ended runs on, and has its ports, until the last one has', async () => {
+  const program = [
+    'import ctypes, threading, time',
+    'threading.Thread(target=time.sleep, args=(60,)).start()',
+    "print('ready', flush=True)",
+    'ctypes.CDLL(None).pthread_exit(None)',
+  ];
+  const child = spawn('python3', ['-c', program.join('\n')], { stdio: ['ignore', 'pipe', 'inherit'] });
+  await once(child.stdout, 'data');
+  const record = identify(child.pid!)!;
+  const status = (): string => readFileSync(`/proc/${child.pid}/status`, 'utf8');
+  assert.ok(await until(() => /^State:\s+Z/m.test(status()), 5000));
+  assert.equal(isAlive(record), true);
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  assert.equal(isAlive(record), false);
 });
 
 /** Runs the program behind `mom4c lab` to its end. */

@@ -9,7 +9,14 @@ export type ProcessIdentity = {
   readonly boot: string;
 };
 
-type Stat = { pid: number; state: string; parent: number; session: number; startTime: number };
+type Stat = {
+  pid: number;
+  state: string;
+  parent: number;
+  session: number;
+  threads: number;
+  startTime: number;
+};
 
 /** @returns undefined if there is no such process */
 export function identify(pid: number): ProcessIdentity | undefined {
@@ -55,11 +62,15 @@ function readStat(pid: number): Stat | undefined {
   // The name of the program, in brackets, may hold spaces and brackets.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   const [state = 'X', parent, , session] = fields;
-  return { pid, state, parent: Number(parent), session: Number(session), startTime: Number(fields[19]) };
+  return {
+    ...{ pid, state, parent: Number(parent), session: Number(session) },
+    ...{ threads: Number(fields[17]), startTime: Number(fields[19]) },
+  };
 }
 
-function hasEnded(stat: Stat): boolean {
-  return stat.state === 'Z' || stat.state === 'X';
+/** Its first thread may be a zombie while others still hold its files, and ports. */
+function hasEnded({ state, threads }: Stat): boolean {
+  return (state === 'Z' || state === 'X') && threads <= 1;
 }
 
 function isSame(identity: ProcessIdentity, stat: Stat): boolean {
