@@ -5,7 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { appendFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { faultRounds } from '../support/fault-rounds.ts';
+import { faultRounds, ROUNDS } from '../support/fault-rounds.ts';
 import { handOver, leaderOf, untilLeads, untilStandbys } from '../support/leader.ts';
 import { OUTAGES } from '../support/losses.ts';
 import { settles } from '../support/settles.ts';
@@ -23,7 +23,14 @@ function fill(file: string): void {
 }
 
 const mayMount = process.getuid?.() === 0;
-test('the disk of the manager that leads is full', { skip: !mayMount && 'mounting needs root' }, async () => {
+for (let round = 1; round <= ROUNDS; round++)
+  test(
+    `the disk of the manager that leads is full, round ${round}`,
+    { skip: !mayMount && 'mounting needs root' },
+    fillDisk,
+  );
+
+async function fillDisk(): Promise<void> {
   const { domain, admin, folder } = rounds.range;
   const { name } = await leaderOf(admin.requester);
   const manager = domain.node(name);
@@ -53,4 +60,4 @@ test('the disk of the manager that leads is full', { skip: !mayMount && 'mountin
     execFileSync('umount', [state]);
     await manager.start();
   }
-});
+}

@@ -8,7 +8,7 @@ import type { Loss } from './losses.ts';
 import { settles } from './settles.ts';
 import type { SteadyLoad } from './steady-load.ts';
 
-const ROUNDS = 2;
+export const ROUNDS = 2;
 /** Of outcomes: at least ten are of requests that nobody had sent before. */
 const ENOUGH = LIGHT_LOAD.inFlight + 10;
 
