@@ -4,6 +4,7 @@ import { basename, relative } from 'node:path';
 import { Readable } from 'node:stream';
 import { type EventData, run } from 'node:test';
 import { spec, type TestEvent } from 'node:test/reporters';
+import { inParallel } from './in-parallel.ts';
 
 export type Counts = { passed: number; failed: number; skipped: number };
 
@@ -61,13 +62,7 @@ export async function runTests({
   timeout,
   print = (report) => process.stdout.write(report),
 }: TestRun): Promise<Counts> {
-  const waiting = longestFirst(files);
-  const done: Done[] = [];
-  const work = async (): Promise<void> => {
-    for (let file = waiting.shift(); file; file = waiting.shift())
-      done.push(await runFile(file, timeout, print));
-  };
-  await Promise.all(Array.from({ length: concurrency }, work));
+  const done = await inParallel(longestFirst(files), concurrency, (file) => runFile(file, timeout, print));
   for (const line of slowestFiles(done)) print(`${line}\n`);
   return done.reduce((sum, { counts }) => addCounts(sum, counts), noCounts);
 }

@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
+import { inParallel } from './in-parallel.ts';
 import { addCounts, type Counts, noCounts } from './test-run.ts';
 
 export type SharedRun = {
@@ -35,21 +36,17 @@ export async function runTogether({
   print = (report) => process.stdout.write(report),
 }: SharedRun): Promise<Counts> {
   const folderOf = (file: string): string => relative(root, file).split('/').slice(0, 2).join('/');
-  const waiting = [...Map.groupBy(files, folderOf)]
+  const groups = [...Map.groupBy(files, folderOf)]
     .toSorted(
       ([a, one], [b, other]) => Number(b === LONGEST) - Number(a === LONGEST) || other.length - one.length,
     )
     .map(([, group]) => group);
-  let counts = noCounts;
-  const work = async (): Promise<void> => {
-    for (let group = waiting.shift(); group; group = waiting.shift()) {
-      const { report, counts: more } = await runGroup(group, timeout);
-      print(report);
-      counts = addCounts(counts, more);
-    }
-  };
-  await Promise.all(Array.from({ length: concurrency }, work));
-  return counts;
+  const done = await inParallel(groups, concurrency, async (group) => {
+    const { report, counts } = await runGroup(group, timeout);
+    print(report);
+    return counts;
+  });
+  return done.reduce(addCounts, noCounts);
 }
 
 async function runGroup(files: readonly string[], timeout: number): Promise<Group> {
