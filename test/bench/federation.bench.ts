@@ -49,9 +49,7 @@ publish({ ...about(), server, secondsEach: seconds, logIns, ways: figures });
 
 async function measureWays(): Promise<Figure[]> {
   const folder = makeRunFolder('bench');
-  const lab = await startLab({
-    ...{ ...folder.lab, domains: [NEAR, FAR], server, executors: 0, idp: true },
-  });
+  const lab = await startLab({ ...folder.lab, domains: [NEAR, FAR], server, executors: 0, idp: true });
   try {
     const opened = await openWays(lab, lab.domain(NEAR), lab.domain(FAR));
     try {

@@ -1,7 +1,7 @@
 /** The log of a node as a test reads it: what it says after a mark, awaited by the file's own events. */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
 import { whenWritten } from '@mom4c/lab';
+import { octetsFrom } from './octets-from.ts';
 
 export type LogLine = {
   readonly msg: string;
@@ -62,14 +62,4 @@ function growingLines(file: string): () => readonly LogLine[] {
       lines.push(line.startsWith('{') ? (JSON.parse(line) as LogLine) : { msg: line });
     return lines;
   };
-}
-
-function octetsFrom(file: string, offset: number): Buffer {
-  const fd = openSync(file, 'r');
-  try {
-    const octets = Buffer.alloc(fstatSync(fd).size - offset);
-    return octets.subarray(0, readSync(fd, octets, 0, octets.length, offset));
-  } finally {
-    closeSync(fd);
-  }
 }

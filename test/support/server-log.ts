@@ -2,8 +2,9 @@
  * What an XMPP server sees: the stanzas in its own log (the lab's option `showStanzas`). Prosody writes the attributes of
  * a stanza in any order; they are read in ejabberd's: language, receiver, sender, type, id.
  */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { whenWritten } from '@mom4c/lab';
+import { octetsFrom } from './octets-from.ts';
 
 export type ServerLog = {
   /** Octets so far. */
@@ -16,9 +17,9 @@ export type ServerLog = {
 };
 
 export function openServerLog(file: string): ServerLog {
-  const since = (mark: number): string => inOrder(read(file, mark).toString('latin1'));
+  const since = (mark: number): string => inOrder(octetsFrom(file, mark).toString('latin1'));
   const log: ServerLog = {
-    mark: () => read(file, 0).length,
+    mark: () => statSync(file).size,
     since,
     whenIt: (mark, what, holds) =>
       whenWritten(file, what, () => {
@@ -33,16 +34,6 @@ export function openServerLog(file: string): ServerLog {
     },
   };
   return log;
-}
-
-function read(file: string, start: number): Buffer {
-  const descriptor = openSync(file, 'r');
-  try {
-    const octets = Buffer.alloc(Math.max(0, fstatSync(descriptor).size - start));
-    return octets.subarray(0, readSync(descriptor, octets, 0, octets.length, start));
-  } finally {
-    closeSync(descriptor);
-  }
 }
 
 const ORDER = ['xml:lang', 'to', 'from', 'type', 'id', 'xmlns'];
